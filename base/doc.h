@@ -1,0 +1,59 @@
+/* A checked JSON document that knows where each of its values was written.
+ * Read as JSONC: // and block comments and trailing commas are blanked to spaces, so that offsets stay; jansson parses the
+ * rest strictly (duplicate keys and NaN are errors). Bytes, depth and count are limited before memory is spent. */
+#ifndef TY_BASE_DOC_H
+#define TY_BASE_DOC_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "base/io.h"
+#include "base/text.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { TY_DOC_MAX_BYTES = 1024 * 1024, TY_DOC_MAX_DEPTH = 64, TY_DOC_MAX_VALUES = 100000 };
+
+typedef struct ty_doc ty_doc;
+
+/* Where a value came from: a place in a file, a --set, or (file NULL, set NULL) a default. */
+typedef struct ty_origin {
+    const char *file;    /* as the user named it */
+    const char *set;     /* the text of the --set that wrote it */
+    int line, column;    /* from 1, of the value */
+    int key_line, key_column; /* of the key, where the value is an object's member */
+} ty_origin;
+
+/* Reads path ("-" is stdin through fd 0), resolves "extends" (a path or a list of them, relative to the file; RFC 7396
+ * merge, null deletes, cycles are errors) and ${env:NAME} / ${env:NAME:-default} inside strings.
+ * *out is the caller's to close. Errors: TY_ERR_CONFIG with file:line:column and a caret line; TY_ERR_NOT_FOUND. */
+ty_status ty_doc_read(ty_ctx *ctx, const char *path, ty_doc **out) TY_MUST_USE;
+
+/* The same from memory; name stands for the file in messages. extends is resolved against the working folder. */
+ty_status ty_doc_parse(ty_ctx *ctx, const char *name, const char *text, size_t bytes,
+                       ty_doc **out) TY_MUST_USE;
+void ty_doc_close(ty_doc *doc);
+
+/* Applies one --set: "a.b.2.c=value". The value is read as JSON and, where it is none, as a string. Arrays are entered
+ * by index. Paths are created as objects; whether the key exists is the rows' business. */
+ty_status ty_doc_set(ty_ctx *ctx, ty_doc *doc, const char *assignment) TY_MUST_USE;
+
+/* Borrowed. path is dotted; "" is the root; NULL where there is nothing. */
+const json_t *ty_doc_at(const ty_doc *doc, const char *path);
+
+/* The origin of the value at path; a zeroed one where the document has no such value. */
+ty_origin ty_doc_origin(const ty_doc *doc, const char *path);
+
+/* The number at path as the user wrote it ("3e-4"); NULL where it is no number. */
+const char *ty_doc_number_text(const ty_doc *doc, const char *path);
+
+/* Writes "error: FILE:LINE:COL: message", the source line and a caret under the value (or its key). */
+void ty_doc_explain(const ty_doc *doc, const char *path, bool at_key, const char *message,
+                    ty_text *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,99 @@
+/* What a run has to say. The trainer (and later sweeps) publish these; observers hear them on rank 0: the console, the
+ * journal, early stopping, pruning. An observer may ask to stop or pause; the trainer makes all ranks agree first. */
+#ifndef TY_BASE_EVENT_H
+#define TY_BASE_EVENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/ctx.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum ty_event_kind {
+    TY_EVENT_START,   /* the run begins or continues */
+    TY_EVENT_PARAM,   /* one resolved config key or fact */
+    TY_EVENT_TAG,     /* one tag */
+    TY_EVENT_DATASET, /* a data set used */
+    TY_EVENT_STEP,    /* progress of one optimizer update; not recorded as such */
+    TY_EVENT_METRIC,  /* one point of a curve */
+    TY_EVENT_EVAL,    /* an evaluation ended; its numbers were METRICs before */
+    TY_EVENT_FILE,    /* a file of the run was published */
+    TY_EVENT_MODEL,   /* a model (checkpoint with a role) was published */
+    TY_EVENT_STATE    /* the run ended, and how */
+} ty_event_kind;
+
+typedef enum ty_run_state { TY_RUN_RUNNING, TY_RUN_FINISHED, TY_RUN_FAILED, TY_RUN_KILLED } ty_run_state;
+
+typedef struct ty_event {
+    ty_event_kind kind;
+    int64_t time_ns; /* wall clock, fixed where the event was made */
+    int64_t step;    /* optimizer updates done; -1 where it has no meaning */
+    union {
+        struct {
+            bool is_resumed;
+            int64_t from_step; /* points after this step are going to be emitted again */
+            int64_t total_steps;
+            int64_t samples_per_epoch;
+        } start;
+        struct {
+            const char *key, *value;
+        } text; /* PARAM, TAG */
+        struct {
+            const char *name, *digest, *source, *context; /* context: "training", "validation", "test" */
+            const char *schema_json, *profile_json;
+        } dataset;
+        struct {
+            double loss, learning_rate, gradient_norm;
+            double samples_per_s;
+            double epoch; /* fractional */
+            double seconds_left;
+            int64_t total_steps;
+        } progress; /* STEP */
+        struct {
+            const char *key; /* "train/loss", "val/accuracy", "system/..." */
+            double value;
+        } metric;
+        struct {
+            const char *split; /* "val", "test" */
+            bool is_best;
+        } eval;
+        struct {
+            const char *path;   /* of the file */
+            const char *folder; /* artifact folder it belongs in: "", "checkpoints" */
+        } file;
+        struct {
+            const char *name; /* "best", "last" */
+            const char *path;
+        } model;
+        struct {
+            ty_run_state state;
+            const char *reason;
+        } state;
+    };
+} ty_event;
+
+typedef enum ty_answer { TY_CONTINUE, TY_STOP, TY_PAUSE } ty_answer;
+
+/* notify must not block on the network or fail the run: an observer keeps its own troubles. reason is written where the
+ * answer is not TY_CONTINUE; it must stay valid until the next notify. event and its strings are borrowed. */
+typedef struct ty_observer {
+    ty_answer (*notify)(void *self, const ty_event *event, const char **reason);
+    void *self;
+} ty_observer;
+
+typedef struct ty_observers {
+    const ty_observer *v;
+    int64_t n;
+} ty_observers;
+
+/* Tells all of them; the strongest answer (STOP > PAUSE > CONTINUE) and its reason win. */
+ty_answer ty_observers_notify(const ty_observers *observers, const ty_event *event,
+                              const char **reason);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,36 @@
+/* XXH3 against accidents, SHA-256 where a digest is shown or published. Both come from libraries. */
+#ifndef TY_BASE_HASH_H
+#define TY_BASE_HASH_H
+
+#include "base/ctx.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+uint64_t ty_hash64(const void *data, size_t bytes);
+
+typedef struct ty_hash128 {
+    uint64_t low, high;
+} ty_hash128;
+
+ty_hash128 ty_hash_128(const void *data, size_t bytes);
+
+enum { TY_SHA256_BYTES = 32, TY_SHA256_HEX = 65 }; /* hex length counts the NUL */
+
+typedef struct ty_sha256 ty_sha256; /* a running digest */
+
+ty_status ty_sha256_open(ty_ctx *ctx, ty_sha256 **out) TY_MUST_USE;
+ty_status ty_sha256_update(ty_ctx *ctx, ty_sha256 *sha, const void *data, size_t bytes) TY_MUST_USE;
+ty_status ty_sha256_finish(ty_ctx *ctx, ty_sha256 *sha, uint8_t out[TY_SHA256_BYTES]) TY_MUST_USE;
+void ty_sha256_close(ty_sha256 *sha); /* accepts NULL */
+
+ty_status ty_sha256_of(ty_ctx *ctx, const void *data, size_t bytes,
+                       uint8_t out[TY_SHA256_BYTES]) TY_MUST_USE;
+ty_status ty_sha256_of_file(ty_ctx *ctx, const char *path, uint8_t out[TY_SHA256_BYTES]) TY_MUST_USE;
+void ty_sha256_to_hex(const uint8_t digest[TY_SHA256_BYTES], char out[TY_SHA256_HEX]);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,29 @@
+/* A lease says "somebody is working here": host, boot id and an expiry that a heartbeat moves on. It is no pid, since
+ * folders are shared between hosts and containers. */
+#ifndef TY_BASE_LEASE_H
+#define TY_BASE_LEASE_H
+
+#include "base/io.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct ty_lease ty_lease;
+
+/* Takes the lease at path and keeps it alive from a thread of its own, which rewrites it each ttl_ms / 4.
+ * A lease whose holder is known dead (expired; or same host with another boot id; or same host and boot and its
+ * flock is free) is taken over. *out is the caller's to release.
+ * Errors: TY_ERR_BUSY naming host, pid and age of the holder; TY_ERR_IO. */
+ty_status ty_lease_acquire(ty_ctx *ctx, const char *path, int ttl_ms, ty_lease **out) TY_MUST_USE;
+
+/* Whether a live holder has it; a missing or unreadable file is nobody. */
+bool ty_lease_is_held(ty_ctx *ctx, const char *path);
+
+/* Stops the heartbeat and removes the file. Accepts NULL. */
+void ty_lease_release(ty_ctx *ctx, ty_lease *lease);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,40 @@
+/* A growing string. A zeroed ty_text is empty; data is always NUL-terminated once something was added. */
+#ifndef TY_BASE_TEXT_H
+#define TY_BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct ty_text {
+    char *data; /* NULL while empty: use ty_text_string */
+    size_t length;
+    size_t capacity;
+    bool is_short; /* memory ran out; what follows was dropped. Checked once, at the end */
+} ty_text;
+
+void ty_text_clear(ty_text *text);
+void ty_text_add(ty_text *text, const char *string);
+void ty_text_add_n(ty_text *text, const char *bytes, size_t length);
+void ty_text_addf(ty_text *text, const char *format, ...) TY_PRINTF(2, 3);
+/* Adds string as a JSON string literal with its quotes; invalid UTF-8 becomes U+FFFD. */
+void ty_text_add_json(ty_text *text, const char *string);
+/* Adds a JSON number that reads back to the same double; NaN and infinities as "NaN", "Infinity", "-Infinity". */
+void ty_text_add_number(ty_text *text, double value);
+/* Adds string with &, <, >, " and ' escaped for HTML and SVG. */
+void ty_text_add_html(ty_text *text, const char *string);
+/* Borrowed; "" while empty. */
+const char *ty_text_string(const ty_text *text);
+
+/* Damerau-Levenshtein distance with adjacent transpositions; for "did you mean". */
+int ty_text_distance(const char *a, const char *b);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

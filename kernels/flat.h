@@ -1,0 +1,82 @@
+/* Kernels over flat f32 buffers: what parameters, gradients and optimizer state are made of. Each args struct is the whole
+ * signature of its CPU twin and its GPU launcher. All pointers are device memory; work is queued. */
+#ifndef TY_KERNELS_FLAT_H
+#define TY_KERNELS_FLAT_H
+
+#include "kernels/device.h"
+#include "kernels/op.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A named range of the flat buffers; one table for parameters, gradients, optimizer state, checkpoints and export. */
+typedef struct ty_segment {
+    const char *name; /* "layers.0.conv2d.weight" */
+    ty_shape shape;
+    int64_t offset, count;    /* in elements; offsets are multiples of 16 */
+    double weight_decay;      /* multiplies the optimizer's: 0 or 1 */
+    double learning_rate;     /* multiplies the optimizer's: 1 */
+    ty_init_kind init;
+    int64_t fan_in, fan_out;
+} ty_segment;
+
+ty_status ty_flat_fill(ty_ctx *ctx, ty_device *dev, float *to, int64_t n, float value) TY_MUST_USE;
+ty_status ty_flat_copy(ty_ctx *ctx, ty_device *dev, float *to, const float *from, int64_t n) TY_MUST_USE;
+ty_status ty_flat_scale(ty_ctx *ctx, ty_device *dev, float *x, int64_t n, float factor) TY_MUST_USE;
+
+/* to = a + b, elementwise; to may be a or b. The node of the reduction tree. */
+ty_status ty_flat_add(ty_ctx *ctx, ty_device *dev, float *to, const float *a, const float *b,
+                      int64_t n) TY_MUST_USE;
+
+/* to += rate * (from - to): running statistics, moving averages. */
+ty_status ty_flat_blend(ty_ctx *ctx, ty_device *dev, float *to, const float *from, int64_t n,
+                        float rate) TY_MUST_USE;
+
+/* out[0] = sum of squares (double, fixed order: the bits depend on n alone), out[1] = number of non-finite values. out is
+ * device memory of 2 doubles. */
+ty_status ty_flat_norm(ty_ctx *ctx, ty_device *dev, const float *x, int64_t n, double *out) TY_MUST_USE;
+
+/* Fills each segment by its init, element i of segment s from Philox(seed, INIT, s, i / 4): the same on every device.
+ * NORMAL is N(0, 0.02^2); XAVIER is U(+-sqrt(6 / (fan_in + fan_out))) (Glorot & Bengio 2010); KAIMING is
+ * U(+-sqrt(6 / fan_in)) (He et al. 2015, gain sqrt 2). */
+typedef struct ty_init_args {
+    float *params;
+    const ty_segment *segments; /* host */
+    int64_t n_segments;
+    uint64_t seed;
+} ty_init_args;
+ty_status ty_flat_init(ty_ctx *ctx, ty_device *dev, const ty_init_args *args) TY_MUST_USE;
+
+/* g = grad * grad_scale (1 / total weight times clipping).
+ * SGD (as PyTorch defines it): g += wd p; v = momentum v + g (v = g at the first step);
+ * p -= lr (nesterov ? g + momentum v : v). velocity may be NULL where momentum is 0. */
+typedef struct ty_sgd_args {
+    float *params;
+    const float *grads;
+    float *velocity;
+    const ty_segment *segments; /* host; only what the segments cover is touched */
+    int64_t n_segments;
+    double learning_rate, momentum, weight_decay, grad_scale;
+    bool is_nesterov;
+    int64_t step; /* from 1 */
+} ty_sgd_args;
+ty_status ty_flat_sgd(ty_ctx *ctx, ty_device *dev, const ty_sgd_args *args) TY_MUST_USE;
+
+/* AdamW (Loshchilov & Hutter 2019, algorithm 2, as PyTorch): p *= 1 - lr wd; m, v moments with bias correction by step;
+ * p -= lr m_hat / (sqrt(v_hat) + epsilon). */
+typedef struct ty_adamw_args {
+    float *params;
+    const float *grads;
+    float *m, *v;
+    const ty_segment *segments;
+    int64_t n_segments;
+    double learning_rate, beta1, beta2, epsilon, weight_decay, grad_scale;
+    int64_t step; /* from 1 */
+} ty_adamw_args;
+ty_status ty_flat_adamw(ty_ctx *ctx, ty_device *dev, const ty_adamw_args *args) TY_MUST_USE;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

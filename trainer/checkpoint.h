@@ -1,0 +1,90 @@
+/* Checkpoints publish or don't exist. One HDF5 file with a 512-byte user block in front that holds magic, version, step,
+ * length and the hash of the rest, so that a damaged or foreign file never reaches the HDF5 library; a hash per tensor inside.
+ * Written to a temporary, fsynced, renamed, folder fsynced. h5py opens it as it is. Equal content is equal bytes.
+ * All HDF5 calls happen on one thread at a time: the writer's while a writer is open. */
+#ifndef TY_TRAINER_CHECKPOINT_H
+#define TY_TRAINER_CHECKPOINT_H
+
+#include "base/base.h"
+#include "kernels/kernels.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct ty_ckpt_tensor {
+    const char *name; /* "model/layers.0.conv2d.weight", "optimizer/m/..."; slashes are groups */
+    ty_dtype dtype;
+    ty_shape shape;
+    void *data;       /* host, canonical order */
+} ty_ckpt_tensor;
+
+/* Everything that continuing needs and nothing that ties it to a run, a world size or a server. */
+typedef struct ty_checkpoint {
+    int64_t step;
+    const char *state;  /* JSON object: consumed samples, early stop, best, health, schedule, seed, numeric fingerprint */
+    const char *config; /* resolved config as JSON */
+    const char *data_state; /* ty_dataset_state */
+    const ty_ckpt_tensor *tensors;
+    int64_t n_tensors;
+} ty_checkpoint;
+
+/* Writes and publishes one file; on failure the path is as it was before. Errors: TY_ERR_IO. */
+ty_status ty_checkpoint_write(ty_ctx *ctx, const char *path, const ty_checkpoint *checkpoint) TY_MUST_USE;
+
+/* What the user block says, after the whole file was hashed. Errors: TY_ERR_INTEGRITY naming file and offset; TY_ERR_IO. */
+typedef struct ty_checkpoint_header {
+    int64_t step;
+    uint64_t bytes;
+    ty_hash128 hash;
+} ty_checkpoint_header;
+ty_status ty_checkpoint_verify(ty_ctx *ctx, const char *path, ty_checkpoint_header *out) TY_MUST_USE;
+
+/* Verifies, then reads everything into memory owned by *out (caller closes). Per-tensor hashes are checked too. */
+typedef struct ty_checkpoint_file ty_checkpoint_file;
+ty_status ty_checkpoint_read(ty_ctx *ctx, const char *path, ty_checkpoint_file **out) TY_MUST_USE;
+const ty_checkpoint *ty_checkpoint_content(const ty_checkpoint_file *file);
+const ty_ckpt_tensor *ty_checkpoint_tensor(const ty_checkpoint_file *file, const char *name); /* NULL: none */
+void ty_checkpoint_file_close(ty_checkpoint_file *file); /* accepts NULL */
+
+/* The newest valid checkpoint "step_<12 digits>.h5" of a folder; damaged ones are reported through the log and passed over.
+ * path is in arena; *found false where there is none. */
+ty_status ty_checkpoint_find(ty_ctx *ctx, const char *folder, ty_arena *arena, const char **out_path,
+                             ty_checkpoint_header *out, bool *found) TY_MUST_USE;
+
+/* The background writer: one save in flight, from a staging copy made by submit. */
+typedef struct ty_ckpt_writer ty_ckpt_writer;
+
+typedef struct ty_ckpt_writer_options {
+    const char *folder;  /* made where missing; leftover temporaries are swept */
+    int keep_last;       /* >= 1 */
+    bool keep_best;      /* the one submitted with is_best stays, whatever its age */
+} ty_ckpt_writer_options;
+
+typedef struct ty_ckpt_result {
+    int64_t step;
+    ty_status status;      /* of that save */
+    const char *path;      /* valid until the next poll */
+    const char *message;   /* where it failed */
+    bool is_best;
+    double seconds;
+} ty_ckpt_result;
+
+ty_status ty_ckpt_writer_open(ty_ctx *ctx, const ty_ckpt_writer_options *options,
+                              ty_ckpt_writer **out) TY_MUST_USE;
+
+/* Copies the content to staging memory and returns; waits first where a save is still in flight. A failed save never fails
+ * the run: it shows in poll's result, and what was there before stays. Errors: TY_ERR_NOMEM, TY_ERR_ARG. */
+ty_status ty_ckpt_writer_submit(ty_ctx *ctx, ty_ckpt_writer *writer, const ty_checkpoint *checkpoint,
+                                bool is_best) TY_MUST_USE;
+
+/* True once for each finished save. wait: until the one in flight is finished. */
+bool ty_ckpt_writer_poll(ty_ckpt_writer *writer, bool wait, ty_ckpt_result *out);
+
+/* Finishes the save in flight. Accepts NULL. */
+void ty_ckpt_writer_close(ty_ckpt_writer *writer);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

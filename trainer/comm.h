@@ -1,0 +1,79 @@
+/* Ranks talking to each other. Two implementations behind one face: self (one rank, no MPI call) and MPI.
+ * Every call below is collective unless it says otherwise: all ranks make the same calls in the same order. Each carries a
+ * sequence number and a deadline; on expiry the call fails with TY_ERR_COMM naming the rank that is missing and what it was
+ * last seen doing. The deadline counts only time in which this rank itself ran, so a suspended job may wake up again.
+ * All calls on the thread that opened the comm (MPI_THREAD_FUNNELED). */
+#ifndef TY_TRAINER_COMM_H
+#define TY_TRAINER_COMM_H
+
+#include "base/base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct ty_comm ty_comm;
+
+typedef struct ty_comm_options {
+    double deadline_s;   /* > 0; 60 where 0 is given */
+    int ranks_per_node;  /* pretend that nodes hold this many ranks; 0: as they do */
+} ty_comm_options;
+
+/* MPI is initialised only where a launcher started us (OMPI_COMM_WORLD_SIZE, PMI_SIZE, PMIX_RANK).
+ * *out is the caller's to close. Errors: TY_ERR_COMM, also for a world of 1 inside a Slurm step of several tasks (no PMI). */
+ty_status ty_comm_open(ty_ctx *ctx, const ty_comm_options *options, ty_comm **out) TY_MUST_USE;
+
+/* Leaves in order: every rank has to come here or to ty_comm_abort. Accepts NULL. */
+void ty_comm_close(ty_comm *comm);
+
+/* Not collective: ends the job now with exit code. Does not return where there is more than one rank. */
+void ty_comm_abort(ty_comm *comm, int exit_code);
+
+/* Not collective. */
+int ty_comm_rank(const ty_comm *comm);
+int ty_comm_size(const ty_comm *comm);
+int ty_comm_local_rank(const ty_comm *comm); /* on this host */
+int ty_comm_local_size(const ty_comm *comm);
+const char *ty_comm_kind(const ty_comm *comm); /* "self", "mpi" */
+
+/* Every rank brings its own status; all get the same answer: TY_OK if all are, else the status and message of the lowest
+ * failing rank, prefixed "rank 3 (host): ". The one way to a decision that leads to another collective. */
+ty_status ty_comm_agree(ty_ctx *ctx, ty_comm *comm, ty_status mine) TY_MUST_USE;
+
+/* Bitwise OR of everybody's flags: stop requests, signals. */
+ty_status ty_comm_vote(ty_ctx *ctx, ty_comm *comm, uint64_t mine, uint64_t *out_any) TY_MUST_USE;
+
+typedef struct ty_comm_fact {
+    const char *name;  /* "config", "data fingerprint", "numeric" */
+    const char *value; /* compared as text */
+} ty_comm_fact;
+
+/* Start-up handshake: fails on every rank, naming the first rank and fact that differ from rank 0's. */
+ty_status ty_comm_handshake(ty_ctx *ctx, ty_comm *comm, const ty_comm_fact *facts, int n_facts) TY_MUST_USE;
+
+ty_status ty_comm_min(ty_ctx *ctx, ty_comm *comm, int64_t mine, int64_t *out) TY_MUST_USE;
+ty_status ty_comm_barrier(ty_ctx *ctx, ty_comm *comm) TY_MUST_USE;
+ty_status ty_comm_broadcast(ty_ctx *ctx, ty_comm *comm, int root, void *data, size_t bytes) TY_MUST_USE;
+
+/* Every rank brings `bytes` bytes; all receive size * bytes in rank order. */
+ty_status ty_comm_all_gather(ty_ctx *ctx, ty_comm *comm, const void *mine, size_t bytes,
+                             void *out) TY_MUST_USE;
+
+/* Sum of a few doubles in the fixed tree over ranks (((0+1)+(2+3))+...): in place, same bits everywhere, and, where size is a
+ * power of two, the same as when one rank had summed everybody's parts in that tree. */
+ty_status ty_comm_sum(ty_ctx *ctx, ty_comm *comm, double *values, int n) TY_MUST_USE;
+
+/* The sum of a large f32 buffer, without copies where ranks share a host (a shared-memory window each rank writes its part
+ * into); between hosts in pieces of at most 4 MB. The order is the fixed tree of ty_comm_sum for each element. */
+typedef struct ty_reduction ty_reduction;
+ty_status ty_reduction_open(ty_ctx *ctx, ty_comm *comm, int64_t n, bool is_exact,
+                            ty_reduction **out) TY_MUST_USE;
+void ty_reduction_close(ty_reduction *reduction); /* collective; accepts NULL */
+float *ty_reduction_in(ty_reduction *reduction);        /* [n], this rank's part; written between runs */
+const float *ty_reduction_out(ty_reduction *reduction); /* [n], the sum; valid until the next run starts */
+ty_status ty_reduction_run(ty_ctx *ctx, ty_reduction *reduction) TY_MUST_USE;
+
+#ifdef __cplusplus
+}
+#endif
+#endif
