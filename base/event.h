@@ -89,7 +89,8 @@ typedef struct ty_observers {
     int64_t n;
 } ty_observers;
 
-/* Tells all of them; the strongest answer (STOP > PAUSE > CONTINUE) and its reason win. */
+/* Tells all of them, in order; the strongest answer (STOP > PAUSE > CONTINUE) and its reason win, the first of equals.
+ * *reason is NULL where the answer is TY_CONTINUE. */
 ty_answer ty_observers_notify(const ty_observers *observers, const ty_event *event,
                               const char **reason);
 
