@@ -63,10 +63,10 @@ ty_status ty_fail_within(ty_ctx *ctx, ty_status st, const char *format, ...) {
     va_start(args, format);
     int used = vsnprintf(ctx->message, sizeof ctx->message, format, args);
     va_end(args);
-    if (used >= 0 && (size_t)used < sizeof ctx->message) {
-        size_t left = sizeof ctx->message - (size_t)used;
-        int more = snprintf(ctx->message + used, left, ": %s", inner);
-        (void)more; /* a message cut at the buffer's end is still a message */
+    if (used >= 0 && (size_t)used < sizeof ctx->message - 2) {
+        /* A message cut at the buffer's end is still a message. */
+        int left = (int)sizeof ctx->message - used;
+        (void)snprintf(ctx->message + used, (size_t)left, ": %.*s", left - 3, inner);
     }
     return st;
 }
