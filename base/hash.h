@@ -16,6 +16,14 @@ typedef struct ty_hash128 {
 
 ty_hash128 ty_hash_128(const void *data, size_t bytes);
 
+/* The same 128 bits for data that comes in pieces. */
+typedef struct ty_hash_stream ty_hash_stream;
+
+ty_status ty_hash_stream_open(ty_ctx *ctx, ty_hash_stream **out) TY_MUST_USE;
+void ty_hash_stream_update(ty_hash_stream *stream, const void *data, size_t bytes);
+ty_hash128 ty_hash_stream_finish(const ty_hash_stream *stream); /* of everything so far */
+void ty_hash_stream_close(ty_hash_stream *stream);              /* accepts NULL */
+
 enum { TY_SHA256_BYTES = 32, TY_SHA256_HEX = 65 }; /* hex length counts the NUL */
 
 typedef struct ty_sha256 ty_sha256; /* a running digest */

@@ -59,7 +59,13 @@ ty_status ty_file_sync(ty_ctx *ctx, const char *path, int fd) TY_MUST_USE;
 ty_status ty_file_read_all(ty_ctx *ctx, const char *path, size_t max_bytes, char **out_data,
                            size_t *out_bytes) TY_MUST_USE;
 
-/* Publishes data under path or leaves what was there: temporary in the same folder, fsync, rename, folder fsync. */
+/* Creates a new file ".tmp-<name>-..." next to path, for reading and writing; links are not followed. *out_temp is in
+ * arena; file and descriptor are the caller's, who publishes or unlinks it. */
+ty_status ty_file_open_temp(ty_ctx *ctx, const char *path, ty_arena *arena, char **out_temp,
+                            int *out_fd) TY_MUST_USE;
+
+/* Publishes data under path or leaves what was there: temporary in the same folder, fsync, rename, folder fsync. Where only
+ * the last of these failed, the new content is in place but may not survive a power cut. */
 ty_status ty_file_write_atomic(ty_ctx *ctx, const char *path, const void *data,
                                size_t bytes) TY_MUST_USE;
 
