@@ -9,7 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* An interrupted call is tried again, but not for ever: a file system that only ever answers EINTR is a broken one. */
+/* An interrupted call is tried again, but not for ever: a file system that only ever answers EINTR
+ * is a broken one. */
 enum { MAX_INTERRUPTS = 1000, MAX_TEMP_NAMES = 1000 };
 enum { MAX_TRANSFER = 1 << 30 }; /* Linux moves at most 2 GiB - 4 KiB a call */
 
@@ -31,7 +32,8 @@ ty_status ty_file_open(ty_ctx *ctx, const char *path, int flags, mode_t mode, in
 }
 
 ty_status ty_file_close(ty_ctx *ctx, const char *path, int fd) {
-    /* Linux has closed the descriptor whatever close says; a second try would close somebody else's. */
+    /* Linux has closed the descriptor whatever close says; a second try would close somebody
+     * else's. */
     if (ctx->io->close(ctx->io->self, fd) < 0 && errno != EINTR)
         return ty_fail_errno(ctx, errno, "closing %s", path);
     return TY_OK;
@@ -121,7 +123,8 @@ static ty_status grow(ty_ctx *ctx, slurp *to, size_t capacity) {
     return TY_OK;
 }
 
-/* Reads to the end; files of /proc say that they are empty, so the size is where to start, not where to stop. */
+/* Reads to the end; files of /proc say that they are empty, so the size is where to start, not
+ * where to stop. */
 static ty_status slurp_rest(ty_ctx *ctx, const char *path, int fd, size_t max_bytes, slurp *to) {
     for (;;) {
         char beyond[4096];
@@ -223,7 +226,8 @@ ty_status ty_file_write_atomic(ty_ctx *ctx, const char *path, const void *data, 
     if (st == TY_OK)
         st = ty_file_publish(ctx, temp, path);
     if (st != TY_OK)
-        (void)ctx->io->unlink(ctx->io->self, temp); /* gone already where only the last sync failed */
+        (void)ctx->io->unlink(ctx->io->self,
+                              temp); /* gone already where only the last sync failed */
 done:
     ty_arena_reset(&ctx->scratch, mark);
     return st;

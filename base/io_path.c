@@ -193,13 +193,23 @@ ty_status ty_disk_free(ty_ctx *ctx, const char *path, uint64_t *out_bytes) {
 
 bool ty_disk_is_network(ty_ctx *ctx, const char *path) {
     /* Numbers of linux/magic.h and, for those outside the kernel, of their own sources. */
-    static const uint32_t network[] = {
-        0x00006969 /* nfs */,    0x0000517b /* smb */,     0xff534d42 /* cifs */,
-        0xfe534d42 /* smb2 */,   0x0bd00bd0 /* lustre */,  0x47504653 /* gpfs */,
-        0x65735546 /* fuse */,   0x01021997 /* 9p */,      0x00c36400 /* ceph */,
-        0x5346414f /* afs */,    0x6b414653 /* kafs */,    0x73757245 /* coda */,
-        0x01161970 /* gfs2 */,   0x7461636f /* ocfs2 */,   0x19830326 /* beegfs */,
-        0xaad7aaea /* panfs */,  0x20030528 /* orangefs */};
+    static const uint32_t network[] = {0x00006969 /* nfs */,
+                                       0x0000517b /* smb */,
+                                       0xff534d42 /* cifs */,
+                                       0xfe534d42 /* smb2 */,
+                                       0x0bd00bd0 /* lustre */,
+                                       0x47504653 /* gpfs */,
+                                       0x65735546 /* fuse */,
+                                       0x01021997 /* 9p */,
+                                       0x00c36400 /* ceph */,
+                                       0x5346414f /* afs */,
+                                       0x6b414653 /* kafs */,
+                                       0x73757245 /* coda */,
+                                       0x01161970 /* gfs2 */,
+                                       0x7461636f /* ocfs2 */,
+                                       0x19830326 /* beegfs */,
+                                       0xaad7aaea /* panfs */,
+                                       0x20030528 /* orangefs */};
     struct statfs info;
     ty_arena_mark mark = ty_arena_mark_here(&ctx->scratch);
     int result = statfs(path, &info);
