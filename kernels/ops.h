@@ -1,0 +1,26 @@
+/* What each op's file gives to the two tables of op.c. Private to kernels. */
+#ifndef TY_KERNELS_OPS_H
+#define TY_KERNELS_OPS_H
+
+#include "kernels/attrs.h"
+#include "kernels/op.h"
+
+/* One row an op: its shapes and its CPU functions. */
+#define TY_OP_DECLARE(op)                                                                          \
+    ty_status ty_##op##_infer(ty_ctx *ctx, const void *attrs, const ty_tensor *in,                 \
+                              ty_op_shapes *out) TY_MUST_USE;                                      \
+    extern const ty_op_impl ty_##op##_cpu
+
+
+/* Fails with TY_ERR_CONFIG unless x is f32 of the given rank (0: any) with every dim positive. */
+ty_status ty_op_want_f32(ty_ctx *ctx, const char *op, const ty_tensor *x, int rank) TY_MUST_USE;
+
+/* "[64, 3, 28, 28]" for messages, cut at the buffer's end. */
+enum { TY_SHAPE_TEXT = 128 };
+const char *ty_shape_text(ty_shape shape, char text[TY_SHAPE_TEXT]);
+
+/* *out is the shape with its count checked against overflow. Errors: TY_ERR_CONFIG naming the op.
+ */
+ty_status ty_op_set_shape(ty_ctx *ctx, const char *op, ty_shape shape, ty_shape *out) TY_MUST_USE;
+
+#endif
