@@ -4,12 +4,31 @@
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
+#include <string.h>
+
+#define XXH_STATIC_LINKING_ONLY /* shows XXH3_state_t, so that it can live on the stack */
 #include <xxhash.h>
 
 #include "base/io.h"
 
 uint64_t ty_hash64(const void *data, size_t bytes) {
     return XXH3_64bits(data, bytes);
+}
+
+uint64_t ty_hash64_pair(const void *a, size_t a_bytes, const void *b, size_t b_bytes) {
+    unsigned char together[240]; /* up to here one copy is cheaper than a running state */
+    if (a_bytes <= sizeof together && b_bytes <= sizeof together - a_bytes) {
+        if (a_bytes > 0)
+            memcpy(together, a, a_bytes);
+        if (b_bytes > 0)
+            memcpy(together + a_bytes, b, b_bytes);
+        return XXH3_64bits(together, a_bytes + b_bytes);
+    }
+    XXH3_state_t state;
+    (void)XXH3_64bits_reset(&state);
+    (void)XXH3_64bits_update(&state, a, a_bytes);
+    (void)XXH3_64bits_update(&state, b, b_bytes);
+    return XXH3_64bits_digest(&state);
 }
 
 ty_hash128 ty_hash_128(const void *data, size_t bytes) {

@@ -10,6 +10,9 @@ extern "C" {
 
 uint64_t ty_hash64(const void *data, size_t bytes);
 
+/* The hash of a with b behind it. */
+uint64_t ty_hash64_pair(const void *a, size_t a_bytes, const void *b, size_t b_bytes);
+
 typedef struct ty_hash128 {
     uint64_t low, high;
 } ty_hash128;

@@ -9,22 +9,14 @@
 #include <string.h>
 #include <unistd.h>
 
-/* An interrupted call is tried again, but not for ever: a file system that only ever answers EINTR
- * is a broken one. */
-enum { MAX_INTERRUPTS = 1000, MAX_TEMP_NAMES = 1000 };
-enum { MAX_TRANSFER = 1 << 30 }; /* Linux moves at most 2 GiB - 4 KiB a call */
+#include "base/io_retry.h"
 
-#define RETRY_EINTR(result, call)                                                                  \
-    do {                                                                                           \
-        int interrupts_left_ = MAX_INTERRUPTS;                                                     \
-        do                                                                                         \
-            (result) = (call);                                                                     \
-        while ((result) < 0 && errno == EINTR && interrupts_left_-- > 0);                          \
-    } while (0)
+enum { MAX_TEMP_NAMES = 1000 };
+enum { MAX_TRANSFER = 1 << 30 }; /* Linux moves at most 2 GiB - 4 KiB a call */
 
 ty_status ty_file_open(ty_ctx *ctx, const char *path, int flags, mode_t mode, int *out_fd) {
     int fd;
-    RETRY_EINTR(fd, ctx->io->open(ctx->io->self, path, flags | O_CLOEXEC, mode));
+    TY_IO_RETRY(fd, ctx->io->open(ctx->io->self, path, flags | O_CLOEXEC, mode));
     if (fd < 0)
         return ty_fail_errno(ctx, errno, "cannot open %s", path);
     *out_fd = fd;
@@ -49,7 +41,7 @@ ty_status ty_file_pread(ty_ctx *ctx, const char *path, int fd, void *data, size_
     char *at = data;
     while (bytes > 0) {
         ssize_t got;
-        RETRY_EINTR(got, io->pread(io->self, fd, at, piece_of(bytes), (off_t)offset));
+        TY_IO_RETRY(got, io->pread(io->self, fd, at, piece_of(bytes), (off_t)offset));
         if (got < 0)
             return ty_fail_errno(ctx, errno, "cannot read %s at offset %" PRId64, path, offset);
         if (got == 0)
@@ -77,7 +69,7 @@ ty_status ty_file_write(ty_ctx *ctx, const char *path, int fd, const void *data,
     const char *at = data;
     while (bytes > 0) {
         ssize_t put;
-        RETRY_EINTR(put, io->write(io->self, fd, at, piece_of(bytes)));
+        TY_IO_RETRY(put, io->write(io->self, fd, at, piece_of(bytes)));
         TY_TRY(check_written(ctx, path, put, bytes));
         at += put;
         bytes -= (size_t)put;
@@ -91,7 +83,7 @@ ty_status ty_file_pwrite(ty_ctx *ctx, const char *path, int fd, const void *data
     const char *at = data;
     while (bytes > 0) {
         ssize_t put;
-        RETRY_EINTR(put, io->pwrite(io->self, fd, at, piece_of(bytes), (off_t)offset));
+        TY_IO_RETRY(put, io->pwrite(io->self, fd, at, piece_of(bytes), (off_t)offset));
         TY_TRY(check_written(ctx, path, put, bytes));
         at += put;
         bytes -= (size_t)put;
@@ -102,7 +94,7 @@ ty_status ty_file_pwrite(ty_ctx *ctx, const char *path, int fd, const void *data
 
 ty_status ty_file_sync(ty_ctx *ctx, const char *path, int fd) {
     int result;
-    RETRY_EINTR(result, ctx->io->fsync(ctx->io->self, fd));
+    TY_IO_RETRY(result, ctx->io->fsync(ctx->io->self, fd));
     if (result < 0)
         return ty_fail_errno(ctx, errno, "cannot flush %s to the disk", path);
     return TY_OK;
@@ -132,7 +124,7 @@ static ty_status slurp_rest(ty_ctx *ctx, const char *path, int fd, size_t max_by
         char *into = is_full ? beyond : to->data + to->bytes;
         size_t room = is_full ? sizeof beyond : to->capacity - to->bytes;
         ssize_t got;
-        RETRY_EINTR(got, ctx->io->read(ctx->io->self, fd, into, piece_of(room)));
+        TY_IO_RETRY(got, ctx->io->read(ctx->io->self, fd, into, piece_of(room)));
         if (got < 0)
             return ty_fail_errno(ctx, errno, "cannot read %s", path);
         if (got == 0)
@@ -190,7 +182,7 @@ ty_status ty_file_open_temp(ty_ctx *ctx, const char *path, ty_arena *arena, char
         if (!temp)
             break;
         int fd;
-        RETRY_EINTR(fd, ctx->io->open(ctx->io->self, temp,
+        TY_IO_RETRY(fd, ctx->io->open(ctx->io->self, temp,
                                       O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
         if (fd < 0 && errno == EEXIST)
             continue;
@@ -235,7 +227,7 @@ done:
 
 ty_status ty_file_publish(ty_ctx *ctx, const char *from, const char *to) {
     int result;
-    RETRY_EINTR(result, ctx->io->rename(ctx->io->self, from, to));
+    TY_IO_RETRY(result, ctx->io->rename(ctx->io->self, from, to));
     if (result < 0)
         return ty_fail_errno(ctx, errno, "cannot rename %s to %s", from, to);
     ty_arena_mark mark = ty_arena_mark_here(&ctx->scratch);
@@ -247,7 +239,7 @@ ty_status ty_file_publish(ty_ctx *ctx, const char *from, const char *to) {
 
 ty_status ty_file_unlink(ty_ctx *ctx, const char *path) {
     int result;
-    RETRY_EINTR(result, ctx->io->unlink(ctx->io->self, path));
+    TY_IO_RETRY(result, ctx->io->unlink(ctx->io->self, path));
     if (result < 0 && errno != ENOENT)
         return ty_fail_errno(ctx, errno, "cannot remove %s", path);
     return TY_OK;

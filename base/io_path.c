@@ -10,6 +10,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "base/io_retry.h"
+
 char *ty_path_folder(ty_arena *arena, const char *path) {
     const char *slash = strrchr(path, '/');
     if (!slash)
@@ -106,15 +108,12 @@ ty_status ty_dir_make(ty_ctx *ctx, const char *path) {
 ty_status ty_dir_sync(ty_ctx *ctx, const char *path) {
     int fd;
     TY_TRY(ty_file_open(ctx, path, O_RDONLY | O_DIRECTORY, 0, &fd));
+    int result;
+    TY_IO_RETRY(result, ctx->io->fsync(ctx->io->self, fd));
     ty_status st = TY_OK;
-    int tries = 1000;
-    while (ctx->io->fsync(ctx->io->self, fd) < 0) {
-        if (errno == EINTR && tries-- > 0)
-            continue;
-        if (errno != EINVAL && errno != ENOTSUP) /* file systems that know no fsync of a folder */
-            st = ty_fail_errno(ctx, errno, "cannot flush the folder %s to the disk", path);
-        break;
-    }
+    if (result < 0 && errno != EINVAL &&
+        errno != ENOTSUP) /* some file systems have none for folders */
+        st = ty_fail_errno(ctx, errno, "cannot flush the folder %s to the disk", path);
     (void)ctx->io->close(ctx->io->self, fd); /* opened for reading: nothing can be lost here */
     return st;
 }
