@@ -1,0 +1,229 @@
+/* Opening, asking and closing a document. Parsing is in doc_scan.c and doc_parse.c, "extends" in
+ * doc_merge.c, --set in doc_set.c, messages in doc_explain.c; doc_tree.h shows what they share. */
+#include "base/doc_tree.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- opening -----------------------------------------------------------------------------------
+ */
+
+static ty_status open_empty(ty_ctx *ctx, ty_doc **out) {
+    ty_doc *doc = calloc(1, sizeof *doc);
+    doc_findings *findings = calloc(1, sizeof *findings);
+    json_t *kept = json_array();
+    if (!doc || !findings || !kept) {
+        free(doc);
+        free(findings);
+        json_decref(kept);
+        return ty_fail_nomem(ctx, "a document");
+    }
+    ty_arena_init(&doc->arena);
+    doc->findings = findings;
+    doc->kept = kept;
+    *out = doc;
+    return TY_OK;
+}
+
+void ty_doc_close(ty_doc *doc) {
+    if (!doc)
+        return;
+    json_decref(doc->kept);
+    free(doc->findings);
+    ty_arena_clear(&doc->arena);
+    free(doc);
+}
+
+static ty_status parse_text(ty_ctx *ctx, ty_doc *doc, const char *name, const char *text,
+                            size_t bytes) {
+    doc_source *source = ty_arena_alloc(&doc->arena, sizeof *source);
+    const char *name_copy = ty_arena_string(&doc->arena, name);
+    if (bytes > TY_DOC_MAX_BYTES)
+        return ty_fail(ctx, TY_ERR_CONFIG, "error: %s: longer than %d bytes", name,
+                       TY_DOC_MAX_BYTES);
+    const char *text_copy = ty_arena_string_n(&doc->arena, text, bytes);
+    if (!source || !name_copy || !text_copy)
+        return ty_fail_nomem(ctx, "a document");
+    *source = (doc_source){.name = name_copy, .text = text_copy, .bytes = bytes};
+    TY_TRY(ty_doc_parse_source(ctx, doc, source, &(doc_parse_options){0}, &doc->root));
+    TY_TRY(ty_doc_expand(ctx, doc, doc->root));
+    return ty_doc_extend(ctx, doc, source, NULL, &doc->root);
+}
+
+ty_status ty_doc_parse(ty_ctx *ctx, const char *name, const char *text, size_t bytes,
+                       ty_doc **out) {
+    ty_doc *doc = NULL;
+    TY_TRY(open_empty(ctx, &doc));
+    ty_status st = parse_text(ctx, doc, name, text, bytes);
+    if (st == TY_OK)
+        *out = doc;
+    else
+        ty_doc_close(doc);
+    return st;
+}
+
+/* Standard input up to one byte more than a document may have. */
+static ty_status read_stdin(ty_ctx *ctx, char *text, size_t *out_bytes) {
+    size_t bytes = 0;
+    for (;;) {
+        ssize_t n = ctx->io->read(ctx->io->self, 0, text + bytes, TY_DOC_MAX_BYTES + 1 - bytes);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return ty_fail_errno(ctx, errno, "read the config from standard input");
+        bytes += (size_t)n;
+        if (n == 0 || bytes > TY_DOC_MAX_BYTES) {
+            *out_bytes = bytes;
+            return TY_OK;
+        }
+    }
+}
+
+static ty_status parse_stdin(ty_ctx *ctx, ty_doc **out) {
+    size_t bytes = 0;
+    char *text = malloc(TY_DOC_MAX_BYTES + 1);
+    if (!text)
+        return ty_fail_nomem(ctx, "a document");
+    ty_status st = read_stdin(ctx, text, &bytes);
+    if (st == TY_OK)
+        st = ty_doc_parse(ctx, "<stdin>", text, bytes, out);
+    free(text);
+    return st;
+}
+
+ty_status ty_doc_read(ty_ctx *ctx, const char *path, ty_doc **out) {
+    if (strcmp(path, "-") == 0)
+        return parse_stdin(ctx, out);
+    ty_doc *doc = NULL;
+    TY_TRY(open_empty(ctx, &doc));
+    ty_status st = ty_doc_read_file(ctx, doc, path, NULL, &doc->root);
+    if (st == TY_OK)
+        *out = doc;
+    else
+        ty_doc_close(doc);
+    return st;
+}
+
+/* --- the tree ----------------------------------------------------------------------------------
+ */
+
+doc_node *ty_doc_member(const doc_node *object, const char *key) {
+    if (!json_is_object(object->json))
+        return NULL;
+    doc_node *member = object->first;
+    while (member && strcmp(member->key, key) != 0)
+        member = member->next;
+    return member;
+}
+
+doc_node *ty_doc_item(const doc_node *list, int64_t index) {
+    doc_node *item = list->first;
+    for (; item && index > 0; index--)
+        item = item->next;
+    return index == 0 ? item : NULL;
+}
+
+/* The child that the path's first part names. */
+static doc_node *child_of(const doc_node *node, const char *part, size_t length) {
+    if (json_is_array(node->json)) {
+        size_t digits = strspn(part, "0123456789");
+        return digits == length && digits > 0 && digits < 10 ? ty_doc_item(node, atoi(part)) : NULL;
+    }
+    doc_node *member = json_is_object(node->json) ? node->first : NULL;
+    while (member && !(strncmp(member->key, part, length) == 0 && member->key[length] == '\0'))
+        member = member->next;
+    return member;
+}
+
+doc_node *ty_doc_find(const ty_doc *doc, const char *path) {
+    doc_node *node = doc->root;
+    while (node && *path) {
+        size_t length = strcspn(path, ".");
+        node = child_of(node, path, length);
+        path += length + (path[length] == '.');
+    }
+    return node;
+}
+
+/* Puts node where old is among parent's children; node NULL takes old out. */
+static void relink(doc_node *parent, const doc_node *old, doc_node *node) {
+    doc_node *before = NULL;
+    for (doc_node *at = parent->first; at != old; at = at->next)
+        before = at;
+    doc_node *now = node ? node : old->next;
+    if (node)
+        node->next = old->next;
+    if (before)
+        before->next = now;
+    else
+        parent->first = now;
+    if (parent->last == old)
+        parent->last = node ? node : before;
+}
+
+static void append(doc_node *parent, doc_node *node) {
+    node->next = NULL;
+    if (parent->last)
+        parent->last->next = node;
+    else
+        parent->first = node;
+    parent->last = node;
+}
+
+bool ty_doc_put(ty_doc *doc, doc_node *object, doc_node *member) {
+    doc_node *old = ty_doc_member(object, member->key);
+    /* What is replaced may still be borrowed by a config that was loaded. */
+    if (old && json_array_append(doc->kept, old->json) != 0)
+        return false;
+    if (json_object_set(object->json, member->key, member->json) != 0)
+        return false;
+    if (old)
+        relink(object, old, member);
+    else
+        append(object, member);
+    return true;
+}
+
+bool ty_doc_put_item(ty_doc *doc, doc_node *list, int64_t index, doc_node *item) {
+    doc_node *old = ty_doc_item(list, index);
+    if (!old || json_array_append(doc->kept, old->json) != 0 ||
+        json_array_set(list->json, (size_t)index, item->json) != 0)
+        return false;
+    relink(list, old, item);
+    return true;
+}
+
+void ty_doc_drop(doc_node *object, doc_node *member) {
+    relink(object, member, NULL);
+    (void)json_object_del(object->json, member->key); /* it is there: the trees are one */
+}
+
+/* --- questions ---------------------------------------------------------------------------------
+ */
+
+ty_origin ty_doc_node_origin(const doc_node *node) {
+    if (!node)
+        return (ty_origin){0};
+    if (!node->source)
+        return (ty_origin){.set = node->set};
+    return (ty_origin){.file = node->source->name,
+                       .line = node->value.line,
+                       .column = node->value.column,
+                       .key_line = node->name.line,
+                       .key_column = node->name.column};
+}
+
+const json_t *ty_doc_at(const ty_doc *doc, const char *path) {
+    const doc_node *node = ty_doc_find(doc, path);
+    return node ? node->json : NULL;
+}
+
+ty_origin ty_doc_origin(const ty_doc *doc, const char *path) {
+    return ty_doc_node_origin(ty_doc_find(doc, path));
+}
+
+const char *ty_doc_number_text(const ty_doc *doc, const char *path) {
+    const doc_node *node = ty_doc_find(doc, path);
+    return node ? node->number : NULL;
+}
