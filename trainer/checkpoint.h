@@ -29,7 +29,9 @@ typedef struct ty_checkpoint {
     int64_t n_tensors;
 } ty_checkpoint;
 
-/* Writes and publishes one file; on failure the path is as it was before. Errors: TY_ERR_IO. */
+/* Writes and publishes one file; on failure the path is as it was before, except that where only the last flush of the
+ * folder failed the new file may be in place already, whole. The tensors' order does not matter: they are laid out by name.
+ * Errors: TY_ERR_ARG a name or shape that cannot be stored; TY_ERR_IO; TY_ERR_NOMEM. */
 ty_status ty_checkpoint_write(ty_ctx *ctx, const char *path, const ty_checkpoint *checkpoint) TY_MUST_USE;
 
 /* What the user block says, after the whole file was hashed. Errors: TY_ERR_INTEGRITY naming file and offset; TY_ERR_IO. */
@@ -37,15 +39,20 @@ typedef struct ty_checkpoint_header {
     int64_t step;
     uint64_t bytes;
     ty_hash128 hash;
+    bool is_best; /* it was the best of its run when it was written */
 } ty_checkpoint_header;
 ty_status ty_checkpoint_verify(ty_ctx *ctx, const char *path, ty_checkpoint_header *out) TY_MUST_USE;
 
-/* Verifies, then reads everything into memory owned by *out (caller closes). Per-tensor hashes are checked too. */
+/* Verifies, then reads everything into memory owned by *out (caller closes). Per-tensor hashes are checked too. The file is read
+ * once, and what was hashed is what is parsed; tensors are sorted by name and lie in that memory, aligned to 64 bytes. */
 typedef struct ty_checkpoint_file ty_checkpoint_file;
 ty_status ty_checkpoint_read(ty_ctx *ctx, const char *path, ty_checkpoint_file **out) TY_MUST_USE;
 const ty_checkpoint *ty_checkpoint_content(const ty_checkpoint_file *file);
 const ty_ckpt_tensor *ty_checkpoint_tensor(const ty_checkpoint_file *file, const char *name); /* NULL: none */
 void ty_checkpoint_file_close(ty_checkpoint_file *file); /* accepts NULL */
+
+/* folder/step_<12 digits>.h5 in arena, NULL: no memory. */
+const char *ty_checkpoint_path(ty_arena *arena, const char *folder, int64_t step) TY_MUST_USE;
 
 /* The newest valid checkpoint "step_<12 digits>.h5" of a folder; damaged ones are reported through the log and passed over.
  * path is in arena; *found false where there is none. */
@@ -58,7 +65,7 @@ typedef struct ty_ckpt_writer ty_ckpt_writer;
 typedef struct ty_ckpt_writer_options {
     const char *folder;  /* made where missing; leftover temporaries are swept */
     int keep_last;       /* >= 1 */
-    bool keep_best;      /* the one submitted with is_best stays, whatever its age */
+    bool keep_best;      /* the newest one submitted with is_best stays, whatever its age, also across restarts */
 } ty_ckpt_writer_options;
 
 typedef struct ty_ckpt_result {
