@@ -1,0 +1,154 @@
+/* The sum of a large buffer over the ranks of one host: each writes its part into shared memory,
+ * each adds one slice of all parts, and the result is where everybody reads it. Nothing is copied.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "trainer/reduction_room.h"
+
+enum { FLOATS_PER_LINE = 16, FLOATS_PER_PAGE = 1024 };
+
+reduction_range reduction_share(int64_t n, int index, int count) {
+    int64_t lines = (n + FLOATS_PER_LINE - 1) / FLOATS_PER_LINE;
+    int64_t first = lines * index / count * FLOATS_PER_LINE;
+    int64_t end = lines * (index + 1) / count * FLOATS_PER_LINE;
+    end = end < n ? end : n;
+    return (reduction_range){.first = first, .count = end - first};
+}
+
+/* --- opening
+ * --------------------------------------------------------------------------------------------------
+ */
+
+static int leaf_of_rank(void *self, int first, int width) {
+    (void)self;
+    return width == 1 ? first : -1;
+}
+
+/* Memory that is not there is found out now, as a status and not as SIGBUS in some step; and pages
+ * come to lie near the rank that writes them. */
+static ty_status touch(ty_ctx *ctx, float *first, int64_t n_floats) {
+    size_t bytes = (size_t)n_floats * sizeof *first;
+    if (bytes == 0 || madvise(first, bytes, MADV_POPULATE_WRITE) == 0)
+        return TY_OK;
+    if (errno == EINVAL) { /* Linux before 5.14 */
+        memset(first, 0, bytes);
+        return TY_OK;
+    }
+    return ty_fail(ctx, TY_ERR_NOMEM, "no memory left for %zu bytes of shared gradients: %s", bytes,
+                   strerror(errno));
+}
+
+static int64_t whole_pages(int64_t n) {
+    return (n + FLOATS_PER_PAGE - 1) / FLOATS_PER_PAGE * FLOATS_PER_PAGE;
+}
+
+static ty_status touch_own(ty_ctx *ctx, ty_reduction *reduction, int64_t n_shared) {
+    const ty_comm *comm = reduction->comm;
+    TY_TRY(touch(ctx, reduction->in, reduction->stride));
+    float *shared = reduction->window + comm->local_size * reduction->stride;
+    int64_t pages = n_shared / FLOATS_PER_PAGE;
+    int64_t first = pages * comm->local_rank / comm->local_size;
+    int64_t end = pages * (comm->local_rank + 1) / comm->local_size;
+    return touch(ctx, shared + first * FLOATS_PER_PAGE, (end - first) * FLOATS_PER_PAGE);
+}
+
+static ty_status open_alone(ty_ctx *ctx, ty_reduction *reduction) {
+    reduction->window_bytes = (size_t)reduction->stride * sizeof(float);
+    void *window = NULL;
+    TY_TRY(comm_window_open(ctx, reduction->comm, reduction->window_bytes, &window));
+    reduction->window = reduction->in = reduction->out = window;
+    return touch(ctx, reduction->in, reduction->stride);
+}
+
+static ty_status open_shared(ty_ctx *ctx, ty_reduction *reduction, bool is_exact) {
+    ty_comm *comm = reduction->comm;
+    const int n_parts = comm->local_size;
+    ty_status st = TY_OK;
+    void *window = NULL;
+    reduction->parts = calloc((size_t)n_parts, sizeof *reduction->parts);
+    reduction->leaves = calloc((size_t)n_parts, sizeof *reduction->leaves);
+    if (!reduction->parts || !reduction->leaves)
+        st = ty_fail_nomem(ctx, "the parts of a reduction");
+    else if (comm->n_nodes == 1)
+        st = sum_tree_init(ctx, &reduction->tree, n_parts, leaf_of_rank, NULL);
+    else
+        st = reduction_hosts_open(ctx, comm, reduction->n, is_exact, &reduction->hosts);
+    TY_TRY(ty_comm_agree(ctx, comm, st));
+    int64_t n_shared = reduction->stride * (1 + reduction_hosts_sums(reduction->hosts));
+    int64_t n_floats = reduction->stride * n_parts + n_shared;
+    reduction->window_bytes = (size_t)n_floats * sizeof(float);
+    TY_TRY(comm_window_open(ctx, comm, reduction->window_bytes, &window));
+    reduction->window = window;
+    for (int i = 0; i < n_parts; i++)
+        reduction->parts[i] = reduction->window + i * reduction->stride;
+    reduction->in = reduction->window + comm->local_rank * reduction->stride;
+    reduction->out = reduction->window + n_parts * reduction->stride;
+    return ty_comm_agree(ctx, comm, touch_own(ctx, reduction, n_shared));
+}
+
+ty_status ty_reduction_open(ty_ctx *ctx, ty_comm *comm, int64_t n, bool is_exact,
+                            ty_reduction **out) {
+    int64_t most = INT64_MAX / 8 / (3 * ((int64_t)comm->size + 1));
+    if (n < 0 || n > most)
+        return ty_fail(ctx, TY_ERR_ARG, "reduction: n is %lld, want 0..%lld", (long long)n,
+                       (long long)most);
+    ty_reduction *reduction = calloc(1, sizeof *reduction);
+    if (!reduction)
+        return ty_fail_nomem(ctx, "the reduction");
+    reduction->comm = comm;
+    reduction->n = n;
+    reduction->stride = whole_pages(n > 0 ? n : 1);
+    ty_status st =
+        comm->size == 1 ? open_alone(ctx, reduction) : open_shared(ctx, reduction, is_exact);
+    if (st != TY_OK) {
+        ty_reduction_close(reduction);
+        return st;
+    }
+    *out = reduction;
+    return TY_OK;
+}
+
+void ty_reduction_close(ty_reduction *reduction) {
+    if (!reduction)
+        return;
+    comm_window_close(reduction->comm, reduction->window, reduction->window_bytes);
+    reduction_hosts_close(reduction->hosts);
+    sum_tree_clear(&reduction->tree);
+    free(reduction->parts);
+    free(reduction->leaves);
+    free(reduction);
+}
+
+float *ty_reduction_in(ty_reduction *reduction) {
+    return reduction->in;
+}
+
+const float *ty_reduction_out(ty_reduction *reduction) {
+    return reduction->out;
+}
+
+/* --- running
+ * --------------------------------------------------------------------------------------------------
+ */
+
+static ty_status run_on_host(ty_ctx *ctx, ty_reduction *reduction) {
+    ty_comm *comm = reduction->comm;
+    const uint64_t bytes = (uint64_t)reduction->n * sizeof(float);
+    const comm_call start = {.op = COMM_REDUCE, .root = -1, .bytes = bytes};
+    const comm_call end = {.op = COMM_REDUCE_END, .root = -1, .bytes = bytes};
+    TY_TRY(comm_exchange(ctx, comm, &start, NULL, 0));
+    reduction_range own = reduction_share(reduction->n, comm->local_rank, comm->local_size);
+    for (int i = 0; i < comm->local_size; i++)
+        reduction->leaves[i] = reduction->parts[i] + own.first;
+    sum_tree_run(&reduction->tree, reduction->leaves, own.count, reduction->out + own.first);
+    return comm_exchange(ctx, comm, &end, NULL, 0);
+}
+
+ty_status ty_reduction_run(ty_ctx *ctx, ty_reduction *reduction) {
+    if (reduction->comm->size == 1)
+        return TY_OK;
+    return reduction->hosts ? reduction_hosts_run(ctx, reduction) : run_on_host(ctx, reduction);
+}

@@ -1,0 +1,39 @@
+/* What reduction.c (one host) and reduction_hosts.c (several) share. */
+#ifndef TY_TRAINER_REDUCTION_ROOM_H
+#define TY_TRAINER_REDUCTION_ROOM_H
+
+#include "trainer/comm_room.h"
+#include "trainer/sum_tree.h"
+
+typedef struct reduction_range {
+    int64_t first, count;
+} reduction_range;
+
+struct reduction_hosts;
+
+/* The window, shared by the ranks of a host: their parts [local_size][stride], the result [stride],
+ * and with several hosts the sums of this host's blocks [n][stride]. */
+struct ty_reduction {
+    ty_comm *comm;
+    int64_t n;
+    int64_t stride; /* floats, whole pages */
+    float *window;
+    size_t window_bytes;
+    float *in, *out;
+    const float **parts;  /* [local_size] */
+    const float **leaves; /* [local_size] room for one run's slice */
+    sum_tree tree;        /* over the ranks of one host, where there is only one */
+    struct reduction_hosts *hosts;
+};
+
+/* Share `index` of `count` of n elements, cut at whole cache lines. */
+reduction_range reduction_share(int64_t n, int index, int count);
+
+ty_status reduction_hosts_open(ty_ctx *ctx, ty_comm *comm, int64_t n, bool is_exact,
+                               struct reduction_hosts **out) TY_MUST_USE;
+void reduction_hosts_close(struct reduction_hosts *hosts);
+/* How many sums the window has to hold. */
+int reduction_hosts_sums(const struct reduction_hosts *hosts);
+ty_status reduction_hosts_run(ty_ctx *ctx, ty_reduction *reduction) TY_MUST_USE;
+
+#endif
