@@ -1,0 +1,233 @@
+/* One table of fields drives both directions, so that what is written is what is read. */
+#include "tracking/record.h"
+
+#include <math.h>
+#include <string.h>
+
+typedef enum field_kind { FIELD_TEXT, FIELD_OPTIONAL, FIELD_INT, FIELD_STATE } field_kind;
+
+typedef struct field {
+    uint32_t type;
+    field_kind kind;
+    const char *key;
+    size_t offset;
+} field;
+
+#define FIELD(type, kind, key, member)                                                             \
+    { TY_TRACK_##type, FIELD_##kind, key, offsetof(ty_track_record, member) }
+
+static const field fields[] = {
+    FIELD(RUN, TEXT, "run_id", run.run_id),
+    FIELD(RUN, TEXT, "experiment", run.experiment),
+    FIELD(RUN, TEXT, "run", run.name),
+    FIELD(RUN, OPTIONAL, "user", run.user),
+    FIELD(RUN, OPTIONAL, "source", run.source),
+    FIELD(RUN, OPTIONAL, "store", run.store),
+    FIELD(START, INT, "is_resumed", start.is_resumed),
+    FIELD(START, INT, "from_step", start.from_step),
+    FIELD(START, INT, "total_steps", start.total_steps),
+    FIELD(START, INT, "samples_per_epoch", start.samples_per_epoch),
+    FIELD(PARAM, TEXT, "key", text.key),
+    FIELD(PARAM, TEXT, "value", text.value),
+    FIELD(TAG, TEXT, "key", text.key),
+    FIELD(TAG, TEXT, "value", text.value),
+    FIELD(DATASET, TEXT, "name", dataset.name),
+    FIELD(DATASET, TEXT, "digest", dataset.digest),
+    FIELD(DATASET, OPTIONAL, "source", dataset.source),
+    FIELD(DATASET, OPTIONAL, "context", dataset.context),
+    FIELD(DATASET, OPTIONAL, "schema", dataset.schema),
+    FIELD(DATASET, OPTIONAL, "profile", dataset.profile),
+    FIELD(FILE, TEXT, "path", file.path),
+    FIELD(FILE, TEXT, "artifact", file.artifact),
+    FIELD(MODEL, TEXT, "name", file.name),
+    FIELD(MODEL, TEXT, "path", file.path),
+    FIELD(MODEL, TEXT, "artifact", file.artifact),
+    FIELD(STATE, STATE, "state", state.state),
+    FIELD(STATE, OPTIONAL, "reason", state.reason),
+};
+enum { FIELD_COUNT = sizeof fields / sizeof fields[0] };
+
+static const char *const state_names[] = {[TY_RUN_RUNNING] = "RUNNING",
+                                          [TY_RUN_FINISHED] = "FINISHED",
+                                          [TY_RUN_FAILED] = "FAILED",
+                                          [TY_RUN_KILLED] = "KILLED"};
+enum { STATE_COUNT = sizeof state_names / sizeof state_names[0] };
+
+const char *ty_track_state_name(ty_run_state state) {
+    return (size_t)state < STATE_COUNT ? state_names[state] : "FAILED";
+}
+
+static void add_field(const ty_track_record *record, const field *f, ty_text *out) {
+    const char *at = (const char *)record + f->offset;
+    const char *text = NULL;
+    int64_t number = 0;
+    if (f->kind == FIELD_TEXT || f->kind == FIELD_OPTIONAL)
+        memcpy(&text, at, sizeof text);
+    else
+        memcpy(&number, at, sizeof number);
+    if (f->kind == FIELD_OPTIONAL && !text)
+        return;
+    ty_text_addf(out, ",\"%s\":", f->key);
+    if (f->kind == FIELD_INT)
+        ty_text_addf(out, "%lld", (long long)number);
+    else if (f->kind == FIELD_STATE)
+        ty_text_add_json(out, ty_track_state_name((ty_run_state)number));
+    else
+        ty_text_add_json(out, text ? text : "");
+}
+
+void ty_track_encode(const ty_track_record *record, ty_text *out) {
+    ty_text_addf(out, "{\"time_ns\":%lld,\"step\":%lld", (long long)record->time_ns,
+                 (long long)record->step);
+    for (int i = 0; i < FIELD_COUNT; i++)
+        if (fields[i].type == record->type)
+            add_field(record, &fields[i], out);
+    ty_text_add(out, "}");
+}
+
+static ty_status foreign(ty_ctx *ctx, const ty_journal_record *from, const char *what) {
+    return ty_fail(ctx, TY_ERR_INTEGRITY, "record %llu of the journal is no run's: %s",
+                   (unsigned long long)from->sequence, what);
+}
+
+/* The state's number, STATE_COUNT for an unknown name. */
+static int64_t state_of(const char *name) {
+    int64_t state = 0;
+    while (state < STATE_COUNT && (!name || strcmp(name, state_names[state]) != 0))
+        state++;
+    return state;
+}
+
+static ty_status read_field(ty_ctx *ctx, const ty_journal_record *from, const json_t *json,
+                            const field *f, ty_arena *arena, ty_track_record *out) {
+    const json_t *value = json_object_get(json, f->key);
+    char *at = (char *)out + f->offset;
+    int64_t number = json_integer_value(value);
+    if (f->kind == FIELD_TEXT || f->kind == FIELD_OPTIONAL) {
+        const char *text = json_string_value(value);
+        if (!text && f->kind == FIELD_TEXT)
+            return foreign(ctx, from, f->key);
+        if (text && !(text = ty_arena_string(arena, text)))
+            return ty_fail_nomem(ctx, "a record of the journal");
+        memcpy(at, &text, sizeof text);
+        return TY_OK;
+    }
+    if (f->kind == FIELD_STATE)
+        number = state_of(json_string_value(value));
+    if (f->kind == FIELD_STATE ? number == STATE_COUNT : !json_is_integer(value))
+        return foreign(ctx, from, f->key);
+    memcpy(at, &number, sizeof number);
+    return TY_OK;
+}
+
+/* A number, or one of the three words for what JSON has no number for. */
+static bool read_value(const json_t *json, double *out) {
+    const char *word = json_string_value(json);
+    *out = json_number_value(json);
+    if (word && strcmp(word, "NaN") == 0)
+        *out = NAN;
+    else if (word && strcmp(word, "Infinity") == 0)
+        *out = INFINITY;
+    else if (word && strcmp(word, "-Infinity") == 0)
+        *out = -INFINITY;
+    else if (word)
+        return false;
+    return word || json_is_number(json);
+}
+
+static bool read_point(const json_t *json, const char *const *keys, size_t n_keys,
+                       ty_track_point *out) {
+    const json_t *key = json_array_get(json, 0), *step = json_array_get(json, 1);
+    const json_t *time = json_array_get(json, 2);
+    const json_int_t index = json_integer_value(key);
+    if (!json_is_integer(key) || !json_is_integer(step) || !json_is_integer(time) || index < 0 ||
+        (uint64_t)index >= n_keys)
+        return false;
+    *out = (ty_track_point){
+        .key = keys[index], .step = json_integer_value(step), .time_ns = json_integer_value(time)};
+    return read_value(json_array_get(json, 3), &out->value);
+}
+
+static ty_status read_keys(ty_ctx *ctx, const ty_journal_record *from, const json_t *json,
+                           ty_arena *arena, const char ***out) {
+    const size_t n = json_array_size(json);
+    const char **keys = ty_arena_array(arena, n + 1, sizeof *keys);
+    for (size_t i = 0; keys && i < n; i++) {
+        const char *key = json_string_value(json_array_get(json, i));
+        if (!key)
+            return foreign(ctx, from, "keys");
+        keys[i] = ty_arena_string(arena, key);
+        if (!keys[i])
+            keys = NULL;
+    }
+    *out = keys;
+    return keys ? TY_OK : ty_fail_nomem(ctx, "the keys of metric points");
+}
+
+static ty_status read_points(ty_ctx *ctx, const ty_journal_record *from, const json_t *json,
+                             ty_arena *arena, ty_track_record *out) {
+    const json_t *keys_json = json_object_get(json, "keys");
+    const json_t *points_json = json_object_get(json, "points");
+    const char **keys = NULL;
+    TY_TRY(read_keys(ctx, from, keys_json, arena, &keys));
+    const size_t n = json_array_size(points_json);
+    ty_track_point *points = ty_arena_array(arena, n + 1, sizeof *points);
+    if (!points)
+        return ty_fail_nomem(ctx, "metric points");
+    for (size_t i = 0; i < n; i++)
+        if (!read_point(json_array_get(points_json, i), keys, json_array_size(keys_json),
+                        &points[i]))
+            return foreign(ctx, from, "points");
+    out->points.v = points;
+    out->points.n = (int64_t)n;
+    return TY_OK;
+}
+
+/* A run id names a row and a folder: nothing but 32 hex digits may pass. */
+static bool is_run_id(const char *text) {
+    return strlen(text) == 32 && strspn(text, "0123456789abcdef") == 32;
+}
+
+static ty_status read_object(ty_ctx *ctx, const ty_journal_record *from, const json_t *json,
+                             ty_arena *arena, ty_track_record *out) {
+    if (out->type == TY_TRACK_METRICS)
+        return read_points(ctx, from, json, arena, out);
+    out->time_ns = json_integer_value(json_object_get(json, "time_ns"));
+    out->step = json_integer_value(json_object_get(json, "step"));
+    for (int i = 0; i < FIELD_COUNT; i++)
+        if (fields[i].type == out->type)
+            TY_TRY(read_field(ctx, from, json, &fields[i], arena, out));
+    if (out->type == TY_TRACK_RUN && !is_run_id(out->run.run_id))
+        return foreign(ctx, from, "run_id");
+    return TY_OK;
+}
+
+ty_status ty_track_decode(ty_ctx *ctx, const ty_journal_record *from, ty_arena *arena,
+                          ty_track_record *out) {
+    *out = (ty_track_record){.type = from->type, .sequence = from->sequence};
+    if (from->type == 0 || from->type >= TY_TRACK_END)
+        return TY_OK;
+    if (from->payload_bytes > TY_TRACK_MAX_PAYLOAD)
+        return foreign(ctx, from, "too long");
+    json_error_t error;
+    json_t *json = json_loadb(from->payload, from->payload_bytes, JSON_REJECT_DUPLICATES, &error);
+    if (!json_is_object(json)) {
+        json_decref(json);
+        return foreign(ctx, from, "not a JSON object");
+    }
+    const ty_status st = read_object(ctx, from, json, arena, out);
+    json_decref(json);
+    return st;
+}
+
+char *ty_track_journal_path(ty_arena *arena, const char *run_folder) {
+    return ty_path_join(arena, run_folder, "run.journal");
+}
+
+char *ty_track_lease_path(ty_arena *arena, const char *run_folder) {
+    return ty_path_join(arena, run_folder, "run.lease");
+}
+
+char *ty_track_artifacts_path(ty_arena *arena, const char *run_folder) {
+    return ty_path_join(arena, run_folder, "artifacts");
+}

@@ -1,0 +1,25 @@
+/* A folder with its store may be moved, copied or mounted elsewhere; MLflow finds artifacts by
+ * absolute paths. */
+#ifndef TY_TRACKING_RELOCATE_H
+#define TY_TRACKING_RELOCATE_H
+
+#include "tracking/store.h"
+
+/* Points runs whose folders lie under <folder>/runs, and the places derived from theirs, at where
+ * they are now. Runs of others are left alone. A quick look decides whether there is anything to do
+ * unless is_thorough. Errors: as the store's. */
+ty_status ty_relocate(ty_ctx *ctx, ty_store *store, const char *folder,
+                      bool is_thorough) TY_MUST_USE;
+
+/* Calls visit for every run folder with a journal: <folder>/runs/<experiment>/<run>, and what
+ * --fresh put aside in earlier/<id> of it, in the order of their names. Paths are absolute and
+ * valid during the visit. */
+ty_status ty_each_run(ty_ctx *ctx, const char *folder,
+                      ty_status (*visit)(ty_ctx *ctx, void *self, const char *run_folder),
+                      void *self) TY_MUST_USE;
+
+/* The run id in a journal's first record, in arena. Errors: TY_ERR_INTEGRITY, TY_ERR_IO. */
+ty_status ty_run_id_of(ty_ctx *ctx, const char *run_folder, ty_arena *arena,
+                       char **out) TY_MUST_USE;
+
+#endif

@@ -1,0 +1,151 @@
+#include "tracking/store_sql.h"
+
+#include <stdarg.h>
+
+/* Columns are named, so that the same text fits a schema that MLflow has widened. Uniqueness is the
+ * only conflict that is passed over: a broken CHECK or reference must be heard. */
+static const char *const texts[TY_SQL_COUNT] = {
+    [TY_SQL_POSITION] = "SELECT sequence FROM tiltyard_folded WHERE run_uuid = ?1",
+    [TY_SQL_SET_POSITION] = "INSERT INTO tiltyard_folded (run_uuid, sequence) VALUES (?1, ?2)"
+                            " ON CONFLICT (run_uuid) DO UPDATE SET sequence = excluded.sequence",
+    [TY_SQL_FIND_EXPERIMENT] = "SELECT experiment_id, lifecycle_stage = 'deleted' FROM experiments"
+                               " WHERE name = ?1",
+    [TY_SQL_ADD_DEFAULT] = "INSERT INTO experiments (experiment_id, name, artifact_location,"
+                           " lifecycle_stage, creation_time, last_update_time)"
+                           " VALUES (0, 'Default', ?1, 'active', ?2, ?2)",
+    [TY_SQL_ADD_EXPERIMENT] = "INSERT INTO experiments (name, artifact_location, lifecycle_stage,"
+                              " creation_time, last_update_time) VALUES (?1, ?2, 'active', ?3, ?3)",
+    [TY_SQL_ADD_KIND] = "INSERT INTO experiment_tags (\"key\", value, experiment_id)"
+                        " VALUES ('mlflow.experimentKind', 'custom_model_development', ?1)"
+                        " ON CONFLICT DO NOTHING",
+    [TY_SQL_FIND_RUN] = "SELECT experiment_id FROM runs WHERE run_uuid = ?1",
+    [TY_SQL_ADD_RUN] =
+        "INSERT INTO runs (run_uuid, name, source_type, source_name, entry_point_name,"
+        " user_id, status, start_time, source_version, lifecycle_stage, artifact_uri,"
+        " experiment_id)"
+        " VALUES (?1, ?2, 'LOCAL', '', '', ?3, 'RUNNING', ?4, '', 'active', ?5, ?6)",
+    [TY_SQL_SET_STATE] =
+        "UPDATE runs SET status = ?2, end_time = nullif(?3, 0) WHERE run_uuid = ?1",
+    [TY_SQL_ADD_PARAM] = "INSERT INTO params (\"key\", value, run_uuid) VALUES (?2, ?3, ?1)"
+                         " ON CONFLICT DO NOTHING",
+    [TY_SQL_ADD_TAG] = "INSERT INTO tags (\"key\", value, run_uuid) VALUES (?2, ?3, ?1)"
+                       " ON CONFLICT DO NOTHING",
+    [TY_SQL_CHANGE_TAG] = "UPDATE tags SET value = ?3"
+                          " WHERE run_uuid = ?1 AND \"key\" = ?2 AND value = ?4",
+    [TY_SQL_ADD_POINT] = "INSERT INTO metrics (run_uuid, \"key\", step, timestamp, value, is_nan)"
+                         " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
+    [TY_SQL_SET_LATEST] =
+        "INSERT INTO latest_metrics (run_uuid, \"key\", step, timestamp, value, is_nan)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (\"key\", run_uuid) DO UPDATE SET"
+        " step = excluded.step, timestamp = excluded.timestamp, value = excluded.value,"
+        " is_nan = excluded.is_nan"
+        " WHERE (excluded.step, excluded.timestamp, excluded.value)"
+        " > (latest_metrics.step, latest_metrics.timestamp, latest_metrics.value)",
+    [TY_SQL_FIND_DATASET] = "SELECT dataset_uuid FROM datasets"
+                            " WHERE experiment_id = ?1 AND name = ?2 AND digest = ?3",
+    [TY_SQL_ADD_DATASET] = "INSERT INTO datasets (dataset_uuid, experiment_id, name, digest,"
+                           " dataset_source_type, dataset_source, dataset_schema, dataset_profile)"
+                           " VALUES (?1, ?2, ?3, ?4, 'local', ?5, ?6, ?7)",
+    [TY_SQL_FIND_INPUT] =
+        "SELECT input_uuid FROM inputs WHERE source_type = 'DATASET' AND source_id = ?1"
+        " AND destination_type = 'RUN' AND destination_id = ?2",
+    [TY_SQL_ADD_INPUT] = "INSERT INTO inputs (input_uuid, source_type, source_id, destination_type,"
+                         " destination_id) VALUES (?1, 'DATASET', ?2, 'RUN', ?3)",
+    /* One data set may have two roles in a run, and MLflow keeps one tag for them. */
+    [TY_SQL_ADD_CONTEXT] = "INSERT INTO input_tags (input_uuid, name, value)"
+                           " VALUES (?1, 'mlflow.data.context', ?2) ON CONFLICT (input_uuid, name)"
+                           " DO UPDATE SET value = value || ', ' || excluded.value"
+                           " WHERE instr(value, excluded.value) = 0",
+    [TY_SQL_ARTIFACT_URI] = "SELECT artifact_uri FROM runs WHERE run_uuid = ?1",
+    [TY_SQL_SET_ARTIFACT_URI] = "UPDATE runs SET artifact_uri = ?2 WHERE run_uuid = ?1",
+    [TY_SQL_HAS_MOVED] = "SELECT 1 FROM runs JOIN tiltyard_folded USING (run_uuid)"
+                         " WHERE substr(artifact_uri, 1, length(?1)) <> ?1 LIMIT 1",
+    [TY_SQL_MOVE_EXPERIMENTS] = "UPDATE experiments SET artifact_location = ?2 ||"
+                                " substr(artifact_location, length(?1) + 1)"
+                                " WHERE substr(artifact_location, 1, length(?1)) = ?1",
+    [TY_SQL_MOVE_MODELS] = "UPDATE logged_models SET artifact_location = ?2 ||"
+                           " substr(artifact_location, length(?1) + 1)"
+                           " WHERE substr(artifact_location, 1, length(?1)) = ?1",
+    [TY_SQL_MOVE_VERSIONS] = "UPDATE model_versions SET storage_location = ?2 ||"
+                             " substr(storage_location, length(?1) + 1)"
+                             " WHERE substr(storage_location, 1, length(?1)) = ?1",
+};
+
+/* Names are unique within a workspace since MLflow 3.10; ours is the one that it calls so. */
+static const char find_experiment_in_workspace[] =
+    "SELECT experiment_id, lifecycle_stage = 'deleted' FROM experiments"
+    " WHERE name = ?1 AND workspace = 'default'";
+
+ty_status ty_sql_fail(ty_ctx *ctx, const ty_store *store) {
+    const int code = sqlite3_errcode(store->db) & 0xff;
+    ty_status st = TY_ERR_IO;
+    if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
+        st = TY_ERR_BUSY;
+    else if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT)
+        st = TY_ERR_INTEGRITY;
+    return ty_fail(ctx, st, "%s: %s", store->path, sqlite3_errmsg(store->db));
+}
+
+ty_status ty_sql_exec(ty_ctx *ctx, ty_store *store, const char *sql) {
+    if (sqlite3_exec(store->db, sql, NULL, NULL, NULL) != SQLITE_OK)
+        return ty_sql_fail(ctx, store);
+    return TY_OK;
+}
+
+static ty_status prepared(ty_ctx *ctx, ty_store *store, ty_sql which, sqlite3_stmt **out) {
+    const bool is_other = which == TY_SQL_FIND_EXPERIMENT && store->has_workspaces;
+    const char *text = is_other ? find_experiment_in_workspace : texts[which];
+    if (!store->statements[which] &&
+        sqlite3_prepare_v3(store->db, text, -1, SQLITE_PREPARE_PERSISTENT,
+                           &store->statements[which], NULL) != SQLITE_OK)
+        return ty_sql_fail(ctx, store);
+    *out = store->statements[which];
+    return TY_OK;
+}
+
+/* Values stay the caller's: each is bound anew before the statement steps again. */
+static void bind(sqlite3_stmt *stmt, const char *format, va_list args) {
+    for (int at = 1; format[at - 1] != '\0'; at++) {
+        const char letter = format[at - 1];
+        if (letter == 'i') {
+            (void)sqlite3_bind_int64(stmt, at, va_arg(args, int64_t));
+        } else if (letter == 'd') {
+            (void)sqlite3_bind_double(stmt, at, va_arg(args, double));
+        } else {
+            const char *text = va_arg(args, const char *);
+            const int bytes = letter == 'n' ? va_arg(args, int) : -1;
+            (void)sqlite3_bind_text(stmt, at, text, bytes, SQLITE_STATIC);
+        }
+    }
+}
+
+ty_status ty_sql_run(ty_ctx *ctx, ty_store *store, ty_sql which, int64_t *changes,
+                     const char *format, ...) {
+    sqlite3_stmt *stmt;
+    TY_TRY(prepared(ctx, store, which, &stmt));
+    va_list args;
+    va_start(args, format);
+    bind(stmt, format, args);
+    va_end(args);
+    const ty_status st = sqlite3_step(stmt) == SQLITE_DONE ? TY_OK : ty_sql_fail(ctx, store);
+    if (st == TY_OK && changes)
+        *changes += sqlite3_changes(store->db);
+    (void)sqlite3_reset(stmt);
+    return st;
+}
+
+ty_status ty_sql_ask(ty_ctx *ctx, ty_store *store, ty_sql which, sqlite3_stmt **out, bool *has_row,
+                     const char *format, ...) {
+    TY_TRY(prepared(ctx, store, which, out));
+    va_list args;
+    va_start(args, format);
+    bind(*out, format, args);
+    va_end(args);
+    const int code = sqlite3_step(*out);
+    *has_row = code == SQLITE_ROW;
+    if (code == SQLITE_ROW || code == SQLITE_DONE)
+        return TY_OK;
+    const ty_status st = ty_sql_fail(ctx, store);
+    (void)sqlite3_reset(*out);
+    return st;
+}

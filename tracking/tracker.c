@@ -1,0 +1,308 @@
+/* The door: events go to the writer, the writer's records to the sink. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tracking/identity.h"
+#include "tracking/sink.h"
+#include "tracking/tracking.h"
+#include "tracking/writer.h"
+
+enum { LEASE_MS = 30000 };
+
+struct ty_tracker {
+    char *run_folder, *store_folder; /* absolute */
+    ty_lease *lease;
+    ty_writer *writer;
+    ty_sink *sink;
+    ty_seen seen;           /* the writer's while it is open */
+    _Atomic bool has_ended; /* the last of START and STATE was an end */
+    ty_tracker_ids ids;
+    char experiment_id[24];
+    char deep_link[80];
+};
+
+/* --- events --------------------------------------------------------------------------------------
+ */
+
+/* "artifacts/<folder>/<name of the file>" */
+static void name_artifact(const char *folder, const char *name, ty_text *out) {
+    const bool has_folder = folder && folder[0] != '\0';
+    ty_text_addf(out, "artifacts/%s%s%s", has_folder ? folder : "", has_folder ? "/" : "", name);
+}
+
+static const char *base_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* A model's artifact is named for its role and always shows the newest one: checkpoints/best.h5. */
+static void name_model(const ty_event *event, ty_text *out) {
+    const char *ending = strrchr(base_name(event->model.path), '.');
+    ty_text_addf(out, "artifacts/checkpoints/%s%s", event->model.name, ending ? ending : "");
+}
+
+/* MLflow's own limit is larger, but a journal's record is to stay small. */
+static const char *if_short(const char *text) {
+    return text && strlen(text) <= TY_TRACK_MAX_TEXT ? text : NULL;
+}
+
+static bool describe(const ty_event *e, ty_track_record *out, ty_text *artifact) {
+    *out = (ty_track_record){.time_ns = e->time_ns, .step = e->step};
+    switch (e->kind) {
+    case TY_EVENT_START:
+        out->type = TY_TRACK_START;
+        out->start.is_resumed = e->start.is_resumed;
+        out->start.from_step = e->start.from_step;
+        out->start.total_steps = e->start.total_steps;
+        out->start.samples_per_epoch = e->start.samples_per_epoch;
+        return true;
+    case TY_EVENT_PARAM:
+    case TY_EVENT_TAG:
+        out->type = e->kind == TY_EVENT_PARAM ? TY_TRACK_PARAM : TY_TRACK_TAG;
+        out->text.key = e->text.key;
+        out->text.value = e->text.value;
+        return true;
+    case TY_EVENT_DATASET:
+        out->type = TY_TRACK_DATASET;
+        out->dataset.name = e->dataset.name;
+        out->dataset.digest = e->dataset.digest;
+        out->dataset.source = e->dataset.source;
+        out->dataset.context = e->dataset.context;
+        out->dataset.schema = if_short(e->dataset.schema_json);
+        out->dataset.profile = if_short(e->dataset.profile_json);
+        return true;
+    case TY_EVENT_FILE:
+        out->type = TY_TRACK_FILE;
+        name_artifact(e->file.folder, base_name(e->file.path), artifact);
+        out->file.path = e->file.path;
+        out->file.artifact = ty_text_string(artifact);
+        return true;
+    case TY_EVENT_MODEL:
+        out->type = TY_TRACK_MODEL;
+        name_model(e, artifact);
+        out->file.name = e->model.name;
+        out->file.path = e->model.path;
+        out->file.artifact = ty_text_string(artifact);
+        return true;
+    case TY_EVENT_STATE:
+        out->type = TY_TRACK_STATE;
+        out->state.state = e->state.state;
+        out->state.reason = e->state.reason;
+        return true;
+    default:
+        return false; /* progress is for the console */
+    }
+}
+
+static ty_answer on_event(void *self, const ty_event *event, const char **reason) {
+    ty_tracker *t = self;
+    (void)reason;
+    if (event->kind == TY_EVENT_METRIC) {
+        ty_writer_push(t->writer, &(ty_ring_item){.step = event->step,
+                                                  .time_ns = event->time_ns,
+                                                  .value = event->metric.value,
+                                                  .key = event->metric.key});
+        return TY_CONTINUE;
+    }
+    if (event->kind == TY_EVENT_START || event->kind == TY_EVENT_STATE)
+        atomic_store(&t->has_ended, event->kind == TY_EVENT_STATE);
+    ty_track_record record;
+    ty_text artifact = {0}, payload = {0};
+    if (describe(event, &record, &artifact))
+        ty_track_encode(&record, &payload);
+    if (payload.data && !payload.is_short && !artifact.is_short)
+        ty_writer_push(t->writer, &(ty_ring_item){.type = record.type,
+                                                  .payload = payload.data,
+                                                  .payload_bytes = payload.length});
+    else
+        ty_text_clear(&payload);
+    ty_text_clear(&artifact);
+    return TY_CONTINUE;
+}
+
+ty_observer ty_tracker_observer(ty_tracker *tracker) {
+    return (ty_observer){.notify = on_event, .self = tracker};
+}
+
+/* --- opening -------------------------------------------------------------------------------------
+ */
+
+static ty_status take_lease(ty_ctx *ctx, const char *run_folder, ty_lease **out) {
+    ty_arena_mark mark = ty_arena_mark_here(&ctx->scratch);
+    const char *path = ty_track_lease_path(&ctx->scratch, run_folder);
+    const ty_status st =
+        path ? ty_lease_acquire(ctx, path, LEASE_MS, out) : ty_fail_nomem(ctx, "a lease's name");
+    ty_arena_reset(&ctx->scratch, mark);
+    return st;
+}
+
+/* An earlier run of this folder keeps its journal and its artifacts, in a folder of its own. */
+static ty_status put_aside(ty_ctx *ctx, const char *run_folder, const char *run_id,
+                           ty_arena *arena) {
+    const char *aside = ty_arena_printf(arena, "%s/earlier/%s", run_folder, run_id);
+    const char *parts[2][2] = {{ty_track_artifacts_path(arena, run_folder), NULL},
+                               {ty_track_journal_path(arena, run_folder), NULL}};
+    if (!aside)
+        return ty_fail_nomem(ctx, "a folder's name");
+    parts[0][1] = ty_track_artifacts_path(arena, aside);
+    parts[1][1] = ty_track_journal_path(arena, aside);
+    TY_TRY(ty_dir_make(ctx, aside));
+    for (int i = 0; i < 2; i++) { /* the journal last: while it is here, its run is */
+        if (!parts[i][0] || !parts[i][1])
+            return ty_fail_nomem(ctx, "a folder's name");
+        if (ty_file_exists(ctx, parts[i][0]))
+            TY_TRY(ty_file_publish(ctx, parts[i][0], parts[i][1]));
+    }
+    return TY_OK;
+}
+
+static ty_status read_seen(ty_ctx *ctx, ty_tracker *t, const char *path) {
+    if (!ty_file_exists(ctx, path))
+        return TY_OK;
+    return ty_seen_replay(ctx, &t->seen, path);
+}
+
+static ty_status begin_run(ty_ctx *ctx, ty_tracker *t, const ty_tracker_options *options,
+                           ty_arena *arena, ty_journal *journal) {
+    char run_id[33];
+    TY_TRY(ty_identity_random(ctx, run_id));
+    const ty_track_record run = {.type = TY_TRACK_RUN,
+                                 .time_ns = ty_now_wall_ns(ctx),
+                                 .run = {.run_id = run_id,
+                                         .experiment = options->experiment,
+                                         .name = options->run_name,
+                                         .user = ty_identity_user(ctx, arena),
+                                         .source = options->source,
+                                         .store = t->store_folder}};
+    ty_text payload = {0};
+    ty_track_encode(&run, &payload);
+    ty_status st = payload.is_short ? ty_fail_nomem(ctx, "a run's first record") : TY_OK;
+    if (st == TY_OK)
+        st = ty_journal_append(ctx, journal, TY_TRACK_RUN, payload.data, payload.length, NULL);
+    if (st == TY_OK)
+        st = ty_journal_sync(ctx, journal);
+    if (st == TY_OK)
+        st = ty_seen_note(ctx, &t->seen, &run);
+    ty_text_clear(&payload);
+    return st;
+}
+
+/* The journal with its first record, and what it holds in t->seen. *is_moved: an earlier one was
+ * put aside. */
+static ty_status open_journal(ty_ctx *ctx, ty_tracker *t, const ty_tracker_options *options,
+                              ty_arena *arena, ty_journal **out, bool *is_moved) {
+    const char *path = ty_track_journal_path(arena, t->run_folder);
+    if (!path)
+        return ty_fail_nomem(ctx, "a journal's name");
+    TY_TRY(read_seen(ctx, t, path));
+    if (options->is_fresh && t->seen.has_run) {
+        TY_TRY(put_aside(ctx, t->run_folder, t->seen.run_id, arena));
+        ty_seen_clear(&t->seen);
+        ty_seen_init(&t->seen);
+        *is_moved = true;
+    }
+    TY_TRY(ty_journal_open(ctx, path, out));
+    return t->seen.has_run ? TY_OK : begin_run(ctx, t, options, arena, *out);
+}
+
+static void offer(void *self, uint64_t sequence) {
+    ty_tracker *t = self;
+    ty_sink_offer(t->sink, sequence);
+}
+
+static ty_status start(ty_ctx *ctx, ty_tracker *t, const ty_tracker_options *options,
+                       ty_arena *arena) {
+    ty_journal *journal = NULL;
+    bool is_moved = false;
+    const char *artifacts = ty_track_artifacts_path(arena, t->run_folder);
+    TY_TRY(ty_dir_make(ctx, t->run_folder));
+    TY_TRY(take_lease(ctx, t->run_folder, &t->lease));
+    ty_status st = open_journal(ctx, t, options, arena, &journal, &is_moved);
+    if (st == TY_OK)
+        st = artifacts ? ty_dir_make(ctx, artifacts) : ty_fail_nomem(ctx, "a folder's name");
+    if (st == TY_OK)
+        st = ty_sink_open(ctx, t->store_folder, t->run_folder, is_moved, &t->sink);
+    if (st != TY_OK) {
+        (void)ty_journal_close(ctx, journal);
+        return st;
+    }
+    memcpy(t->ids.run_id, t->seen.run_id, sizeof t->ids.run_id);
+    ty_sink_offer(t->sink, ty_journal_last_sequence(journal));
+    const ty_writer_options writer = {.run_folder = t->run_folder,
+                                      .journal = journal,
+                                      .seen = &t->seen,
+                                      .on_sync = offer,
+                                      .self = t};
+    return ty_writer_open(ctx, &writer, &t->writer);
+}
+
+static void release(ty_ctx *ctx, ty_tracker *t) {
+    ty_lease_release(ctx, t->lease);
+    ty_seen_clear(&t->seen);
+    free(t->run_folder);
+    free(t->store_folder);
+    free(t);
+}
+
+ty_status ty_tracker_open(ty_ctx *ctx, const ty_tracker_options *options, ty_tracker **out) {
+    ty_arena arena = {0};
+    ty_tracker *t = calloc(1, sizeof *t);
+    if (!t)
+        return ty_fail_nomem(ctx, "the tracker");
+    ty_seen_init(&t->seen);
+    const char *run_folder = ty_path_absolute(&arena, options->run_folder);
+    const char *store_folder = ty_path_absolute(&arena, options->store_folder);
+    t->run_folder = run_folder ? strdup(run_folder) : NULL;
+    t->store_folder = store_folder ? strdup(store_folder) : NULL;
+    ty_status st = t->run_folder && t->store_folder ? start(ctx, t, options, &arena)
+                                                    : ty_fail_nomem(ctx, "the tracker");
+    ty_arena_clear(&arena);
+    if (st == TY_OK) {
+        *out = t;
+        return TY_OK;
+    }
+    ty_sink_close(ctx, t->sink, 0);
+    release(ctx, t);
+    return st;
+}
+
+const ty_tracker_ids *ty_tracker_describe(ty_tracker *t) {
+    const int64_t experiment = ty_sink_experiment(t->sink);
+    if (experiment >= 0 && !t->ids.experiment_id) {
+        (void)snprintf(t->experiment_id, sizeof t->experiment_id, "%lld", (long long)experiment);
+        (void)snprintf(t->deep_link, sizeof t->deep_link,
+                       "/#/experiments/%s/runs?workflowType=machine_learning", t->experiment_id);
+        t->ids.experiment_id = t->experiment_id;
+        t->ids.deep_link = t->deep_link;
+    }
+    return &t->ids;
+}
+
+/* --- the end -------------------------------------------------------------------------------------
+ */
+
+ty_status ty_tracker_flush(ty_ctx *ctx, ty_tracker *t) {
+    return ty_writer_flush(ctx, t->writer);
+}
+
+/* A run that nobody ended did not finish, whatever it meant to say. */
+static void end_run(ty_ctx *ctx, ty_tracker *t) {
+    const ty_event event = {.kind = TY_EVENT_STATE,
+                            .time_ns = ty_now_wall_ns(ctx),
+                            .step = -1,
+                            .state = {TY_RUN_KILLED, "closed without a result"}};
+    const char *reason = NULL;
+    if (!atomic_load(&t->has_ended))
+        (void)on_event(t, &event, &reason);
+}
+
+ty_status ty_tracker_close(ty_ctx *ctx, ty_tracker *t, int deadline_ms) {
+    if (!t)
+        return TY_OK;
+    end_run(ctx, t);
+    const ty_status st = ty_writer_close(ctx, t->writer);
+    ty_sink_close(ctx, t->sink, deadline_ms);
+    release(ctx, t);
+    return st;
+}
