@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "kernels/loops.h"
 #include "kernels/onednn.h"
 #include "kernels/ops.h"
 
@@ -63,6 +64,7 @@ ty_status ty_cpu_open(ty_ctx *ctx, int max_isa_level, ty_device **out) {
     if (!dev)
         return ty_fail_nomem(ctx, "a CPU device");
     dev->isa_level = max_isa_level >= 0 && max_isa_level < best ? max_isa_level : best;
+    dev->loops = ty_loops_at(dev->isa_level);
     /* OpenMP's thread count is a property of the calling thread, and this thread is the lane. */
     omp_set_num_threads(1);
     const ty_status st = ty_onednn_open(ctx, dev->isa_level, &dev->dnn);
