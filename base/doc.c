@@ -30,6 +30,7 @@ void ty_doc_close(ty_doc *doc) {
     if (!doc)
         return;
     json_decref(doc->kept);
+    ty_arena_clear(&doc->findings->arena);
     free(doc->findings);
     ty_arena_clear(&doc->arena);
     free(doc);
@@ -197,6 +198,13 @@ bool ty_doc_put_item(ty_doc *doc, doc_node *list, int64_t index, doc_node *item)
 void ty_doc_drop(doc_node *object, doc_node *member) {
     relink(object, member, NULL);
     (void)json_object_del(object->json, member->key); /* it is there: the trees are one */
+}
+
+void ty_doc_mark(doc_node *node, const char *set) {
+    node->source = NULL;
+    node->set = set;
+    for (doc_node *child = node->first; child; child = child->next)
+        ty_doc_mark(child, set);
 }
 
 /* --- questions ---------------------------------------------------------------------------------

@@ -156,7 +156,8 @@ ty_status ty_doc_fail(ty_ctx *ctx, const doc_node *node, bool at_key, const char
     va_end(args);
     const char *hint = split_hint(message);
     ty_text text = {0};
-    ty_doc_render_finding(&text, &(doc_finding){node, at_key, message, hint});
+    ty_doc_render_finding(
+        &text, &(doc_finding){.node = node, .at_key = at_key, .message = message, .hint = hint});
     return fail_with(ctx, &text);
 }
 
@@ -181,8 +182,7 @@ ty_status ty_doc_fail_at(ty_ctx *ctx, const doc_source *source, size_t begin, si
     return fail_with(ctx, &text);
 }
 
-/* The node at path or, where there is none, at the longest part of path that there is. */
-static const doc_node *nearest_node(const ty_doc *doc, const char *path) {
+const doc_node *ty_doc_nearest(const ty_doc *doc, const char *path) {
     char prefix[1024];
     (void)snprintf(prefix, sizeof prefix, "%s", path);
     for (;;) {
@@ -200,7 +200,7 @@ void ty_doc_explain(const ty_doc *doc, const char *path, bool at_key, const char
     size_t length = newline ? (size_t)(newline - message) : strlen(message);
     ty_text first = {0};
     ty_text_add_n(&first, message, length);
-    ty_doc_render_finding(out, &(doc_finding){.node = nearest_node(doc, path),
+    ty_doc_render_finding(out, &(doc_finding){.node = ty_doc_nearest(doc, path),
                                               .at_key = at_key,
                                               .message = ty_text_string(&first),
                                               .hint = newline ? newline + 1 : NULL});

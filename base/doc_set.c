@@ -27,13 +27,6 @@ static ty_status refuse(const setter *s, const char *format, ...) {
 /* --- the value ---------------------------------------------------------------------------------
  */
 
-static void mark_as_set(doc_node *node, const char *set) {
-    node->source = NULL;
-    node->set = set;
-    for (doc_node *child = node->first; child; child = child->next)
-        mark_as_set(child, set);
-}
-
 static ty_status make_node(const setter *s, json_t *json, doc_node **out) {
     doc_node *node = ty_arena_alloc(&s->doc->arena, sizeof *node);
     if (!node || !json || json_array_append(s->doc->kept, json) != 0) {
@@ -62,7 +55,7 @@ static ty_status read_value(const setter *s, const char *text, int depth, doc_no
     } else {
         TY_TRY(st);
     }
-    mark_as_set(*out, s->set);
+    ty_doc_mark(*out, s->set);
     return ty_doc_expand(s->ctx, s->doc, *out);
 }
 

@@ -48,10 +48,12 @@ typedef struct doc_finding {
     const doc_node *node;
     bool at_key;
     const char *message, *hint; /* hint NULL: none */
+    int64_t order;              /* in which it was found */
 } doc_finding;
 
 /* What is wrong with a document; all are counted, the first DOC_MAX_FINDINGS are kept. */
 typedef struct doc_findings {
+    ty_arena arena; /* of their texts */
     doc_finding v[DOC_MAX_FINDINGS];
     int64_t n;
 } doc_findings;
@@ -59,7 +61,7 @@ typedef struct doc_findings {
 struct ty_doc {
     ty_arena arena;
     doc_node *root;
-    json_t *kept; /* a list */
+    json_t *kept; /* a list of all trees, and of all values that were replaced */
     int64_t n_values, n_files;
     size_t expanded_bytes; /* that ${env:...} brought in */
     doc_findings *findings;
@@ -96,10 +98,16 @@ doc_node *ty_doc_member(const doc_node *object, const char *key);
 doc_node *ty_doc_item(const doc_node *list, int64_t index);
 doc_node *ty_doc_find(const ty_doc *doc, const char *path);
 
+/* The node at path or, where there is none, at the longest part of path that there is; never NULL. */
+const doc_node *ty_doc_nearest(const ty_doc *doc, const char *path);
+
 /* Changes of node and jansson tree together; put is false when memory is out. */
 bool ty_doc_put(ty_doc *doc, doc_node *object, doc_node *member) TY_MUST_USE; /* by its key; replaces */
 bool ty_doc_put_item(ty_doc *doc, doc_node *list, int64_t index, doc_node *item) TY_MUST_USE; /* replaces */
 void ty_doc_drop(doc_node *object, doc_node *member);
+
+/* Says of node and all below that a --set wrote them, or, with NULL, that they are defaults. */
+void ty_doc_mark(doc_node *node, const char *set);
 
 ty_origin ty_doc_node_origin(const doc_node *node);
 
