@@ -136,7 +136,8 @@ ty_status ty_sha256_of_file(ty_ctx *ctx, const char *path, uint8_t out[TY_SHA256
     ty_status st = TY_OK;
     TY_TRY(ty_file_open(ctx, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, &fd));
     TY_TRY_GOTO(done, st, ty_sha256_open(ctx, &sha));
-    if (ctx->io->fstat(ctx->io->self, fd, &info) < 0 || !S_ISREG(info.st_mode)) {
+    TY_TRY_GOTO(done, st, ty_file_stat_fd(ctx, path, fd, &info));
+    if (!S_ISREG(info.st_mode)) {
         st = ty_fail(ctx, TY_ERR_IO, "%s is not a regular file", path);
         goto done;
     }

@@ -54,6 +54,10 @@ ty_status ty_file_pwrite(ty_ctx *ctx, const char *path, int fd, const void *data
                          int64_t offset) TY_MUST_USE;
 ty_status ty_file_sync(ty_ctx *ctx, const char *path, int fd) TY_MUST_USE;
 
+/* stat by name and by descriptor. */
+ty_status ty_file_stat(ty_ctx *ctx, const char *path, struct stat *out) TY_MUST_USE;
+ty_status ty_file_stat_fd(ty_ctx *ctx, const char *path, int fd, struct stat *out) TY_MUST_USE;
+
 /* Reads a whole regular file of at most max_bytes into malloc memory, with a NUL behind the last byte.
  * Errors: TY_ERR_NOT_FOUND; TY_ERR_IO not a regular file or unreadable; TY_ERR_DATA longer than max_bytes. */
 ty_status ty_file_read_all(ty_ctx *ctx, const char *path, size_t max_bytes, char **out_data,
@@ -69,6 +73,7 @@ ty_status ty_file_open_temp(ty_ctx *ctx, const char *path, ty_arena *arena, char
 ty_status ty_file_write_atomic(ty_ctx *ctx, const char *path, const void *data,
                                size_t bytes) TY_MUST_USE;
 
+ty_status ty_file_rename(ty_ctx *ctx, const char *from, const char *to) TY_MUST_USE;
 /* rename followed by fsync of the folder that holds `to`. */
 ty_status ty_file_publish(ty_ctx *ctx, const char *from, const char *to) TY_MUST_USE;
 ty_status ty_file_unlink(ty_ctx *ctx, const char *path) TY_MUST_USE; /* a missing file is fine */

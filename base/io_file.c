@@ -100,6 +100,18 @@ ty_status ty_file_sync(ty_ctx *ctx, const char *path, int fd) {
     return TY_OK;
 }
 
+ty_status ty_file_stat(ty_ctx *ctx, const char *path, struct stat *out) {
+    int result;
+    TY_IO_RETRY(result, ctx->io->stat(ctx->io->self, path, out));
+    return result < 0 ? ty_fail_errno(ctx, errno, "cannot look at %s", path) : TY_OK;
+}
+
+ty_status ty_file_stat_fd(ty_ctx *ctx, const char *path, int fd, struct stat *out) {
+    int result;
+    TY_IO_RETRY(result, ctx->io->fstat(ctx->io->self, fd, out));
+    return result < 0 ? ty_fail_errno(ctx, errno, "cannot look at %s", path) : TY_OK;
+}
+
 /* A growing buffer that ends up holding the file and a NUL. */
 typedef struct slurp {
     char *data;
@@ -143,8 +155,7 @@ static ty_status slurp_rest(ty_ctx *ctx, const char *path, int fd, size_t max_by
 
 static ty_status slurp_file(ty_ctx *ctx, const char *path, int fd, size_t max_bytes, slurp *to) {
     struct stat info;
-    if (ctx->io->fstat(ctx->io->self, fd, &info) < 0)
-        return ty_fail_errno(ctx, errno, "cannot look at %s", path);
+    TY_TRY(ty_file_stat_fd(ctx, path, fd, &info));
     if (!S_ISREG(info.st_mode))
         return ty_fail(ctx, TY_ERR_IO, "%s is not a regular file", path);
     if ((uint64_t)info.st_size > max_bytes)
@@ -225,11 +236,14 @@ done:
     return st;
 }
 
-ty_status ty_file_publish(ty_ctx *ctx, const char *from, const char *to) {
+ty_status ty_file_rename(ty_ctx *ctx, const char *from, const char *to) {
     int result;
     TY_IO_RETRY(result, ctx->io->rename(ctx->io->self, from, to));
-    if (result < 0)
-        return ty_fail_errno(ctx, errno, "cannot rename %s to %s", from, to);
+    return result < 0 ? ty_fail_errno(ctx, errno, "cannot rename %s to %s", from, to) : TY_OK;
+}
+
+ty_status ty_file_publish(ty_ctx *ctx, const char *from, const char *to) {
+    TY_TRY(ty_file_rename(ctx, from, to));
     ty_arena_mark mark = ty_arena_mark_here(&ctx->scratch);
     char *folder = ty_path_folder(&ctx->scratch, to);
     ty_status st = folder ? ty_dir_sync(ctx, folder) : ty_fail_nomem(ctx, "a folder's name");
@@ -247,5 +261,7 @@ ty_status ty_file_unlink(ty_ctx *ctx, const char *path) {
 
 bool ty_file_exists(ty_ctx *ctx, const char *path) {
     struct stat info;
-    return ctx->io->stat(ctx->io->self, path, &info) == 0;
+    int result;
+    TY_IO_RETRY(result, ctx->io->stat(ctx->io->self, path, &info));
+    return result == 0;
 }

@@ -67,8 +67,7 @@ char *ty_path_absolute(ty_arena *arena, const char *path) {
 
 static ty_status check_is_folder(ty_ctx *ctx, const char *path) {
     struct stat info;
-    if (ctx->io->stat(ctx->io->self, path, &info) < 0)
-        return ty_fail_errno(ctx, errno, "cannot look at %s", path);
+    TY_TRY(ty_file_stat(ctx, path, &info));
     if (!S_ISDIR(info.st_mode))
         return ty_fail(ctx, TY_ERR_IO, "%s is in the way: want a folder there", path);
     return TY_OK;
@@ -76,7 +75,9 @@ static ty_status check_is_folder(ty_ctx *ctx, const char *path) {
 
 /* One level; the entry is made durable in its parent, or the files below would be lost with it. */
 static ty_status make_level(ty_ctx *ctx, const char *path) {
-    if (ctx->io->mkdir(ctx->io->self, path, 0777) < 0) {
+    int result;
+    TY_IO_RETRY(result, ctx->io->mkdir(ctx->io->self, path, 0777));
+    if (result < 0) {
         int why = errno;
         if (why == EEXIST || ty_file_exists(ctx, path)) /* EROFS and EACCES come before EEXIST */
             return check_is_folder(ctx, path);
@@ -184,7 +185,9 @@ ty_status ty_dir_list(ty_ctx *ctx, const char *path, ty_arena *arena, char ***ou
 
 ty_status ty_disk_free(ty_ctx *ctx, const char *path, uint64_t *out_bytes) {
     struct statvfs info;
-    if (ctx->io->statvfs(ctx->io->self, path, &info) < 0)
+    int result;
+    TY_IO_RETRY(result, ctx->io->statvfs(ctx->io->self, path, &info));
+    if (result < 0)
         return ty_fail_errno(ctx, errno, "cannot ask for the free space of %s", path);
     *out_bytes = (uint64_t)info.f_bavail * (uint64_t)info.f_frsize;
     return TY_OK;

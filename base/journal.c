@@ -93,8 +93,7 @@ static ty_status recover(ty_ctx *ctx, ty_journal *journal) {
     TY_TRY(st);
     if (!has_header)
         return write_header(ctx, journal->path, journal->fd);
-    if (ctx->io->fstat(ctx->io->self, journal->fd, &info) < 0)
-        return ty_fail_errno(ctx, errno, "cannot look at %s", journal->path);
+    TY_TRY(ty_file_stat_fd(ctx, journal->path, journal->fd, &info));
     if ((int64_t)info.st_size > journal->end)
         TY_TRY(cut_tail(ctx, journal, (int64_t)info.st_size));
     return sync_data(ctx, journal->path, journal->fd); /* a killed writer may not have come to it */

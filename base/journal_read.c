@@ -70,8 +70,7 @@ static ty_status read_up_to(ty_ctx *ctx, const ty_journal_reader *reader, void *
 
 static ty_status file_bytes(ty_ctx *ctx, const ty_journal_reader *reader, int64_t *out) {
     struct stat info;
-    if (ctx->io->fstat(ctx->io->self, reader->fd, &info) < 0)
-        return ty_fail_errno(ctx, errno, "cannot look at %s", reader->path);
+    TY_TRY(ty_file_stat_fd(ctx, reader->path, reader->fd, &info));
     *out = (int64_t)info.st_size;
     return TY_OK;
 }

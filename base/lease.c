@@ -143,8 +143,8 @@ static bool read_holder(ty_ctx *ctx, const char *path, int fd, holder *out) {
  * worth nothing. */
 static bool is_still_there(ty_ctx *ctx, const char *path, int fd) {
     struct stat by_fd, by_path;
-    return ctx->io->fstat(ctx->io->self, fd, &by_fd) == 0 &&
-           ctx->io->stat(ctx->io->self, path, &by_path) == 0 && by_fd.st_ino == by_path.st_ino &&
+    return ty_file_stat_fd(ctx, path, fd, &by_fd) == TY_OK &&
+           ty_file_stat(ctx, path, &by_path) == TY_OK && by_fd.st_ino == by_path.st_ino &&
            by_fd.st_dev == by_path.st_dev;
 }
 
@@ -206,8 +206,9 @@ static ty_status write_self(ty_ctx *ctx, const ty_lease *lease) {
 static bool was_taken(ty_ctx *ctx, const ty_lease *lease) {
     struct stat by_path;
     holder seen;
-    if (ctx->io->stat(ctx->io->self, lease->path, &by_path) < 0)
-        return errno == ENOENT;
+    ty_status st = ty_file_stat(ctx, lease->path, &by_path);
+    if (st != TY_OK)
+        return st == TY_ERR_NOT_FOUND;
     return !is_still_there(ctx, lease->path, lease->fd) ||
            (read_holder(ctx, lease->path, lease->fd, &seen) &&
             !is_same_holder(&seen, &lease->self));

@@ -7,7 +7,6 @@
  */
 #include "trainer/checkpoint_private.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -72,8 +71,7 @@ static ty_status decode(ty_ctx *ctx, const char *path,
 static ty_status read_block(ty_ctx *ctx, const char *path, int fd, ty_checkpoint_header *out) {
     struct stat info;
     unsigned char block[TY_CKPT_BLOCK_BYTES];
-    if (ctx->io->fstat(ctx->io->self, fd, &info) < 0)
-        return ty_fail_errno(ctx, errno, "cannot look at %s", path);
+    TY_TRY(ty_file_stat_fd(ctx, path, fd, &info));
     if (!S_ISREG(info.st_mode))
         return ty_fail(ctx, TY_ERR_INTEGRITY, "%s is not a regular file", path);
     if (info.st_size < TY_CKPT_BLOCK_BYTES)

@@ -139,8 +139,7 @@ static ty_status remove_one(ty_ctx *ctx, const char *folder, const char *name) {
     const char *trash = ty_arena_printf(&ctx->scratch, "%s/" TRASH_PREFIX "%s", folder, name);
     if (!path || !trash)
         return ty_fail_nomem(ctx, "a checkpoint's name");
-    if (ctx->io->rename(ctx->io->self, path, trash) < 0)
-        return ty_fail(ctx, TY_ERR_IO, "cannot put the old checkpoint %s away", path);
+    TY_TRY(ty_file_rename(ctx, path, trash));
     return ty_file_unlink(ctx, trash);
 }
 
