@@ -1,0 +1,71 @@
+/* One body for the tests of every op, run on every device present. A test gives a case (op,
+ * attributes, shapes, a plain reference in double) and op_check proves:
+ *   - infer's shape is the reference's; forward agrees with it, batch statistics too
+ *   - backward agrees with central differences of the reference in double
+ *   - parameter gradients are added to what is there; d_x is written, or added where accumulates_dx
+ * asks for it
+ *   - no byte outside an output changes, no input changes, nothing depends on what outputs or
+ * workspace held before
+ *   - the same bits again, and in two threads at the same time, each with a device of its own */
+#ifndef TY_TESTS_OP_HARNESS_H
+#define TY_TESTS_OP_HARNESS_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "kernels/kernels.h"
+
+typedef struct op_case op_case;
+
+/* Everything an op sees, canonical and in double whatever the dtype. The reference writes y and, in
+ * training, batch_stat. */
+typedef struct op_values {
+    const op_case *of;
+    const ty_op_shapes *shapes;
+    double *x[TY_OP_MAX_INPUTS];
+    double *param[TY_OP_MAX_PARAMS];
+    double *stat[TY_OP_MAX_STATS];
+    double *y;
+    double *batch_stat[TY_OP_MAX_STATS];
+} op_values;
+
+struct op_case {
+    const char *name;
+    ty_op_id id;
+    const void *attrs;
+    struct {
+        ty_dtype dtype;
+        ty_shape shape;
+        const void *layout; /* NULL: canonical; else one of kernels/layout.h */
+        bool wants_dx;
+        double low, high; /* values are uniform in [low, high); both 0: [-1, 1). Integer types:
+                             whole numbers */
+    } x[TY_OP_MAX_INPUTS];
+    bool is_inference; /* running statistics, no dropout, no backward pass */
+    bool is_loss;  /* y's first column times the last input (the weights) is what backward derives;
+                      d_y is not read */
+    uint64_t seed; /* of the values; 0 will do */
+    /* |got - want| <= tolerance * max(1, largest |want| of the tensor): the row of this op. */
+    double tolerance_forward, tolerance_backward;
+    void (*reference)(op_values *values);
+    /* Called on the canonical values before they are used, to put special ones in place; may be
+     * NULL. */
+    void (*adjust)(op_values *values);
+};
+
+/* Fails the running test, naming case, device, tensor and element, unless everything above holds.
+ */
+void op_check(const op_case *c);
+
+/* infer must fail with TY_ERR_CONFIG and a message that contains text. */
+void op_check_refused(const op_case *c, const char *text);
+
+/* {rank, {dims}} from its arguments. */
+#define SHAPE(...)                                                                                 \
+    ((ty_shape){(int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), {__VA_ARGS__}})
+
+#endif
