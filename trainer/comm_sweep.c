@@ -67,7 +67,7 @@ static bool mark_mapped_by(segment_list *list, const char *pid) {
     (void)snprintf(path, sizeof path, "/proc/%s/maps", pid);
     FILE *maps = fopen(path, "re");
     if (!maps)
-        return errno == ENOENT || errno == ESRCH;
+        return errno == ENOENT || errno == ESRCH || strcmp(pid, "1") == 0;
     char line[1024];
     while (fgets(line, sizeof line, maps))
         mark_line(list, line);
