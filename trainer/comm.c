@@ -84,6 +84,7 @@ void comm_free(ty_comm *comm) {
     free(comm->peers);
     free(comm->node_first);
     free(comm->node_ranks);
+    free(comm->own_part);
     ty_ctx_clear(&comm->ctx);
     free(comm);
 }

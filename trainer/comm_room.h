@@ -108,8 +108,8 @@ struct ty_comm {
     comm_call last_call; /* the newest that succeeded, when, for messages about other hosts */
     uint64_t last_seq;
     int64_t last_ns;
-    const void *own_part; /* self: what this rank brought */
-    comm_board *board;    /* NULL with self */
+    void *own_part;    /* self: what this rank brought, COMM_PART_BYTES; NULL otherwise */
+    comm_board *board; /* NULL with self */
     size_t board_bytes;
     struct comm_mpi *mpi;          /* NULL with self */
     char broken[TY_MESSAGE_BYTES]; /* why nothing works any more; empty while it does */

@@ -9,9 +9,9 @@ static ty_status exchange(ty_ctx *ctx, ty_comm *comm, const comm_call *call, con
                           size_t bytes) {
     (void)ctx;
     (void)call;
-    (void)bytes;
     comm->seq++;
-    comm->own_part = mine;
+    if (bytes)
+        memcpy(comm->own_part, mine, bytes);
     return TY_OK;
 }
 
@@ -39,7 +39,8 @@ ty_status comm_self_open(ty_ctx *ctx, const ty_comm_options *options, ty_comm **
     comm->peers = calloc(1, sizeof *comm->peers);
     comm->node_first = calloc(2, sizeof *comm->node_first);
     comm->node_ranks = calloc(1, sizeof *comm->node_ranks);
-    if (!comm->peers || !comm->node_first || !comm->node_ranks) {
+    comm->own_part = malloc(COMM_PART_BYTES);
+    if (!comm->own_part || !comm->peers || !comm->node_first || !comm->node_ranks) {
         comm_free(comm);
         return ty_fail_nomem(ctx, "the comm");
     }
