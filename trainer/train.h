@@ -1,4 +1,5 @@
-/* One training job: open (data agreed on, graph planned, state initialised or resumed), run, close. */
+/* One training job: open (data agreed on, graph planned, state initialised or resumed), run, close.
+ */
 #ifndef TY_TRAINER_TRAIN_H
 #define TY_TRAINER_TRAIN_H
 
@@ -15,31 +16,33 @@ typedef struct ty_trainer ty_trainer;
 
 typedef struct ty_trainer_options {
     const ty_train_config *config;
-    const char *config_json;   /* resolved, for the checkpoint */
-    uint64_t config_hash;      /* of the RESULT rows */
+    const char *config_json; /* resolved, for the checkpoint */
+    uint64_t config_hash;    /* of the RESULT rows */
     ty_comm *comm;
-    ty_dataset *data;          /* borrowed */
-    const char *run_folder;    /* NULL: nothing is written, nothing resumed (check, eval) */
-    const char *checkpoint;    /* start from this file instead of the run folder's newest; NULL: newest */
-    bool is_plan_only;         /* check: plan and report, allocate nothing large */
-    bool is_forward_only;      /* eval */
-    const volatile sig_atomic_t *stop_signal; /* the signal that asks to stop, 0 while none; NULL: none ever */
+    ty_dataset *data;       /* borrowed */
+    const char *run_folder; /* NULL: nothing is written, nothing resumed (check, eval) */
+    const char
+        *checkpoint;   /* start from this file instead of the run folder's newest; NULL: newest */
+    bool is_plan_only; /* check: plan and report, allocate nothing large */
+    bool is_forward_only; /* eval */
+    const volatile sig_atomic_t
+        *stop_signal; /* the signal that asks to stop, 0 while none; NULL: none ever */
 } ty_trainer_options;
 
 /* What was planned; all numbers known before anything runs. */
 typedef struct ty_train_report {
     int64_t parameters;
     int64_t bytes_parameters, bytes_gradients, bytes_optimizer; /* per rank */
-    int64_t bytes_activations; /* one lane's arena */
-    int64_t lanes;             /* per rank */
-    int64_t bytes_total;       /* per rank, all lanes, loader and staging included */
+    int64_t bytes_activations;                                  /* one lane's arena */
+    int64_t lanes;                                              /* per rank */
+    int64_t bytes_total; /* per rank, all lanes, loader and staging included */
     int64_t micro_batch, shards, global_batch;
     int64_t steps_per_epoch, total_steps; /* total_steps 0: bounded by time */
     double flops_per_step;
-    const char *numeric;       /* numeric fingerprint */
-    const char *resumed_from;  /* path; NULL: new */
+    const char *numeric;      /* numeric fingerprint */
+    const char *resumed_from; /* path; NULL: new */
     int64_t resumed_step;
-    bool is_finished;          /* the checkpoint is the run's last: nothing is left to do */
+    bool is_finished; /* the checkpoint is the run's last: nothing is left to do */
 } ty_train_report;
 
 /* One line of the model's table, for check and the report. */
@@ -49,7 +52,8 @@ typedef struct ty_layer_row {
     double flops;
 } ty_layer_row;
 
-ty_status ty_trainer_open(ty_ctx *ctx, const ty_trainer_options *options, ty_trainer **out) TY_MUST_USE;
+ty_status ty_trainer_open(ty_ctx *ctx, const ty_trainer_options *options,
+                          ty_trainer **out) TY_MUST_USE;
 const ty_train_report *ty_trainer_report(const ty_trainer *trainer);
 const ty_layer_row *ty_trainer_layers(const ty_trainer *trainer, int64_t *out_n);
 void ty_trainer_close(ty_trainer *trainer); /* accepts NULL */
@@ -58,19 +62,20 @@ void ty_trainer_close(ty_trainer *trainer); /* accepts NULL */
 typedef struct ty_train_result {
     int64_t step;
     double epoch;
-    bool is_complete;          /* everything was trained; otherwise the run can be continued */
-    const char *reason;        /* "duration reached", "early stop: val/loss ...", "signal 10" */
-    int64_t best_step;         /* -1: none */
+    bool is_complete;   /* everything was trained; otherwise the run can be continued */
+    const char *reason; /* "duration reached", "early stop: val/loss ...", "signal 10" */
+    int64_t best_step;  /* -1: none */
     double best_value;
     const char *last_checkpoint, *best_checkpoint; /* NULL: none */
     int64_t checkpoints_failed;
-    uint64_t params_hash;      /* XXH3 of all parameters */
+    uint64_t params_hash; /* XXH3 of all parameters */
     double seconds, seconds_data, seconds_compute, seconds_comm, seconds_eval;
-    double samples_per_s;      /* of training steps, evaluation left out */
+    double samples_per_s; /* of training steps, evaluation left out */
 } ty_train_result;
 
-/* Trains until the duration is reached or something asks to stop; evaluates, checkpoints, tells observers (rank 0).
- * Ranks: collective. Errors: TY_STOP_* with a checkpoint saved where there was time; TY_ERR_DIVERGED; TY_ERR_COMM. */
+/* Trains until the duration is reached or something asks to stop; evaluates, checkpoints, tells
+ * observers (rank 0). Ranks: collective. Errors: TY_STOP_* with a checkpoint saved where there was
+ * time; TY_ERR_DIVERGED; TY_ERR_COMM. */
 ty_status ty_trainer_run(ty_ctx *ctx, ty_trainer *trainer, const ty_observers *observers,
                          ty_train_result *out) TY_MUST_USE;
 
@@ -87,13 +92,14 @@ typedef struct ty_eval_result {
     double mean_absolute_error;      /* regression */
     const int64_t *confusion;        /* [K, K] truth-major; NULL for regression */
     int64_t n_classes;
-    const ty_mistake *mistakes;      /* by falling loss */
+    const ty_mistake *mistakes; /* by falling loss */
     int64_t n_mistakes;
 } ty_eval_result;
 
-/* Evaluates the current parameters on all ranks, exactly, also for uneven data; sums run in sample order, so the bits do not
- * depend on the number of ranks. use_best: the best checkpoint's parameters, where there is one. Result lives in the trainer
- * until the next call. Ranks: collective; all see the same result. */
+/* Evaluates the current parameters on all ranks, exactly, also for uneven data; sums run in sample
+ * order, so the bits do not depend on the number of ranks. use_best: the best checkpoint's
+ * parameters, where there is one. Result lives in the trainer until the next call. Ranks:
+ * collective; all see the same result. */
 ty_status ty_trainer_evaluate(ty_ctx *ctx, ty_trainer *trainer, ty_split split, bool use_best,
                               ty_eval_result *out) TY_MUST_USE;
 

@@ -1,0 +1,153 @@
+/* Evaluation: fixed blocks of rows, whoever computes them; one record per sample, gathered in the
+ * order of samples and summed in that order. So neither ranks, lanes nor uneven data change a bit.
+ */
+#include "trainer/job.h"
+
+#include <stdlib.h>
+
+#include "trainer/score.h"
+
+typedef struct eval_pass {
+    ty_trainer *trainer;
+    ty_split split;
+    int64_t n;         /* samples of the split */
+    int64_t rank_rows; /* of a batch on one rank: a block for each lane */
+    int64_t n_batches;
+    ty_score_row *mine, *all;
+    const ty_batch *batch;
+    int64_t batch_index;
+} eval_pass;
+
+/* Where row `row` of this rank's part of batch `batch` stands in the split. */
+static int64_t position(const eval_pass *pass, int rank, int64_t batch, int64_t row) {
+    return (batch * pass->trainer->geometry.ranks + rank) * pass->rank_rows + row;
+}
+
+static ty_status copy_block_in(ty_ctx *ctx, const ty_plan *plan, const ty_batch *batch,
+                               int64_t first) {
+    const ty_graph *graph = plan->graph;
+    const struct {
+        int value;
+        const void *from;
+    } inputs[] = {{graph->x, batch->x}, {graph->target, batch->y}, {graph->weight, batch->weight}};
+    for (int i = 0; i < 3; i++) {
+        const ty_tensor *to = &plan->values[inputs[i].value];
+        const size_t row_bytes = to->bytes / (size_t)graph->rows;
+        TY_TRY(ty_device_copy_in(ctx, plan->dev, to->data,
+                                 (const char *)inputs[i].from + (size_t)first * row_bytes,
+                                 to->bytes));
+    }
+    return ty_device_copy_in(ctx, plan->dev, plan->sample_ids, batch->sample + first,
+                             (size_t)graph->rows * sizeof *batch->sample);
+}
+
+static void keep_rows(const eval_pass *pass, const float *rows, int64_t first) {
+    const ty_trainer *trainer = pass->trainer;
+    const bool has_classes = trainer->data->is_classification;
+    for (int64_t i = 0; i < trainer->geometry.eval_rows; i++) {
+        const float *row = rows + i * TY_LOSS_ROW;
+        ty_score_row *to = &pass->mine[pass->batch_index * pass->rank_rows + first + i];
+        *to = (ty_score_row){.loss = row[0], .a = row[1], .b = row[2], .c = row[3]};
+        if (has_classes)
+            to->truth = ((const int32_t *)pass->batch->y)[first + i];
+    }
+}
+
+static ty_status evaluate_block(ty_lane *lane, void *arg) {
+    const eval_pass *pass = arg;
+    ty_trainer *trainer = pass->trainer;
+    ty_lane_work *work = &trainer->work[lane->index];
+    const int64_t first = lane->index * trainer->geometry.eval_rows;
+    if (position(pass, trainer->geometry.rank, pass->batch_index, first) >= pass->n)
+        return TY_OK;
+    TY_TRY(copy_block_in(lane->ctx, &work->eval, pass->batch, first));
+    TY_TRY(ty_plan_forward(lane->ctx, &work->eval));
+    TY_TRY(ty_tensor_copy_out(lane->ctx, lane->dev, &work->eval.values[work->eval.graph->loss_rows],
+                              work->rows));
+    TY_TRY(ty_device_sync(lane->ctx, lane->dev));
+    keep_rows(pass, work->rows, first);
+    return TY_OK;
+}
+
+static ty_status run_batches(ty_ctx *ctx, eval_pass *pass, ty_loader *loader) {
+    ty_batch batch;
+    bool has_batch;
+    pass->batch = &batch;
+    for (pass->batch_index = 0; pass->batch_index < pass->n_batches; pass->batch_index++) {
+        TY_TRY(ty_loader_next(ctx, loader, &batch, &has_batch, NULL));
+        if (!has_batch)
+            return ty_fail(ctx, TY_ERR_INTERNAL, "evaluating %s: %lld batches came, want %lld",
+                           ty_split_names[pass->split], (long long)pass->batch_index,
+                           (long long)pass->n_batches);
+        TY_TRY(ty_lanes_run(ctx, pass->trainer->lanes, evaluate_block, pass));
+    }
+    return TY_OK;
+}
+
+static ty_status compute(ty_ctx *ctx, eval_pass *pass) {
+    const ty_trainer *trainer = pass->trainer;
+    const ty_loader_options options = {.set = trainer->options.data,
+                                       .split = pass->split,
+                                       .rows = pass->rank_rows,
+                                       .rows_all_ranks = pass->rank_rows * trainer->geometry.ranks,
+                                       .first_row = pass->rank_rows * trainer->geometry.rank,
+                                       .depth = 2};
+    ty_loader *loader = NULL;
+    TY_TRY(ty_loader_open(ctx, &options, &loader));
+    const ty_status st = run_batches(ctx, pass, loader);
+    ty_loader_close(loader);
+    return st;
+}
+
+/* From the order of ranks to the order of samples, in place of `mine`'s memory: into sorted. */
+static void sort_by_sample(const eval_pass *pass, ty_score_row *sorted) {
+    const int64_t per_rank = pass->n_batches * pass->rank_rows;
+    for (int rank = 0; rank < pass->trainer->geometry.ranks; rank++) {
+        for (int64_t i = 0; i < per_rank; i++) {
+            const int64_t at = position(pass, rank, i / pass->rank_rows, i % pass->rank_rows);
+            if (at < pass->n)
+                sorted[at] = pass->all[rank * per_rank + i];
+        }
+    }
+}
+
+static ty_status gather_and_score(ty_ctx *ctx, const eval_pass *pass, ty_eval_result *out) {
+    ty_trainer *trainer = pass->trainer;
+    const size_t bytes = (size_t)(pass->n_batches * pass->rank_rows) * sizeof *pass->mine;
+    TY_TRY(ty_comm_all_gather(ctx, trainer->comm, pass->mine, bytes, pass->all));
+    ty_score_row *sorted = calloc((size_t)pass->n, sizeof *sorted);
+    if (!sorted)
+        return ty_fail_nomem(ctx, "an evaluation's rows");
+    sort_by_sample(pass, sorted);
+    ty_arena_clear(&trainer->eval_arena);
+    const int64_t classes = trainer->data->is_classification ? trainer->data->n_outputs : 0;
+    const ty_status st = ty_score(ctx, sorted, pass->n, classes, trainer->config->eval.top_k,
+                                  &trainer->eval_arena, out);
+    free(sorted);
+    return st;
+}
+
+ty_status ty_eval_run(ty_ctx *ctx, ty_trainer *trainer, ty_split split, ty_eval_result *out) {
+    const ty_geometry *geometry = &trainer->geometry;
+    eval_pass pass = {.trainer = trainer, .split = split, .n = trainer->data->count[split]};
+    *out = (ty_eval_result){.samples = pass.n};
+    if (pass.n == 0)
+        return ty_fail(ctx, TY_ERR_DATA,
+                       "evaluating on %s: the data has no such samples; set data.%s_fraction",
+                       ty_split_names[split], ty_split_names[split]);
+    const int64_t begin = ty_now_ns(ctx);
+    pass.rank_rows = geometry->eval_rows * geometry->lanes;
+    const int64_t all_rows = pass.rank_rows * geometry->ranks;
+    pass.n_batches = (pass.n + all_rows - 1) / all_rows;
+    pass.mine = calloc((size_t)(pass.n_batches * pass.rank_rows), sizeof *pass.mine);
+    pass.all = calloc((size_t)(pass.n_batches * all_rows), sizeof *pass.all);
+    ty_status st =
+        pass.mine && pass.all ? compute(ctx, &pass) : ty_fail_nomem(ctx, "an evaluation's rows");
+    st = ty_comm_agree(ctx, trainer->comm, st);
+    if (st == TY_OK)
+        st = gather_and_score(ctx, &pass, out);
+    free(pass.mine);
+    free(pass.all);
+    trainer->times.eval_ns += ty_now_ns(ctx) - begin;
+    return st;
+}

@@ -1,0 +1,233 @@
+/* The inside of a ty_trainer: what train.c opens and loop.c runs. Each group belongs to the file
+ * named beside it. */
+#ifndef TY_TRAINER_JOB_H
+#define TY_TRAINER_JOB_H
+
+#include "trainer/amount.h"
+#include "trainer/geometry.h"
+#include "trainer/lanes.h"
+#include "trainer/model.h"
+#include "trainer/plan.h"
+#include "trainer/state.h"
+#include "trainer/train.h"
+#include "trainer/tree.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What continuing needs besides tensors; every field is in a checkpoint's state (progress.c). */
+typedef struct ty_progress {
+    int64_t step;    /* steps done, skipped ones included; consumed samples = step * global batch */
+    int64_t updates; /* steps that changed the weights */
+    int64_t skipped; /* steps that did not */
+    int64_t skipped_in_row;
+    int64_t evaluations; /* since early stopping last saw an improvement */
+    int64_t stop_step;   /* of that improvement; -1: none yet */
+    double stop_value;
+    int64_t best_step; /* of the best checkpoint; -1: none */
+    double best_value;
+    double window_loss, window_hits, window_weight; /* sums since the last point of the curves */
+    int64_t window_steps;
+    double elapsed_s; /* of training, all sittings together */
+    int64_t is_finished;
+} ty_progress;
+
+/* Sums over samples; rows of the small tree. */
+enum { TY_SUM_LOSS, TY_SUM_WEIGHT, TY_SUM_HITS, TY_SUM_COUNT };
+
+/* One lane's own: plans, the arena both share, host copies. */
+typedef struct ty_lane_work {
+    ty_plan train, eval;
+    void *arena;
+    float *rows;          /* loss rows of a shard or a block, on the host */
+    ty_segment *segments; /* this lane's share of the update */
+    int64_t n_segments;
+} ty_lane_work;
+
+/* One update's numbers, the same on all ranks. */
+typedef struct ty_step_report {
+    double sums[TY_SUM_COUNT];
+    double gradient_norm; /* of the mean gradient, before clipping */
+    int64_t n_nonfinite;
+    double learning_rate;
+    bool is_skipped;
+} ty_step_report;
+
+/* Why a step may be the last; rank 0's and everybody's wishes, agreed on once a step (agree.c). */
+enum {
+    TY_WISH_FAILED,
+    TY_WISH_REQUEUE,
+    TY_WISH_INTERRUPT,
+    TY_WISH_TERMINATE,
+    TY_WISH_ABANDON,
+    TY_WISH_STOP,
+    TY_WISH_PAUSE,
+    TY_WISH_TIME_IS_UP,
+    TY_WISH_SAVE,
+    TY_WISH_COUNT
+};
+
+typedef struct ty_times {
+    int64_t begin_ns, data_ns, compute_ns, comm_ns, eval_ns;
+    int64_t sitting_ns;      /* up to where progress.elapsed_s has counted */
+    int64_t log_ns, save_ns; /* when the last point was logged, the last checkpoint sent */
+    int64_t log_step, first_step;
+} ty_times;
+
+struct ty_trainer {
+    ty_trainer_options options;
+    const ty_train_config *config; /* options.config */
+    const ty_data_info *data;
+    ty_comm *comm;
+    ty_arena arena; /* names and tables that live as long as this */
+    ty_train_report report;
+    ty_layer_row *layers;
+
+    ty_geometry geometry; /* geometry.c */
+    ty_extent extent;
+    ty_lanes *lanes;
+    ty_graph train_graph, eval_graph;
+    ty_lane_work *work; /* one per lane */
+    ty_state state;
+
+    ty_reduction *reduction; /* gradient.c */
+    float **buffers;         /* of the tree; [0] is the reduction's */
+    int n_buffers;
+    ty_tree *tree;
+    double *shard_sums;    /* [shards_of_rank][TY_SUM_COUNT] */
+    const ty_batch *batch; /* of the step in progress */
+
+    double *norms, *norms_host; /* update.c: {sum of squares, non-finite} per segment, then of the
+                                   statistics */
+    float *mean_stats;
+    double grad_scale, learning_rate;
+
+    const ty_observers *observers; /* events.c; NULL outside a run and on ranks other than 0 */
+    double wishes[TY_WISH_COUNT];  /* this rank's, for the next agreement */
+    char reason[512];
+
+    ty_loader *loader; /* loop.c */
+    ty_progress progress;
+    ty_times times;
+
+    ty_ckpt_writer *writer; /* save.c; rank 0 */
+    bool is_saving;
+    char last_path[1024], best_path[1024];
+    int64_t saves_failed;
+
+    ty_arena eval_arena; /* eval.c: the last result */
+};
+
+/* --- gradient.c: one rank's part of a step
+ * --------------------------------------------------------------------------------- */
+
+/* Opens reduction, tree and their buffers. Collective. */
+ty_status ty_gradient_open(ty_ctx *ctx, ty_trainer *trainer) TY_MUST_USE;
+void ty_gradient_close(ty_trainer *trainer); /* collective */
+int64_t ty_gradient_count(
+    const ty_trainer *trainer); /* floats of one buffer: parameters, then batch statistics */
+
+/* Computes all shards of this rank's batch on its lanes: the sum of their gradients is left in the
+ * reduction's input, the sums over samples in out. Not collective. */
+ty_status ty_gradient_compute(ty_ctx *ctx, ty_trainer *trainer, const ty_batch *batch,
+                              double out[TY_SUM_COUNT]) TY_MUST_USE;
+
+/* --- update.c: the reduced gradient becomes an update
+ * ---------------------------------------------------------------------- */
+
+ty_status ty_update_open(ty_ctx *ctx, ty_trainer *trainer) TY_MUST_USE;
+void ty_update_close(ty_trainer *trainer);
+
+/* Looks at the reduced gradient: norm and non-finite values. Fills report. */
+ty_status ty_update_inspect(ty_ctx *ctx, ty_trainer *trainer, ty_step_report *report) TY_MUST_USE;
+
+/* Clips, updates the parameters, moves the running statistics. */
+ty_status ty_update_apply(ty_ctx *ctx, ty_trainer *trainer,
+                          const ty_step_report *report) TY_MUST_USE;
+
+/* --- health.c
+ * --------------------------------------------------------------------------------------------------------------
+ */
+
+/* Decides whether the step may touch the weights (report->is_skipped) and counts. The same answer
+ * on all ranks. Errors: TY_ERR_DIVERGED by policy, naming step and layer. */
+ty_status ty_health_check(ty_ctx *ctx, ty_trainer *trainer, ty_step_report *report) TY_MUST_USE;
+
+/* --- agree.c: the one small collective of a step
+ * --------------------------------------------------------------------------- */
+
+/* Adds up the sums of all ranks in place and learns what anybody wishes. mine is how this rank's
+ * part went; fails everywhere where it failed anywhere. */
+ty_status ty_agree_on_step(ty_ctx *ctx, ty_trainer *trainer, ty_status mine,
+                           double sums[TY_SUM_COUNT]) TY_MUST_USE;
+
+/* The same without sums, for the moments after an evaluation. */
+ty_status ty_agree_on_wishes(ty_ctx *ctx, ty_trainer *trainer) TY_MUST_USE;
+
+/* --- events.c: what rank 0 tells observers
+ * --------------------------------------------------------------------------------- */
+
+void ty_tell_start(ty_ctx *ctx, ty_trainer *trainer, bool is_resumed);
+void ty_tell_step(ty_ctx *ctx, ty_trainer *trainer, const ty_step_report *report);
+void ty_tell_metric(ty_ctx *ctx, ty_trainer *trainer, const char *key, double value);
+void ty_tell_eval(ty_ctx *ctx, ty_trainer *trainer, ty_split split, const ty_eval_result *result,
+                  bool is_best);
+void ty_tell_model(ty_ctx *ctx, ty_trainer *trainer, int64_t step, const char *name,
+                   const char *path);
+
+/* --- save.c: checkpoints out
+ * -----------------------------------------------------------------------------------------------
+ */
+
+ty_status ty_save_open(ty_ctx *ctx, ty_trainer *trainer) TY_MUST_USE;
+/* Sends the state to the writer; waits first, all ranks together, where a save is in flight.
+ * Collective. */
+ty_status ty_save(ty_ctx *ctx, ty_trainer *trainer, bool is_best) TY_MUST_USE;
+/* Hears how saves ended. Not collective. */
+void ty_save_poll(ty_ctx *ctx, ty_trainer *trainer);
+/* Waits for the save in flight, all ranks together. Collective. */
+ty_status ty_save_wait(ty_ctx *ctx, ty_trainer *trainer) TY_MUST_USE;
+void ty_save_close(ty_ctx *ctx, ty_trainer *trainer);
+
+/* --- resume.c: checkpoints in
+ * ---------------------------------------------------------------------------------------------- */
+
+/* Rank 0 reads the file asked for or the run's newest, everybody receives it. *found false: there
+ * is none. Collective. */
+ty_status ty_resume(ty_ctx *ctx, ty_trainer *trainer, bool *found) TY_MUST_USE;
+
+/* Parameters and statistics of one file into the state. Collective. */
+ty_status ty_resume_model(ty_ctx *ctx, ty_trainer *trainer, const char *path) TY_MUST_USE;
+
+/* --- progress.c
+ * ------------------------------------------------------------------------------------------------------------
+ */
+
+void ty_progress_begin(ty_progress *progress);
+/* The JSON text of a checkpoint's state, in arena; NULL: no memory. */
+const char *ty_progress_write(const ty_trainer *trainer, ty_arena *arena);
+/* Reads it back; checks seed, data and config. *is_same_config tells whether the hash is ours.
+ * Errors: TY_ERR_INTEGRITY. */
+ty_status ty_progress_read(ty_ctx *ctx, const ty_trainer *trainer, const char *state,
+                           ty_progress *out, bool *is_same_config) TY_MUST_USE;
+
+/* --- eval.c
+ * ----------------------------------------------------------------------------------------------------------------
+ */
+
+ty_status ty_eval_run(ty_ctx *ctx, ty_trainer *trainer, ty_split split,
+                      ty_eval_result *out) TY_MUST_USE;
+
+/* --- best.c: which evaluation is best, and when nothing improves any more
+ * --------------------------------------------------- */
+
+/* Notes an evaluation on val; answers whether it is the best so far. */
+bool ty_best_note(ty_trainer *trainer, const ty_eval_result *result);
+/* Whether early stopping says so; writes the reason. */
+bool ty_best_should_stop(ty_trainer *trainer);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

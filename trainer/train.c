@@ -1,0 +1,388 @@
+/* Opening a job in the order of docs/ARCHITECTURE.md: lanes, agreement on who takes part, graph,
+ * plan, memory, state. */
+#include "trainer/train.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "trainer/build_id.h"
+#include "trainer/cores.h"
+#include "trainer/job.h"
+
+/* --- lanes
+ * ------------------------------------------------------------------------------------------------------------------
+ */
+
+/* Threads asked for or found, the same number on all ranks. */
+static ty_status agree_on_threads(ty_ctx *ctx, const ty_trainer *trainer, int64_t *out) {
+    int64_t mine = trainer->config->train.threads;
+    if (mine == TY_AUTO)
+        TY_TRY(ty_cores_share(ctx, trainer->comm, &mine));
+    return ty_comm_min(ctx, trainer->comm, mine, out);
+}
+
+/* Our loops and oneDNN on the weakest rank's instruction set, so that all ranks compute the same
+ * bits. */
+static ty_status open_lanes(ty_ctx *ctx, ty_trainer *trainer) {
+    static const char *const devices[] = {"auto", "cpu", "cuda"};
+    int64_t threads, isa;
+    int level;
+    TY_TRY(agree_on_threads(ctx, trainer, &threads));
+    TY_TRY(ty_geometry_make(ctx, trainer->config, ty_comm_size(trainer->comm),
+                            ty_comm_rank(trainer->comm), threads, &trainer->geometry));
+    TY_TRY(ty_comm_min(ctx, trainer->comm, ty_isa_best(), &isa));
+    if (!ty_int_of_i64(isa, &level))
+        return ty_fail(ctx, TY_ERR_INTERNAL, "instruction-set level %" PRId64, isa);
+    const ty_status st = ty_lanes_open(ctx, trainer->geometry.lanes,
+                                       devices[trainer->config->device], level, &trainer->lanes);
+    TY_TRY(ty_comm_agree(ctx, trainer->comm, st));
+    trainer->report.numeric = ty_device_describe(ty_lanes_device(trainer->lanes))->numeric;
+    return TY_OK;
+}
+
+static ty_status shake_hands(ty_ctx *ctx, const ty_trainer *trainer) {
+    char build[80], config[17];
+    ty_build_id(build, sizeof build);
+    (void)snprintf(config, sizeof config, "%016" PRIx64, trainer->options.config_hash);
+    const ty_comm_fact facts[] = {{"build", build},
+                                  {"config", config},
+                                  {"data fingerprint", trainer->data->fingerprint},
+                                  {"numeric", trainer->report.numeric}};
+    return ty_comm_handshake(ctx, trainer->comm, facts, sizeof facts / sizeof facts[0]);
+}
+
+/* --- graph and plan
+ * -----------------------------------------------------------------------------------------------------------
+ */
+
+static ty_status measure(ty_ctx *ctx, ty_trainer *trainer) {
+    const ty_amount duration = trainer->config->train.duration;
+    const int64_t samples = trainer->data->count[TY_SPLIT_TRAIN];
+    if (samples <= 0 && !trainer->options.is_forward_only)
+        return ty_fail(ctx, TY_ERR_DATA, "the data has no samples to train on");
+    trainer->extent = (ty_extent){.samples_per_epoch = samples > 0 ? samples : 1,
+                                  .samples_per_step = trainer->geometry.batch};
+    trainer->extent.total_steps = ty_amount_steps(duration, &trainer->extent);
+    const bool wants_val = trainer->config->train.early_stop.metric != NULL;
+    if (wants_val && trainer->data->count[TY_SPLIT_VAL] == 0)
+        return ty_fail(ctx, TY_ERR_CONFIG,
+                       "train.early_stop.metric is %s, but there are no val samples: set "
+                       "data.val_fraction",
+                       trainer->config->train.early_stop.metric);
+    return TY_OK;
+}
+
+static ty_status build_graphs(ty_ctx *ctx, ty_trainer *trainer) {
+    const ty_geometry *geometry = &trainer->geometry;
+    TY_TRY(ty_model_build(ctx, trainer->config, trainer->data, geometry->eval_rows, false,
+                          &trainer->eval_graph));
+    if (trainer->options.is_forward_only)
+        return TY_OK;
+    return ty_model_build(ctx, trainer->config, trainer->data, geometry->rows, true,
+                          &trainer->train_graph);
+}
+
+static ty_status plan_lane(ty_lane *lane, void *arg) {
+    ty_trainer *trainer = arg;
+    ty_lane_work *work = &trainer->work[lane->index];
+    TY_TRY(ty_plan_open(lane->ctx, lane->dev, &trainer->eval_graph, &work->eval));
+    if (trainer->options.is_forward_only)
+        return TY_OK;
+    return ty_plan_open(lane->ctx, lane->dev, &trainer->train_graph, &work->train);
+}
+
+/* Training and evaluation never run at the same time, so they share one arena. */
+static size_t arena_bytes(const ty_lane_work *work) {
+    return work->train.arena_bytes > work->eval.arena_bytes ? work->train.arena_bytes
+                                                            : work->eval.arena_bytes;
+}
+
+static size_t row_floats(const ty_trainer *trainer) {
+    const ty_geometry *geometry = &trainer->geometry;
+    const int64_t rows =
+        geometry->rows > geometry->eval_rows ? geometry->rows : geometry->eval_rows;
+    return (size_t)rows * TY_LOSS_ROW;
+}
+
+static ty_status plan(ty_ctx *ctx, ty_trainer *trainer) {
+    trainer->work = calloc((size_t)trainer->geometry.lanes, sizeof *trainer->work);
+    if (!trainer->work)
+        return ty_fail_nomem(ctx, "the lanes' plans");
+    return ty_lanes_run(ctx, trainer->lanes, plan_lane, trainer);
+}
+
+static ty_status bind_lane(ty_lane *lane, void *arg) {
+    ty_trainer *trainer = arg;
+    ty_lane_work *work = &trainer->work[lane->index];
+    TY_TRY(ty_device_alloc(lane->ctx, lane->dev, arena_bytes(work), &work->arena));
+    work->rows = calloc(row_floats(trainer), sizeof *work->rows);
+    if (!work->rows)
+        return ty_fail_nomem(lane->ctx, "loss rows");
+    ty_plan_bind(&work->eval, work->arena, trainer->state.params, trainer->state.stats);
+    if (work->train.calls)
+        ty_plan_bind(&work->train, work->arena, trainer->state.params, trainer->state.stats);
+    return TY_OK;
+}
+
+/* --- the report
+ * ---------------------------------------------------------------------------------------------------------------
+ */
+
+static const char *shape_text(ty_arena *arena, ty_shape shape) {
+    ty_text text = {0};
+    for (int i = 1; i < shape.rank; i++)
+        ty_text_addf(&text, "%s%" PRId64, i > 1 ? "x" : "", shape.dims[i]);
+    char *out = text.is_short ? NULL : ty_arena_string(arena, ty_text_string(&text));
+    ty_text_clear(&text);
+    return out;
+}
+
+static ty_status list_layers(ty_ctx *ctx, ty_trainer *trainer) {
+    const ty_graph *graph =
+        trainer->options.is_forward_only ? &trainer->eval_graph : &trainer->train_graph;
+    trainer->layers =
+        ty_arena_array(&trainer->arena, (size_t)graph->n_layers + 1, sizeof *trainer->layers);
+    if (!trainer->layers)
+        return ty_fail_nomem(ctx, "the model's table");
+    for (int i = 0; i < graph->n_layers; i++) {
+        const ty_graph_layer *layer = &graph->layers[i];
+        const char *shape = shape_text(&trainer->arena, layer->shape);
+        if (!shape)
+            return ty_fail_nomem(ctx, "the model's table");
+        trainer->layers[i] = (ty_layer_row){.name = layer->name,
+                                            .type = layer->type,
+                                            .output_shape = shape,
+                                            .parameters = layer->parameters,
+                                            .flops = layer->flops};
+    }
+    return TY_OK;
+}
+
+/* What a loader of this many rows holds: depth batches of x, y, weight and id. */
+static int64_t loader_bytes(const ty_data_info *data, int64_t rows, int64_t depth) {
+    const int64_t x = data->x_count * (data->x_is_u8 ? 1 : 4);
+    const int64_t y = data->is_classification ? 4 : 4 * data->n_outputs;
+    return rows * depth * (x + y + 4 + 8);
+}
+
+static int64_t bytes_of_floats(int64_t n) {
+    return n * (int64_t)sizeof(float);
+}
+
+static void add_up_memory(const ty_trainer *trainer, ty_train_report *report) {
+    const ty_geometry *geometry = &trainer->geometry;
+    const ty_graph *graph = &trainer->train_graph;
+    int n_slots = 0;
+    (void)ty_optimizer_slots(&trainer->config->optimizer, &n_slots);
+    const bool trains = !trainer->options.is_forward_only;
+    const int64_t gradient = trains ? bytes_of_floats(ty_gradient_count(trainer)) : 0;
+    /* One more than the tree's: the reduction's sum. */
+    const int64_t buffers =
+        trains ? ty_tree_buffers(geometry->shards_of_rank, geometry->lanes) + 1 : 0;
+    report->bytes_parameters =
+        bytes_of_floats(trainer->eval_graph.params_count + trainer->eval_graph.stats_count);
+    report->bytes_gradients = gradient * buffers;
+    report->bytes_optimizer = trains ? bytes_of_floats(graph->params_count) * n_slots : 0;
+    report->bytes_activations = (int64_t)arena_bytes(&trainer->work[0]);
+    const int64_t state = report->bytes_parameters + report->bytes_optimizer;
+    const bool stages = trains && geometry->rank == 0 && trainer->options.run_folder;
+    report->bytes_total =
+        state + report->bytes_gradients + report->bytes_activations * geometry->lanes +
+        loader_bytes(trainer->data, geometry->rows * geometry->shards_of_rank, trains ? 3 : 0) +
+        loader_bytes(trainer->data, geometry->eval_rows * geometry->lanes, 2) +
+        (stages ? state : 0);
+}
+
+static void write_report(ty_trainer *trainer) {
+    const ty_geometry *geometry = &trainer->geometry;
+    ty_train_report *report = &trainer->report;
+    report->parameters = ty_graph_parameters(&trainer->eval_graph);
+    report->lanes = geometry->lanes;
+    report->micro_batch = geometry->rows;
+    report->shards = geometry->shards;
+    report->global_batch = geometry->batch;
+    report->steps_per_epoch =
+        (trainer->extent.samples_per_epoch + geometry->batch - 1) / geometry->batch;
+    report->total_steps = trainer->extent.total_steps;
+    for (int i = 0; i < trainer->train_graph.n_layers; i++)
+        report->flops_per_step += trainer->train_graph.layers[i].flops * geometry->shards;
+    add_up_memory(trainer, report);
+}
+
+/* --- state
+ * --------------------------------------------------------------------------------------------------------------------
+ */
+
+static ty_status open_state(ty_ctx *ctx, ty_trainer *trainer) {
+    const bool trains = !trainer->options.is_forward_only;
+    TY_TRY(ty_state_open(ctx, ty_lanes_device(trainer->lanes),
+                         trains ? &trainer->train_graph : &trainer->eval_graph,
+                         trains ? &trainer->config->optimizer : NULL, &trainer->state));
+    return ty_lanes_run(ctx, trainer->lanes, bind_lane, trainer);
+}
+
+static const char *best_path(ty_trainer *trainer) {
+    return ty_arena_printf(&trainer->arena, "%s/checkpoints/step_%012" PRId64 ".h5",
+                           trainer->options.run_folder, trainer->progress.best_step);
+}
+
+static ty_status note_resumed(ty_ctx *ctx, ty_trainer *trainer) {
+    ty_train_report *report = &trainer->report;
+    report->resumed_from = trainer->last_path;
+    report->resumed_step = trainer->progress.step;
+    report->is_finished = trainer->progress.is_finished != 0;
+    if (trainer->progress.best_step < 0 || !trainer->options.run_folder)
+        return TY_OK;
+    const char *path = best_path(trainer);
+    if (!path)
+        return ty_fail_nomem(ctx, "a checkpoint's name");
+    (void)snprintf(trainer->best_path, sizeof trainer->best_path, "%s", path);
+    return TY_OK;
+}
+
+static ty_status initialise_or_resume(ty_ctx *ctx, ty_trainer *trainer) {
+    bool is_resumed;
+    ty_progress_begin(&trainer->progress);
+    TY_TRY(ty_state_initialise(ctx, &trainer->state, (uint64_t)trainer->config->seed));
+    TY_TRY(ty_resume(ctx, trainer, &is_resumed));
+    return is_resumed ? note_resumed(ctx, trainer) : TY_OK;
+}
+
+/* --- opening and closing
+ * ------------------------------------------------------------------------------------------------------
+ */
+
+/* Collective calls stand by themselves; what may fail on one rank alone is agreed on before the
+ * next of them. */
+static ty_status prepare(ty_ctx *ctx, ty_trainer *trainer) {
+    ty_status st = build_graphs(ctx, trainer);
+    if (st == TY_OK)
+        st = plan(ctx, trainer);
+    if (st == TY_OK)
+        st = list_layers(ctx, trainer);
+    if (st == TY_OK)
+        write_report(trainer);
+    if (st == TY_OK && !trainer->options.is_plan_only)
+        st = open_state(ctx, trainer);
+    return ty_comm_agree(ctx, trainer->comm, st);
+}
+
+static ty_status open_job(ty_ctx *ctx, ty_trainer *trainer) {
+    TY_TRY(open_lanes(ctx, trainer));
+    TY_TRY(shake_hands(ctx, trainer));
+    TY_TRY(measure(ctx, trainer));
+    TY_TRY(prepare(ctx, trainer));
+    if (trainer->options.is_plan_only)
+        return TY_OK;
+    if (!trainer->options.is_forward_only) {
+        TY_TRY(ty_gradient_open(ctx, trainer));
+        TY_TRY(ty_update_open(ctx, trainer));
+    }
+    return initialise_or_resume(ctx, trainer);
+}
+
+ty_status ty_trainer_open(ty_ctx *ctx, const ty_trainer_options *options, ty_trainer **out) {
+    ty_trainer *trainer = calloc(1, sizeof *trainer);
+    if (!trainer)
+        return ty_fail_nomem(ctx, "the trainer");
+    trainer->options = *options;
+    trainer->config = options->config;
+    trainer->comm = options->comm;
+    trainer->data = ty_dataset_info(options->data);
+    const ty_status st = open_job(ctx, trainer);
+    if (st != TY_OK) {
+        ty_trainer_close(trainer);
+        return st;
+    }
+    *out = trainer;
+    return TY_OK;
+}
+
+static ty_status close_lane(ty_lane *lane, void *arg) {
+    ty_trainer *trainer = arg;
+    ty_lane_work *work = &trainer->work[lane->index];
+    ty_plan_close(&work->train);
+    ty_plan_close(&work->eval);
+    ty_device_free(lane->dev, work->arena);
+    free(work->rows);
+    return TY_OK;
+}
+
+static void close_lanes(ty_trainer *trainer) {
+    ty_ctx ctx;
+    ty_ctx_init(&ctx);
+    const ty_status st =
+        trainer->work ? ty_lanes_run(&ctx, trainer->lanes, close_lane, trainer) : TY_OK;
+    (void)st; /* closing cannot fail */
+    ty_state_close(&trainer->state);
+    ty_lanes_close(trainer->lanes);
+    free(trainer->work);
+    ty_ctx_clear(&ctx);
+}
+
+void ty_trainer_close(ty_trainer *trainer) {
+    if (!trainer)
+        return;
+    ty_gradient_close(trainer);
+    ty_update_close(trainer);
+    close_lanes(trainer);
+    ty_graph_clear(&trainer->train_graph);
+    ty_graph_clear(&trainer->eval_graph);
+    ty_arena_clear(&trainer->eval_arena);
+    ty_arena_clear(&trainer->arena);
+    free(trainer);
+}
+
+const ty_train_report *ty_trainer_report(const ty_trainer *trainer) {
+    return &trainer->report;
+}
+
+const ty_layer_row *ty_trainer_layers(const ty_trainer *trainer, int64_t *out_n) {
+    *out_n = trainer->options.is_forward_only ? trainer->eval_graph.n_layers
+                                              : trainer->train_graph.n_layers;
+    return trainer->layers;
+}
+
+/* --- evaluation for the caller
+ * --------------------------------------------------------------------------------------------------
+ */
+
+static void swap_model(ty_trainer *trainer, float *params, float *stats, bool is_back) {
+    const ty_graph *graph = trainer->state.graph;
+    const size_t params_bytes = (size_t)graph->params_count * sizeof *params;
+    const size_t stats_bytes = (size_t)graph->stats_count * sizeof *stats;
+    memcpy(is_back ? trainer->state.params : params, is_back ? params : trainer->state.params,
+           params_bytes);
+    memcpy(is_back ? trainer->state.stats : stats, is_back ? stats : trainer->state.stats,
+           stats_bytes);
+}
+
+/* The parameters of now are put aside and come back. */
+static ty_status evaluate_best(ty_ctx *ctx, ty_trainer *trainer, ty_split split,
+                               ty_eval_result *out) {
+    const ty_graph *graph = trainer->state.graph;
+    float *aside = malloc((size_t)(graph->params_count + graph->stats_count) * sizeof *aside);
+    TY_TRY(ty_comm_agree(ctx, trainer->comm,
+                         aside ? TY_OK : ty_fail_nomem(ctx, "the parameters put aside")));
+    float *stats = aside + graph->params_count;
+    swap_model(trainer, aside, stats, false);
+    ty_status st = ty_resume_model(ctx, trainer, trainer->best_path);
+    if (st == TY_OK)
+        st = ty_eval_run(ctx, trainer, split, out);
+    swap_model(trainer, aside, stats, true);
+    free(aside);
+    return st;
+}
+
+ty_status ty_trainer_evaluate(ty_ctx *ctx, ty_trainer *trainer, ty_split split, bool use_best,
+                              ty_eval_result *out) {
+    if (trainer->options.is_plan_only)
+        return ty_fail(ctx, TY_ERR_ARG, "this trainer was opened to plan, not to evaluate");
+    /* Only rank 0 knows paths: whether it has one is everybody's question. */
+    uint64_t has_best = 0;
+    TY_TRY(ty_comm_vote(ctx, trainer->comm, use_best && trainer->best_path[0] ? 1 : 0, &has_best));
+    return has_best ? evaluate_best(ctx, trainer, split, out)
+                    : ty_eval_run(ctx, trainer, split, out);
+}
