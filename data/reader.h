@@ -12,6 +12,7 @@
 /* In the order of the config's "format", behind "auto". */
 #define TY_READER_ROWS(X)                                                                          \
     X(idx)                                                                                         \
+    X(csv)                                                                                         \
     X(synthetic)
 
 /* A file whose bytes the fingerprint covers. */

@@ -137,7 +137,7 @@ ty_status ty_stats_fit(ty_ctx *ctx, const ty_data_config *config, const ty_reade
             "data.normalize is \"unit\", which divides bytes by 255, but the features are floats; "
             "want \"standard\" or \"none\"");
     TY_TRY(alloc_stats(ctx, arena, 1, 0, is_unit ? 1.0f / 255.0f : 1.0f, out));
-    if (content->is_encoded || (content->x_is_u8 && !is_standard))
+    if (content->x_is_u8 && !is_standard)
         return TY_OK;
     scan of = {.reader = reader, .content = content};
     ty_status st = TY_OK;
