@@ -90,6 +90,13 @@ static ty_status start_over(ty_ctx *ctx, ty_fold *fold) {
 /* --- reading -------------------------------------------------------------------------------------
  */
 
+/* MLflow names artifacts from the artifacts folder on. */
+static const char *as_mlflow_lists(const char *artifact) {
+    static const char folder[] = "artifacts/";
+    const size_t length = sizeof folder - 1;
+    return strncmp(artifact, folder, length) == 0 ? artifact + length : artifact;
+}
+
 /* Records that become a tag: TAGs, and those that MLflow has no other place for. */
 static bool tag_of(ty_arena *arena, const ty_track_record *r, const char **key,
                    const char **value) {
@@ -97,13 +104,14 @@ static bool tag_of(ty_arena *arena, const ty_track_record *r, const char **key,
         *key = r->text.key;
         *value = r->text.value;
     } else if (r->type == TY_TRACK_MODEL) {
-        *key = ty_arena_printf(arena, "tiltyard.model.%s", r->file.name);
-        *value = ty_arena_printf(arena, "%s at step %lld", r->file.artifact, (long long)r->step);
+        *key = ty_arena_printf(arena, "model.%s", r->file.name);
+        *value = ty_arena_printf(arena, "%s at step %lld", as_mlflow_lists(r->file.artifact),
+                                 (long long)r->step);
     } else if (r->type == TY_TRACK_STATE && r->state.reason && r->state.reason[0] != '\0') {
-        *key = "tiltyard.reason";
+        *key = "exit.reason";
         *value = r->state.reason;
     } else if (r->type == TY_TRACK_START && r->start.is_resumed != 0) {
-        *key = "tiltyard.resumed_from_step";
+        *key = "resumed.from_step";
         *value = ty_arena_printf(arena, "%lld", (long long)r->start.from_step);
     } else {
         *key = *value = NULL;

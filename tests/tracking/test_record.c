@@ -1,0 +1,206 @@
+/* Records, keys and artifact names: what goes into a journal and comes out of it. */
+#include "tests/tracking/fixture.h"
+
+#include <errno.h>
+#include <math.h>
+
+#include "tracking/artifact.h"
+#include "tracking/limits.h"
+
+static ty_status decode(fixture *f, uint32_t type, const char *payload, ty_track_record *out) {
+    const ty_journal_record raw = {
+        .type = type, .sequence = 7, .payload = payload, .payload_bytes = strlen(payload)};
+    return ty_track_decode(&f->ctx, &raw, &f->arena, out);
+}
+
+static void what_is_encoded_is_decoded(void **state) {
+    fixture *f = *state;
+    ty_text text = {0};
+    ty_track_record out;
+    const ty_track_record in = {
+        .type = TY_TRACK_DATASET,
+        .time_ns = 1795397279720123456,
+        .step = -1,
+        .dataset = {.name = "f\xc3\xbc \"quoted\"\n", .digest = "abc", .context = "training"}};
+    ty_track_encode(&in, &text);
+    assert_ok(f, decode(f, in.type, ty_text_string(&text), &out));
+    ty_text_clear(&text);
+    assert_int_equal(out.sequence, 7);
+    assert_true(out.time_ns == in.time_ns);
+    assert_int_equal(out.step, -1);
+    assert_string_equal(out.dataset.name, in.dataset.name);
+    assert_string_equal(out.dataset.context, "training");
+    assert_null(out.dataset.source);
+}
+
+static void points_may_be_nan_and_infinite(void **state) {
+    fixture *f = *state;
+    ty_track_record out;
+    assert_ok(f, decode(f, TY_TRACK_METRICS,
+                        "{\"keys\":[\"a\",\"b\"],\"points\":[[0,1,2,\"NaN\"],[1,3,4,\"Infinity\"],"
+                        "[0,5,6,\"-Infinity\"],[0,7,8,0.1],[1,9,10,3]]}",
+                        &out));
+    assert_int_equal(out.points.n, 5);
+    assert_true(isnan(out.points.v[0].value));
+    assert_true(out.points.v[1].value == (double)INFINITY);
+    assert_true(out.points.v[2].value == -(double)INFINITY);
+    assert_true(out.points.v[3].value == 0.1);
+    assert_string_equal(out.points.v[4].key, "b");
+    assert_int_equal(out.points.v[4].step, 9);
+}
+
+static void foreign_records_are_refused_with_their_number(void **state) {
+    fixture *f = *state;
+    static const struct {
+        uint32_t type;
+        const char *payload;
+    } bad[] = {
+        {TY_TRACK_RUN, "{\"run_id\":\"../../etc\",\"experiment\":\"e\",\"run\":\"r\"}"},
+        {TY_TRACK_RUN, "{\"run_id\":\"0123456789abcdef0123456789abcdef\",\"run\":\"r\"}"},
+        {TY_TRACK_PARAM, "{\"key\":\"a\",\"value\":1}"},
+        {TY_TRACK_PARAM, "[]"},
+        {TY_TRACK_PARAM, ""},
+        {TY_TRACK_STATE, "{\"state\":\"SLEEPING\"}"},
+        {TY_TRACK_START, "{\"is_resumed\":1.5}"},
+        {TY_TRACK_METRICS, "{\"keys\":[\"a\"],\"points\":[[1,0,0,0]]}"},
+        {TY_TRACK_METRICS, "{\"keys\":[\"a\"],\"points\":[[-1,0,0,0]]}"},
+        {TY_TRACK_METRICS, "{\"keys\":[\"a\"],\"points\":[[0,0,0,\"nan\"]]}"},
+        {TY_TRACK_METRICS, "{\"keys\":[1],\"points\":[]}"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        ty_track_record out;
+        assert_int_equal(decode(f, bad[i].type, bad[i].payload, &out), TY_ERR_INTEGRITY);
+        assert_non_null(strstr(f->ctx.message, "record 7"));
+    }
+}
+
+static void types_of_a_newer_program_are_left_alone(void **state) {
+    fixture *f = *state;
+    ty_track_record out;
+    assert_ok(f, decode(f, 4711, "whatever", &out));
+    assert_int_equal(out.type, 4711);
+    assert_ok(f, decode(f, TY_TRACK_PARAM, "{\"key\":\"k\",\"value\":\"v\",\"new\":[1]}", &out));
+}
+
+static void keys_become_what_mlflow_takes(void **state) {
+    (void)state;
+    static const char *const keys[][2] = {
+        {"train/loss", "train/loss"},
+        {"a b.c-d:e_f", "a b.c-d:e_f"},
+        {"k\xc3\xa9y", "k\xc3\xa9y"},
+        {"a[0]@x%=", "a_0__x__"},
+        {"/a", "_a"},
+        {"a/", "a_"},
+        {"a//b", "a_/b"},
+        {"../x", "_./x"},
+        {"a/./b", "a/_/b"},
+        {".", "_"},
+        {"", "_"},
+        {"/", "_"},
+        {"a\nb", "a_b"},
+        {"//", "__"},
+    };
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        char out[TY_LIMIT_KEY_BYTES];
+        ty_limit_key(keys[i][0], out);
+        assert_string_equal(out, keys[i][1]);
+    }
+}
+
+static void long_texts_are_cut_between_characters(void **state) {
+    (void)state;
+    char key[3 * 300 + 1] = "", out[TY_LIMIT_KEY_BYTES];
+    for (int i = 0; i < 300; i++)
+        memcpy(key + 3 * i, "\xe2\x82\xac", 4);
+    ty_limit_key(key, out);
+    assert_int_equal(strlen(out), 3 * 250);
+    assert_int_equal(ty_limit_bytes("a\xc3\xa9z", 2), 3);
+    assert_int_equal(ty_limit_bytes("abc", 9), 3);
+}
+
+static void artifact_names_stay_in_their_folder(void **state) {
+    (void)state;
+    assert_true(ty_artifact_name_is_safe("artifacts/checkpoints/best model \xc3\xbc.h5"));
+    static const char *const bad[] = {"",       "/a", "a/",   "a//b", "../a",
+                                      "a/../b", ".",  "a\\b", "a\nb"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_false(ty_artifact_name_is_safe(bad[i]));
+}
+
+static void write_text(fixture *f, const char *path, const char *text) {
+    assert_ok(f, ty_file_write_atomic(&f->ctx, path, text, strlen(text)));
+}
+
+static void assert_content(fixture *f, const char *path, const char *wanted) {
+    char *data = NULL;
+    size_t bytes;
+    assert_ok(f, ty_file_read_all(&f->ctx, path, 100, &data, &bytes));
+    assert_string_equal(data, wanted);
+    free(data);
+}
+
+static void an_artifact_follows_its_file_and_costs_no_space(void **state) {
+    fixture *f = *state;
+    char from[2 * TEMP_FOLDER_BYTES], to[2 * TEMP_FOLDER_BYTES];
+    struct stat a, b;
+    temp_folder_path(&f->folder, "best.h5", from);
+    temp_folder_path(&f->folder, "artifacts/checkpoints/best.h5", to);
+    write_text(f, from, "one");
+    assert_ok(f, ty_artifact_publish(&f->ctx, from, to));
+    assert_ok(f, ty_artifact_publish(&f->ctx, from, to)); /* once more is fine */
+    assert_content(f, to, "one");
+    assert_int_equal(stat(from, &a) | stat(to, &b), 0);
+    assert_true(a.st_ino == b.st_ino && a.st_nlink == 2);
+    write_text(f, from, "two");
+    assert_content(f, to, "one");
+    assert_ok(f, ty_artifact_publish(&f->ctx, from, to));
+    assert_content(f, to, "two");
+}
+
+static int refuse_link(void *self, const char *from, const char *to) {
+    (void)self, (void)from, (void)to;
+    errno = EPERM;
+    return -1;
+}
+
+static void without_links_an_artifact_is_a_copy(void **state) {
+    fixture *f = *state;
+    char from[2 * TEMP_FOLDER_BYTES], to[2 * TEMP_FOLDER_BYTES];
+    ty_io io = *ty_io_posix();
+    io.link = refuse_link;
+    f->ctx.io = &io;
+    temp_folder_path(&f->folder, "best.h5", from);
+    temp_folder_path(&f->folder, "artifacts/best.h5", to);
+    write_text(f, from, "one");
+    assert_ok(f, ty_artifact_publish(&f->ctx, from, to));
+    write_text(f, from, "two");
+    assert_ok(f, ty_artifact_publish(&f->ctx, from, to));
+    assert_content(f, to, "two");
+    f->ctx.io = ty_io_posix();
+}
+
+static void a_file_that_is_gone_is_no_artifact(void **state) {
+    fixture *f = *state;
+    char from[2 * TEMP_FOLDER_BYTES], to[2 * TEMP_FOLDER_BYTES];
+    temp_folder_path(&f->folder, "best.h5", from);
+    temp_folder_path(&f->folder, "artifacts/best.h5", to);
+    assert_int_equal(ty_artifact_publish(&f->ctx, from, to), TY_ERR_NOT_FOUND);
+    assert_false(ty_file_exists(&f->ctx, to));
+}
+
+int main(void) {
+#define ROW(test) cmocka_unit_test_setup_teardown(test, fixture_set_up, fixture_tear_down)
+    const struct CMUnitTest tests[] = {
+        ROW(what_is_encoded_is_decoded),
+        ROW(points_may_be_nan_and_infinite),
+        ROW(foreign_records_are_refused_with_their_number),
+        ROW(types_of_a_newer_program_are_left_alone),
+        ROW(keys_become_what_mlflow_takes),
+        ROW(long_texts_are_cut_between_characters),
+        ROW(artifact_names_stay_in_their_folder),
+        ROW(an_artifact_follows_its_file_and_costs_no_space),
+        ROW(without_links_an_artifact_is_a_copy),
+        ROW(a_file_that_is_gone_is_no_artifact),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
