@@ -264,6 +264,18 @@ static void add_units(const ty_row *row, ty_text *out) {
         }
 }
 
+void ty_row_add_pattern(const ty_row *row, ty_text *out) {
+    ty_text_add(out, allows(row, TY_UNIT_NONE) ? "^(never|none|" : "^(");
+    ty_text_add(out, "[0-9]+(\\.[0-9]+)?([eE][+-]?[0-9]+)? *(");
+    const char *bar = "";
+    for (int i = 0; i < N_UNIT_WORDS; i++)
+        if (allows(row, unit_words[i].unit)) {
+            ty_text_addf(out, "%s%s", bar, unit_words[i].word);
+            bar = "|";
+        }
+    ty_text_add(out, "))$");
+}
+
 static const char *want_noun(const ty_row *row) {
     static const char *const nouns[] = {
         [TY_ROW_BOOL] = "true or false",

@@ -45,6 +45,7 @@ char *ty_row_suggest_amount(const ty_row *row, const char *text, ty_arena *arena
 
 void ty_row_add_bounds(const ty_row *row, ty_text *out); /* "> 0 and <= 1"; nothing where unbounded */
 void ty_row_add_want(const ty_row *row, ty_text *out);   /* "a number > 0 or \"auto\"" */
+void ty_row_add_pattern(const ty_row *row, ty_text *out); /* regular expression of AMOUNT's strings */
 void ty_row_add_choices(const ty_row *row, ty_text *out); /* "\"a\", \"b\"", of CHOICE and VARIANT(S) */
 
 bool ty_row_has_min(const ty_row *row);
