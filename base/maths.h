@@ -11,22 +11,20 @@
 extern "C" {
 #endif
 
-/* ln(x) for normal x > 0, within 2 ulp: x = 2^e m, m in [sqrt(1/2), sqrt(2)); ln m = 2 atanh(s), s
- * = (m - 1) / (m + 1), the series up to s^23 (s^2 <= 0.0295, so the first term left out is below
- * 1e-18). */
+/* ln(x) for normal x > 0, within 2 ulp; NaN for NaN and infinity: x = 2^e m, m in [sqrt(1/2),
+ * sqrt(2)); ln m = 2 atanh(s), s = (m - 1) / (m + 1), the series up to s^23 (s^2 <= 0.0295, so the
+ * first term left out is below 1e-18). */
 static inline double ty_maths_log(double x) {
     uint64_t bits;
     memcpy(&bits, &x, sizeof bits);
-    /* Moves sqrt(1/2) to 1, so that the exponent field counts from there; logical shifts vectorise.
-     */
+    /* Moves sqrt(1/2) to 1, where the exponent field counts from; logical shifts vectorise. */
     const uint64_t moved = bits + (UINT64_C(0x3ff0000000000000) - UINT64_C(0x3fe6a09e667f3bcd));
     const int32_t exponent = (int32_t)(uint32_t)(moved >> 52) - 1023;
     bits -= ((moved >> 52) - 1023) << 52;
     double m;
     memcpy(&m, &bits, sizeof m);
     const double s = (m - 1) / (m + 1), z = s * s;
-    /* In pairs and pairs of pairs (Estrin 1960): a chain of eleven would keep a processor waiting.
-     */
+    /* In pairs and pairs of pairs (Estrin 1960): a chain of eleven makes a processor wait. */
     const double z2 = z * z, z4 = z2 * z2;
     const double p0 = 2.0 / 3 + 2.0 / 5 * z, p1 = 2.0 / 7 + 2.0 / 9 * z;
     const double p2 = 2.0 / 11 + 2.0 / 13 * z, p3 = 2.0 / 15 + 2.0 / 17 * z;
@@ -34,7 +32,8 @@ static inline double ty_maths_log(double x) {
     const double p = (p0 + z2 * p1) + z4 * ((p2 + z2 * p3) + z4 * (p4 + z2 * p5));
     /* ln 2 in two parts, the first so short that its product with an exponent is exact. */
     const double e = exponent;
-    return e * 0x1.62e42feep-1 + (2 * s + (s * z * p + e * 0x1.a39ef35793c76p-33));
+    const double low = e * 0x1.a39ef35793c76p-33 + (x - x); /* 0, or what is not a number */
+    return e * 0x1.62e42feep-1 + (2 * s + (s * z * p + low));
 }
 
 /* sin and cos of x in [-pi/4, pi/4], within 1 ulp: Taylor's series, the first term left out below

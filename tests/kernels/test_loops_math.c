@@ -130,6 +130,7 @@ static void log_is_within_2_ulp(void **state) {
     print_message("log: %.2f ulp\n", most);
     assert_true(most <= 2);
     assert_true(ty_maths_log(1) == 0);
+    assert_true(isnan(ty_maths_log(NAN)) && isnan(ty_maths_log(INFINITY)));
 }
 
 static void sine_and_cosine_are_within_1_ulp_of_a_quarter_turn(void **state) {
