@@ -16,7 +16,7 @@ typedef enum ty_stream {
     TY_STREAM_INIT,    /* (segment, element / 4) */
     TY_STREAM_SPLIT,   /* keyed permutation */
     TY_STREAM_SHUFFLE, /* keyed permutation; seed is mixed with the epoch */
-    TY_STREAM_DROPOUT, /* (sample id mixed with step, op element / 4) */
+    TY_STREAM_DROPOUT, /* (sample id, element / 4); the key is mixed with the step and the op */
     TY_STREAM_AUGMENT, /* (sample id, epoch) */
     TY_STREAM_SYNTHETIC
 } ty_stream;

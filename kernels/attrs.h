@@ -72,7 +72,8 @@ typedef struct ty_scale_attrs {
  * d_x = weight * d loss / d x, a SUM over samples (the update divides by the total weight, so ranks and shards only add).
  *   softmax_xent  a = predicted class, b = its probability, c = rank of the true class (0 = correct; ties by index)
  *   mse           a = first prediction, b = mean absolute error, c = 0
- * A target equal to ignore_index makes loss and gradient 0 and a = -1 (the trainer gives it weight 0). */
+ * A target equal to ignore_index makes loss and gradient 0 and a = -1 (the trainer gives it weight 0). Any other target
+ * outside [0, K) makes both NaN. A sample of weight 0 has gradient 0, whatever its numbers are. */
 typedef struct ty_softmax_xent_attrs {
     double label_smoothing; /* Szegedy et al. 2016: target = (1 - s) onehot + s / K */
     int32_t ignore_index;   /* INT32_MIN: none */

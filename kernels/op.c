@@ -7,16 +7,66 @@
 #include "kernels/ops.h"
 
 const ty_op ty_ops[TY_OP_COUNT] = {
+    [TY_OP_NORMALIZE] = {.name = "normalize",
+                         .n_inputs = 1,
+                         .attrs_bytes = sizeof(ty_normalize_attrs),
+                         .infer = ty_normalize_infer},
     [TY_OP_LINEAR] = {0}, /* rows come with their ops */
+    [TY_OP_ACTIVATION] = {.name = "activation",
+                          .n_inputs = 1,
+                          .backward_reads = TY_READS_X,
+                          .attrs_bytes = sizeof(ty_activation_attrs),
+                          .has_backward = true,
+                          .infer = ty_activation_infer},
+    [TY_OP_DROPOUT] = {.name = "dropout",
+                       .n_inputs = 1,
+                       .attrs_bytes = sizeof(ty_dropout_attrs),
+                       .has_backward = true,
+                       .infer = ty_dropout_infer},
+    [TY_OP_RESHAPE] = {.name = "reshape",
+                       .n_inputs = 1,
+                       .attrs_bytes = sizeof(ty_reshape_attrs),
+                       .has_backward = true,
+                       .infer = ty_reshape_infer},
+    [TY_OP_ADD] = {.name = "add", .n_inputs = 2, .has_backward = true, .infer = ty_add_infer},
+    [TY_OP_SCALE] = {.name = "scale",
+                     .n_inputs = 1,
+                     .attrs_bytes = sizeof(ty_scale_attrs),
+                     .has_backward = true,
+                     .infer = ty_scale_infer},
+    [TY_OP_SOFTMAX_XENT] = {.name = "softmax_xent",
+                            .n_inputs = 3,
+                            .backward_reads = TY_READS_X | TY_READS_AUX,
+                            .attrs_bytes = sizeof(ty_softmax_xent_attrs),
+                            .has_backward = true,
+                            .infer = ty_softmax_xent_infer},
+    [TY_OP_MSE] = {.name = "mse",
+                   .n_inputs = 3,
+                   .backward_reads = TY_READS_X,
+                   .attrs_bytes = sizeof(ty_mse_attrs),
+                   .has_backward = true,
+                   .infer = ty_mse_infer},
 };
 
 static const ty_op_impl *const cpu_impls[TY_OP_COUNT] = {
+    [TY_OP_NORMALIZE] = &ty_normalize_cpu,
     [TY_OP_LINEAR] = NULL,
+    [TY_OP_ACTIVATION] = &ty_activation_cpu,
+    [TY_OP_DROPOUT] = &ty_dropout_cpu,
+    [TY_OP_RESHAPE] = &ty_reshape_cpu,
+    [TY_OP_ADD] = &ty_add_cpu,
+    [TY_OP_SCALE] = &ty_scale_cpu,
+    [TY_OP_SOFTMAX_XENT] = &ty_softmax_xent_cpu,
+    [TY_OP_MSE] = &ty_mse_cpu,
 };
 
 const ty_op_impl *ty_device_op(const ty_device *dev, ty_op_id id) {
     (void)dev; /* one kind of device in this build */
     return cpu_impls[id];
+}
+
+void ty_op_release_nothing(ty_device *dev, ty_op_args *args) {
+    (void)dev, (void)args;
 }
 
 const char *ty_shape_text(ty_shape shape, char text[TY_SHAPE_TEXT]) {

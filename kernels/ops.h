@@ -11,6 +11,17 @@
                               ty_op_shapes *out) TY_MUST_USE;                                      \
     extern const ty_op_impl ty_##op##_cpu
 
+TY_OP_DECLARE(normalize);
+TY_OP_DECLARE(activation);
+TY_OP_DECLARE(dropout);
+TY_OP_DECLARE(reshape);
+TY_OP_DECLARE(add);
+TY_OP_DECLARE(scale);
+TY_OP_DECLARE(softmax_xent);
+TY_OP_DECLARE(mse);
+
+/* The release of an op that keeps no state. */
+void ty_op_release_nothing(ty_device *dev, ty_op_args *args);
 
 /* Fails with TY_ERR_CONFIG unless x is f32 of the given rank (0: any) with every dim positive. */
 ty_status ty_op_want_f32(ty_ctx *ctx, const char *op, const ty_tensor *x, int rank) TY_MUST_USE;
