@@ -13,6 +13,7 @@
 #define TY_READER_ROWS(X)                                                                          \
     X(idx)                                                                                         \
     X(csv)                                                                                         \
+    X(hdf5)                                                                                        \
     X(synthetic)
 
 /* A file whose bytes the fingerprint covers. */
