@@ -79,19 +79,34 @@ static inline int32_t first_of(const float *x, int64_t n, float max) {
     return first < INT32_MAX ? first : 0;
 }
 
+/* Everything that is known of a row from its logits and the target's place among them. */
+static inline double read_row(const float *x, int64_t n, int32_t target, ty_xent_row *row) {
+    row->max = max_of(x, n);
+    row->predicted = first_of(x, n, row->max);
+    row->rank = rank_of(x, n, target);
+    return sum_of_exp(x, n, row->max);
+}
+
+/* Short rows are padded to 16, where the compiler knows how long its loops are; -infinity changes
+ * none of the above. */
+static inline double read_short_row(const float *x, int64_t n, int32_t target, ty_xent_row *row) {
+    float padded[N_LANES];
+    load_rest(padded, x, n, -INFINITY);
+    const double sum = read_row(padded, N_LANES, target, row);
+    row->predicted =
+        row->predicted < n ? row->predicted : 0; /* all NaN, and the padding the largest */
+    return sum;
+}
+
 static void xent_forward(const float *logits, int64_t n, int32_t target, double smoothing,
                          ty_xent_row *row) {
-    const float max = max_of(logits, n);
-    const double sum = sum_of_exp(logits, n, max);
+    const double sum =
+        n <= N_LANES ? read_short_row(logits, n, target, row) : read_row(logits, n, target, row);
     double expected = (double)logits[target]; /* of the logits under the smoothed target */
     if (smoothing > 0)
         expected = (1 - smoothing) * expected + smoothing * (sum_of(logits, n) / (double)n);
-    row->max = max;
-    row->inverse_sum = (float)(1 / sum);
-    row->probability = row->inverse_sum;
-    row->loss = (float)(ty_maths_log(sum) + ((double)max - expected));
-    row->predicted = first_of(logits, n, max);
-    row->rank = rank_of(logits, n, target);
+    row->inverse_sum = row->probability = (float)(1 / sum);
+    row->loss = (float)(ty_maths_log(sum) + ((double)row->max - expected));
 }
 
 typedef struct xent_slope {

@@ -191,6 +191,18 @@ static void a_nan_among_logits_makes_the_loss_nan(void **state) {
     }
 }
 
+static void a_row_of_nan_predicts_a_class_that_exists(void **state) {
+    (void)state;
+    for (int n = 1; n <= MAX_CLASSES; n++) {
+        xent_call c = {
+            .attrs = {.ignore_index = INT32_MIN}, .n_rows = 1, .n_classes = n, .weight = {1}};
+        for (int k = 0; k < n; k++)
+            c.x[k] = -NAN;
+        run_xent(&c);
+        assert_true(isnan(c.y[0]) && c.y[1] == 0);
+    }
+}
+
 static void ties_go_to_the_smaller_index(void **state) {
     (void)state;
     xent_call c = {.attrs = {.ignore_index = INT32_MIN},
@@ -296,6 +308,7 @@ int main(void) {
         cmocka_unit_test(huge_logits_give_finite_losses_and_gradients),
         cmocka_unit_test(minus_infinity_masks_a_class),
         cmocka_unit_test(a_nan_among_logits_makes_the_loss_nan),
+        cmocka_unit_test(a_row_of_nan_predicts_a_class_that_exists),
         cmocka_unit_test(ties_go_to_the_smaller_index),
         cmocka_unit_test(a_target_out_of_range_reads_nothing_and_poisons_the_step),
         cmocka_unit_test(a_sample_of_weight_zero_has_no_gradient_whatever_it_holds),
