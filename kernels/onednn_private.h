@@ -24,4 +24,41 @@ ty_status ty_onednn_fail(ty_ctx *ctx, dnnl_status_t st, const char *what);
         }                                                                                          \
     } while (0)
 
+/* One operand as its caller has it. */
+typedef struct ty_operand {
+    ty_role role;
+    dnnl_memory_desc_t outer; /* zeroed: as the primitive has it */
+    bool accumulates;         /* written operands: += */
+} ty_operand;
+
+/* Takes over the primitive descriptor: a call with these operands. Errors leave nothing behind. */
+ty_status ty_onednn_call_open_take(ty_ctx *ctx, ty_onednn *dnn, dnnl_primitive_desc_t pd,
+                                   const ty_operand *operands, int n,
+                                   ty_onednn_call **out) TY_MUST_USE;
+
+/* f32 in one of our layouts, canonical where layout is NULL, or in whatever layout is the fastest.
+ */
+dnnl_memory_desc_t ty_onednn_md(ty_shape shape, const void *layout);
+dnnl_memory_desc_t ty_onednn_md_any(ty_shape shape);
+
+/* "jit:avx2"; the plain C++ loops that oneDNN falls back to begin with "ref" and are 1000 times
+ * slower. */
+bool ty_onednn_is_slow(const_dnnl_primitive_desc_t pd);
+
+/* Two-dimensional windows as oneDNN takes them. */
+typedef struct ty_window_dims {
+    dnnl_dims_t kernel, stride, padding;
+} ty_window_dims;
+ty_window_dims ty_onednn_window(const int64_t kernel[2], const int64_t stride[2],
+                                const int64_t padding[2]);
+
+/* Attributes every primitive has: scratch memory is ours. NULL when memory is out. */
+dnnl_primitive_attr_t ty_onednn_attr(void);
+
+/* Layouts worth trying for an activation that is had in `given`: it itself, blocks that the level
+ * has registers for, canonical. Each once; *out_n of them. */
+enum { TY_MAX_CANDIDATES = 4 };
+int ty_onednn_candidates(const ty_device *dev, const void *given,
+                         const void *candidates[TY_MAX_CANDIDATES]);
+
 #endif

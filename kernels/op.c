@@ -11,7 +11,30 @@ const ty_op ty_ops[TY_OP_COUNT] = {
                          .n_inputs = 1,
                          .attrs_bytes = sizeof(ty_normalize_attrs),
                          .infer = ty_normalize_infer},
-    [TY_OP_LINEAR] = {0}, /* rows come with their ops */
+    [TY_OP_LINEAR] = {.name = "linear",
+                      .n_inputs = 1,
+                      .backward_reads = TY_READS_X | TY_READS_Y,
+                      .attrs_bytes = sizeof(ty_linear_attrs),
+                      .has_backward = true,
+                      .infer = ty_linear_infer},
+    [TY_OP_CONV2D] = {.name = "conv2d",
+                      .n_inputs = 1,
+                      .backward_reads = TY_READS_X | TY_READS_Y,
+                      .attrs_bytes = sizeof(ty_conv2d_attrs),
+                      .has_backward = true,
+                      .infer = ty_conv2d_infer},
+    [TY_OP_POOL2D] = {.name = "pool2d",
+                      .n_inputs = 1,
+                      .backward_reads = TY_READS_AUX,
+                      .attrs_bytes = sizeof(ty_pool2d_attrs),
+                      .has_backward = true,
+                      .infer = ty_pool2d_infer},
+    [TY_OP_BATCH_NORM] = {.name = "batch_norm",
+                          .n_inputs = 1,
+                          .backward_reads = TY_READS_X | TY_READS_AUX,
+                          .attrs_bytes = sizeof(ty_batch_norm_attrs),
+                          .has_backward = true,
+                          .infer = ty_batch_norm_infer},
     [TY_OP_ACTIVATION] = {.name = "activation",
                           .n_inputs = 1,
                           .backward_reads = TY_READS_X,
@@ -50,7 +73,10 @@ const ty_op ty_ops[TY_OP_COUNT] = {
 
 static const ty_op_impl *const cpu_impls[TY_OP_COUNT] = {
     [TY_OP_NORMALIZE] = &ty_normalize_cpu,
-    [TY_OP_LINEAR] = NULL,
+    [TY_OP_LINEAR] = &ty_linear_cpu,
+    [TY_OP_CONV2D] = &ty_conv2d_cpu,
+    [TY_OP_POOL2D] = &ty_pool2d_cpu,
+    [TY_OP_BATCH_NORM] = &ty_batch_norm_cpu,
     [TY_OP_ACTIVATION] = &ty_activation_cpu,
     [TY_OP_DROPOUT] = &ty_dropout_cpu,
     [TY_OP_RESHAPE] = &ty_reshape_cpu,
@@ -99,5 +125,25 @@ ty_status ty_op_set_shape(ty_ctx *ctx, const char *op, ty_shape shape, ty_shape 
             return ty_fail(ctx, TY_ERR_CONFIG, "%s: shape %s is %s", op, ty_shape_text(shape, text),
                            shape.dims[i] <= 0 ? "empty" : "too large");
     *out = shape;
+    return TY_OK;
+}
+
+ty_status ty_op_slide(ty_ctx *ctx, const ty_window2d *window, const int64_t in[2], int64_t out[2]) {
+    static const char *const axis[] = {"height", "width"};
+    for (int i = 0; i < 2; i++) {
+        const int64_t kernel = window->kernel[i], stride = window->stride[i];
+        const int64_t padding = window->padding[i];
+        if (kernel < 1 || stride < 1 || padding < 0 || padding > INT32_MAX)
+            return ty_fail(ctx, TY_ERR_CONFIG,
+                           "%s: kernel %lld, stride %lld, padding %lld in %s, want >= 1, 1, 0",
+                           window->op, (long long)kernel, (long long)stride, (long long)padding,
+                           axis[i]);
+        if (in[i] + 2 * padding < kernel)
+            return ty_fail(ctx, TY_ERR_CONFIG,
+                           "%s: a kernel of %lld does not fit into a %s of %lld with padding %lld",
+                           window->op, (long long)kernel, axis[i], (long long)in[i],
+                           (long long)padding);
+        out[i] = (in[i] + 2 * padding - kernel) / stride + 1;
+    }
     return TY_OK;
 }

@@ -11,6 +11,10 @@
                               ty_op_shapes *out) TY_MUST_USE;                                      \
     extern const ty_op_impl ty_##op##_cpu
 
+TY_OP_DECLARE(linear);
+TY_OP_DECLARE(conv2d);
+TY_OP_DECLARE(pool2d);
+TY_OP_DECLARE(batch_norm);
 TY_OP_DECLARE(normalize);
 TY_OP_DECLARE(activation);
 TY_OP_DECLARE(dropout);
@@ -33,5 +37,14 @@ const char *ty_shape_text(ty_shape shape, char text[TY_SHAPE_TEXT]);
 /* *out is the shape with its count checked against overflow. Errors: TY_ERR_CONFIG naming the op.
  */
 ty_status ty_op_set_shape(ty_ctx *ctx, const char *op, ty_shape shape, ty_shape *out) TY_MUST_USE;
+
+/* A window that slides over height and width: out = floor((in + 2 padding - kernel) / stride) + 1.
+ * Errors: TY_ERR_CONFIG for numbers out of range or a window that fits nowhere. */
+typedef struct ty_window2d {
+    const char *op; /* for messages */
+    const int64_t *kernel, *stride, *padding;
+} ty_window2d;
+ty_status ty_op_slide(ty_ctx *ctx, const ty_window2d *window, const int64_t in[2],
+                      int64_t out[2]) TY_MUST_USE;
 
 #endif

@@ -266,11 +266,16 @@ static void allocate_args(rig *r, const op_values *v, const double *d_y) {
     r->env = (ty_op_env){.seed = 42, .step = 5, .sample_ids = ids};
 }
 
+ty_status op_open_device(ty_ctx *ctx, const char *name, ty_device **out) {
+    const char *level = ctx->getenv("TY_TEST_ISA");
+    return ty_device_open(ctx, name, level ? atoi(level) : -1, out);
+}
+
 static ty_status rig_open(const op_case *c, const char *device, const op_values *v,
                           const double *d_y, bool accumulates, rig *r) {
     *r = (rig){.of = c};
     ty_ctx_init(&r->ctx);
-    TY_TRY(ty_device_open(&r->ctx, device, -1, &r->dev));
+    TY_TRY(op_open_device(&r->ctx, device, &r->dev));
     r->shapes = *v->shapes;
     describe_args(r, accumulates);
     TY_TRY(ty_device_op(r->dev, c->id)->prepare(&r->ctx, r->dev, &r->args));

@@ -64,6 +64,10 @@ void op_check(const op_case *c);
 /* infer must fail with TY_ERR_CONFIG and a message that contains text. */
 void op_check_refused(const op_case *c, const char *text);
 
+/* ty_device_open capped to the level that TY_TEST_ISA names: one process computes at one level, so
+ * ctest runs a program once for each (ty_op_test in CMakeLists.txt). */
+ty_status op_open_device(ty_ctx *ctx, const char *name, ty_device **out) TY_MUST_USE;
+
 /* {rank, {dims}} from its arguments. */
 #define SHAPE(...)                                                                                 \
     ((ty_shape){(int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), {__VA_ARGS__}})
