@@ -48,10 +48,7 @@ static ty_status read_value(const setter *s, const char *text, int depth, doc_no
     const doc_parse_options options = {.is_strict = true, .is_fragment = true, .depth = depth};
     ty_status st = ty_doc_parse_source(s->ctx, s->doc, source, &options, out);
     if (st == TY_ERR_CONFIG) {
-        json_t *json = json_string(text);
-        if (!json)
-            return refuse(s, "the value is not UTF-8");
-        TY_TRY(make_node(s, json, out));
+        TY_TRY(make_node(s, json_string(text), out));
     } else {
         TY_TRY(st);
     }
@@ -146,6 +143,13 @@ static ty_status walk(const setter *s, slot *out, int *depth) {
     }
 }
 
+static bool is_utf8(const char *text) {
+    for (size_t length; *text; text += length)
+        if ((length = ty_text_utf8_length(text)) == 0)
+            return false;
+    return true;
+}
+
 ty_status ty_doc_set(ty_ctx *ctx, ty_doc *doc, const char *assignment) {
     size_t length = strlen(assignment);
     if (length > TY_DOC_MAX_BYTES)
@@ -155,6 +159,8 @@ ty_status ty_doc_set(ty_ctx *ctx, ty_doc *doc, const char *assignment) {
     if (!copy || !path)
         return ty_fail_nomem(ctx, "a document");
     const setter s = {.ctx = ctx, .doc = doc, .set = copy, .path = path};
+    if (!is_utf8(copy))
+        return refuse(&s, "this is not UTF-8");
     char *equals = strchr(path, '=');
     if (!equals)
         return refuse(&s, "want KEY=VALUE, as in optimizer.learning_rate=3e-4");

@@ -613,7 +613,8 @@ static void every_bad_set_is_refused(void **state) {
         {"n.a=1", "error: --set n.a=1: \"n\" is a plain value, which has no members"},
         {"a=${env:NOPE}", "error: --set a=${env:NOPE}: the environment variable NOPE is not set\n"
                           "      | ${env:NOPE:-default} would give it a default"},
-        {"a=\xff", "error: --set a=?: the value is not UTF-8"},
+        {"a=\xff", "error: --set a=?: this is not UTF-8"},
+        {"\xff=1", "error: --set ?=1: this is not UTF-8"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         assert_parses(f, "{\"l\": [1, 2], \"n\": 5, \"o\": {\"l\": []}}");
