@@ -7,9 +7,7 @@
 
 #include "trainer/comm_room.h"
 
-/* --- opening
- * --------------------------------------------------------------------------------------------------
- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static bool is_set(const ty_ctx *ctx, const char *name) {
     const char *value = ctx->getenv(name);
@@ -89,9 +87,7 @@ void comm_free(ty_comm *comm) {
     free(comm);
 }
 
-/* --- facts
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- facts ------------------------------------------------------------------------------------ */
 
 int ty_comm_rank(const ty_comm *comm) {
     return comm->rank;
@@ -134,8 +130,7 @@ const char *comm_op_name(uint32_t op) {
     return op < COMM_OP_COUNT ? names[op] : "an unknown call";
 }
 
-/* --- the primitive
- * -------------------------------------------------------------------------------------------- */
+/* --- the primitive ---------------------------------------------------------------------------- */
 
 ty_status comm_break(const ty_ctx *ctx, ty_comm *comm, ty_status st) {
     memcpy(comm->broken, ctx->message, sizeof comm->broken);
@@ -173,9 +168,7 @@ static uint64_t word_of(const ty_comm *comm, int rank) {
     return word;
 }
 
-/* --- decisions
- * ------------------------------------------------------------------------------------------------
- */
+/* --- decisions -------------------------------------------------------------------------------- */
 
 static int lowest_failing(const ty_comm *comm) {
     for (int rank = 0; rank < comm->size; rank++) {
@@ -247,9 +240,7 @@ ty_status ty_comm_barrier(ty_ctx *ctx, ty_comm *comm) {
     return comm_exchange(ctx, comm, &call, NULL, 0);
 }
 
-/* --- bytes
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- bytes ------------------------------------------------------------------------------------ */
 
 static size_t piece_at(size_t at, size_t bytes) {
     return bytes - at < COMM_PART_BYTES ? bytes - at : COMM_PART_BYTES;
@@ -292,8 +283,7 @@ ty_status ty_comm_all_gather(ty_ctx *ctx, ty_comm *comm, const void *mine, size_
     return TY_OK;
 }
 
-/* --- the start-up handshake
- * ----------------------------------------------------------------------------------- */
+/* --- the start-up handshake ------------------------------------------------------------------- */
 
 /* The facts as "name\0value\0name\0value\0", in malloc memory. */
 static char *pack_facts(const ty_comm_fact *facts, int n_facts, size_t *out_bytes) {
@@ -357,8 +347,7 @@ done:
     return st;
 }
 
-/* --- the sum of a few doubles
- * --------------------------------------------------------------------------------- */
+/* --- the sum of a few doubles ----------------------------------------------------------------- */
 
 static double value_of(const ty_comm *comm, int rank, int i) {
     double value;

@@ -5,12 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "trainer/comm_room.h"
 
-/* --- shared memory
- * -------------------------------------------------------------------------------------------- */
+/* --- shared memory ---------------------------------------------------------------------------- */
 
 ty_status comm_memory_make(ty_ctx *ctx, size_t bytes, int *out_fd, void **out) {
     int fd = memfd_create("tiltyard", MFD_CLOEXEC);
@@ -40,6 +40,13 @@ ty_status comm_memory_join(ty_ctx *ctx, int pid, int fd, size_t bytes, void **ou
     if (own_fd < 0)
         return ty_fail(ctx, TY_ERR_COMM, "opening shared memory of this host's leader as %s: %s",
                        path, strerror(errno));
+    struct stat info = {0};
+    if (fstat(own_fd, &info) != 0 || info.st_size != (off_t)bytes) {
+        (void)close(own_fd);
+        return ty_fail(ctx, TY_ERR_COMM,
+                       "opening shared memory of this host's leader: %s has %lld bytes, want %zu",
+                       path, (long long)info.st_size, bytes);
+    }
     void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, own_fd, 0);
     int reason = errno;
     (void)close(own_fd);
@@ -88,8 +95,7 @@ void comm_window_close(const ty_comm *comm, void *window, size_t bytes) {
         (void)munmap(window, bytes);
 }
 
-/* --- where things are in the board
- * ---------------------------------------------------------------------------- */
+/* --- where things are in the board ------------------------------------------------------------ */
 
 static size_t block_bytes(size_t n_ranks) {
     return n_ranks * (sizeof(comm_header) + COMM_PART_BYTES);
@@ -122,8 +128,7 @@ void *comm_board_block(const ty_comm *comm, int node, uint64_t seq) {
     return (char *)comm->board + blocks_offset(comm) + block_bytes(ranks_before);
 }
 
-/* --- arriving and gathering
- * ----------------------------------------------------------------------------------- */
+/* --- arriving and gathering ------------------------------------------------------------------- */
 
 comm_header comm_header_of(const comm_call *call, uint64_t seq) {
     uint64_t root = (uint64_t)(uint32_t)call->root;
@@ -174,8 +179,7 @@ ty_status comm_board_gather(ty_ctx *ctx, ty_comm *comm, comm_patience *patience)
     return TY_OK;
 }
 
-/* --- failing together
- * ----------------------------------------------------------------------------------------- */
+/* --- failing together ------------------------------------------------------------------------- */
 
 enum { NO_FAILURE, FAILURE_BEING_WRITTEN, FAILURE_THERE };
 

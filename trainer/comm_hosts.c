@@ -15,9 +15,7 @@ ty_status comm_mpi_check(ty_ctx *ctx, int code, const char *doing) {
     return ty_fail(ctx, TY_ERR_COMM, "%s: %s", doing, text);
 }
 
-/* --- messages
- * -------------------------------------------------------------------------------------------------
- */
+/* --- messages --------------------------------------------------------------------------------- */
 
 static ty_status make_room(ty_ctx *ctx, comm_requests *requests) {
     if (requests->count < requests->capacity)
@@ -78,9 +76,7 @@ void comm_requests_clear(comm_requests *requests) {
     *requests = (comm_requests){0};
 }
 
-/* --- blocks
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- blocks ----------------------------------------------------------------------------------- */
 
 static int ranks_of(const ty_comm *comm, int node) {
     return comm->node_first[node + 1] - comm->node_first[node];
@@ -131,9 +127,7 @@ static ty_status check_block(ty_ctx *ctx, const ty_comm *comm, const comm_call *
     return TY_OK;
 }
 
-/* --- swapping
- * -------------------------------------------------------------------------------------------------
- */
+/* --- swapping --------------------------------------------------------------------------------- */
 
 static ty_status send_to_leaders(ty_ctx *ctx, ty_comm *comm, size_t bytes) {
     const void *block = comm_board_block(comm, comm->node, comm->seq);

@@ -16,8 +16,7 @@ static const double default_deadline_s = 60;
 static const double start_limit_s = 120;
 static const double abort_limit_s = 2;
 
-/* --- the exchange
- * --------------------------------------------------------------------------------------------- */
+/* --- the exchange ----------------------------------------------------------------------------- */
 
 static ty_status exchange(ty_ctx *ctx, ty_comm *comm, const comm_call *call, const void *mine,
                           size_t bytes) {
@@ -40,9 +39,7 @@ static const void *part(const ty_comm *comm, int rank) {
     return comm_hosts_part(comm, rank);
 }
 
-/* --- leaving
- * --------------------------------------------------------------------------------------------------
- */
+/* --- leaving ---------------------------------------------------------------------------------- */
 
 static void free_mpi(ty_comm *comm) {
     if (comm->board && !comm->broken[0])
@@ -90,8 +87,7 @@ static void abort_job(ty_comm *comm, int exit_code) {
 static const comm_kind mpi_kind = {
     .name = "mpi", .exchange = exchange, .part = part, .close = close_comm, .abort = abort_job};
 
-/* --- who is where
- * --------------------------------------------------------------------------------------------- */
+/* --- who is where ----------------------------------------------------------------------------- */
 
 /* Ranks share memory where all but the last two are equal: same kernel, same view of processes,
  * same user. */
@@ -200,9 +196,7 @@ done:
     return st;
 }
 
-/* --- the board
- * ------------------------------------------------------------------------------------------------
- */
+/* --- the board -------------------------------------------------------------------------------- */
 
 static ty_status gather_int(ty_ctx *ctx, ty_comm *comm, int mine, int *out_all) {
     return comm_mpi_check(ctx,
@@ -221,6 +215,33 @@ static ty_status agree_on_board(ty_ctx *ctx, ty_comm *comm, ty_status mine, int 
     return mine;
 }
 
+static uint64_t nonce_of(const comm_peer *leader) {
+    return leader->start_ticks ^ (uint64_t)leader->pid << 40;
+}
+
+/* Ranks that were only told to be on one host may have found another process's memory. */
+static ty_status check_board(ty_ctx *ctx, const ty_comm *comm, const comm_board *board) {
+    const comm_peer *leader = &comm->peers[comm->locals[0]];
+    if (board->nonce == nonce_of(leader))
+        return TY_OK;
+    return ty_fail(ctx, TY_ERR_COMM, "process %d of this host is not its leader, rank %d",
+                   leader->pid, comm->locals[0]);
+}
+
+static ty_status join_board(ty_ctx *ctx, const ty_comm *comm, int fd, void **out) {
+    if (fd < 0)
+        return ty_fail(ctx, TY_ERR_COMM, "the leader of this host has no shared memory");
+    TY_TRY(comm_memory_join(ctx, comm->peers[comm->locals[0]].pid, fd, comm->board_bytes, out));
+    return check_board(ctx, comm, *out);
+}
+
+static ty_status make_board(ty_ctx *ctx, const ty_comm *comm, int *out_fd, void **out) {
+    TY_TRY(comm_memory_make(ctx, comm->board_bytes, out_fd, out));
+    comm_board *board = *out;
+    board->nonce = nonce_of(&comm->peers[comm->rank]);
+    return TY_OK;
+}
+
 static ty_status open_board(ty_ctx *ctx, ty_comm *comm) {
     ty_status st = TY_OK;
     int fd = -1;
@@ -230,16 +251,10 @@ static ty_status open_board(ty_ctx *ctx, ty_comm *comm) {
         return ty_fail_nomem(ctx, "the table of ranks");
     comm->board_bytes = comm_board_size(comm);
     if (comm->local_rank == 0)
-        st = comm_memory_make(ctx, comm->board_bytes, &fd, &memory);
+        st = make_board(ctx, comm, &fd, &memory);
     ty_status told = gather_int(ctx, comm, fd, all);
-    const int leader = comm->locals[0];
-    if (told == TY_OK && comm->local_rank != 0) {
-        if (all[leader] >= 0)
-            st = comm_memory_join(ctx, comm->peers[leader].pid, all[leader], comm->board_bytes,
-                                  &memory);
-        else
-            st = ty_fail(ctx, TY_ERR_COMM, "the leader of this host has no shared memory");
-    }
+    if (told == TY_OK && comm->local_rank != 0)
+        st = join_board(ctx, comm, all[comm->locals[0]], &memory);
     comm->board = memory;
     st = told == TY_OK ? agree_on_board(ctx, comm, st, all) : told;
     if (fd >= 0)
@@ -248,9 +263,7 @@ static ty_status open_board(ty_ctx *ctx, ty_comm *comm) {
     return st;
 }
 
-/* --- opening
- * --------------------------------------------------------------------------------------------------
- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static ty_status start_mpi(ty_ctx *ctx, ty_comm *comm) {
     int is_initialized = 0;

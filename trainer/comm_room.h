@@ -127,9 +127,7 @@ typedef struct comm_kind {
     void (*abort)(ty_comm *comm, int exit_code);
 } comm_kind;
 
-/* --- comm.c
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- comm.c ----------------------------------------------------------------------------------- */
 
 /* One exchange, refused once the comm is broken; a failure breaks it for good, on this rank and for
  * its host. */
@@ -141,14 +139,12 @@ ty_status comm_break(const ty_ctx *ctx, ty_comm *comm, ty_status st);
 /* Frees what all kinds share. */
 void comm_free(ty_comm *comm);
 
-/* --- comm_self.c, comm_mpi.c: the two kinds
- * ------------------------------------------------------------------- */
+/* --- comm_self.c, comm_mpi.c: the two kinds --------------------------------------------------- */
 
 ty_status comm_self_open(ty_ctx *ctx, const ty_comm_options *options, ty_comm **out) TY_MUST_USE;
 ty_status comm_mpi_open(ty_ctx *ctx, const ty_comm_options *options, ty_comm **out) TY_MUST_USE;
 
-/* --- comm_board.c: the ranks of one host
- * ---------------------------------------------------------------------- */
+/* --- comm_board.c: the ranks of one host ------------------------------------------------------ */
 
 /* Memory that the ranks of one host share and no file name leads to, so that nothing is left
  * however they end. The leader makes it, the others find it as a descriptor of the leader's
@@ -183,8 +179,7 @@ comm_header comm_header_of(const comm_call *call, uint64_t seq);
 const char *comm_board_failure(const ty_comm *comm);
 void comm_board_fail(ty_comm *comm, const char *text);
 
-/* --- comm_watch.c: waiting, and naming who is missing
- * --------------------------------------------------------- */
+/* --- comm_watch.c: waiting, and naming who is missing ----------------------------------------- */
 
 /* One wait for others. Time in which this process did not run is not counted. */
 typedef struct comm_patience {
@@ -230,8 +225,7 @@ void comm_guard_start(comm_guard *guard, const ty_ctx *ctx, double seconds, int 
                       const char *what);
 void comm_guard_stop(comm_guard *guard);
 
-/* --- comm_sweep.c
- * --------------------------------------------------------------------------------------------- */
+/* --- comm_sweep.c ----------------------------------------------------------------------------- */
 
 /* Removes what killed jobs of this user and host left in /dev/shm: OpenMPI's segments that no
  * process maps. */

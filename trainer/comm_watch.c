@@ -20,9 +20,7 @@ static const int64_t look_ns = 200000000;
  * work. */
 static const int64_t yield_ns = 200000;
 
-/* --- naming
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- naming ----------------------------------------------------------------------------------- */
 
 char comm_process_state(int pid, uint64_t *out_start_ticks) {
     char path[64];
@@ -53,7 +51,8 @@ char comm_process_state(int pid, uint64_t *out_start_ticks) {
 static bool is_dead(const comm_peer *peer) {
     uint64_t ticks = peer->start_ticks;
     char state = comm_process_state(peer->pid, &ticks);
-    return state == 0 || state == 'Z' || state == 'X' || ticks != peer->start_ticks;
+    bool is_another = peer->start_ticks && ticks != peer->start_ticks; /* its pid was used again */
+    return state == 0 || state == 'Z' || state == 'X' || is_another;
 }
 
 static const char *words_of_state(char state) {
@@ -189,9 +188,7 @@ ty_status comm_out_of_step(ty_ctx *ctx, const ty_comm *comm, int rank_a, comm_he
                    (unsigned long long)b.seq, (int)(b.what >> 32), (unsigned long long)b.bytes);
 }
 
-/* --- waiting
- * --------------------------------------------------------------------------------------------------
- */
+/* --- waiting ---------------------------------------------------------------------------------- */
 
 comm_patience comm_patience_for(const ty_comm *comm, const comm_call *call) {
     return (comm_patience){.call = call, .awaited_rank = -1, .allowed_ns = comm->deadline_ns};
@@ -239,9 +236,7 @@ ty_status comm_patience_pause(ty_ctx *ctx, ty_comm *comm, comm_patience *patienc
     return pause_with_clock(ctx, comm, patience);
 }
 
-/* --- the guard
- * ------------------------------------------------------------------------------------------------
- */
+/* --- the guard -------------------------------------------------------------------------------- */
 
 enum { TICKS_PER_SECOND = 10 };
 

@@ -18,9 +18,7 @@ reduction_range reduction_share(int64_t n, int index, int count) {
     return (reduction_range){.first = first, .count = end - first};
 }
 
-/* --- opening
- * --------------------------------------------------------------------------------------------------
- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static int leaf_of_rank(void *self, int first, int width) {
     (void)self;
@@ -130,9 +128,7 @@ const float *ty_reduction_out(ty_reduction *reduction) {
     return reduction->out;
 }
 
-/* --- running
- * --------------------------------------------------------------------------------------------------
- */
+/* --- running ---------------------------------------------------------------------------------- */
 
 static ty_status run_on_host(ty_ctx *ctx, ty_reduction *reduction) {
     ty_comm *comm = reduction->comm;

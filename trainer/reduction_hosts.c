@@ -33,9 +33,7 @@ typedef struct reduction_hosts {
     comm_requests requests;
 } reduction_hosts;
 
-/* --- opening
- * --------------------------------------------------------------------------------------------------
- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static int add_block(reduction_hosts *hosts, block added) {
     hosts->blocks[hosts->n_blocks] = added;
@@ -137,9 +135,7 @@ int reduction_hosts_sums(const reduction_hosts *hosts) {
     return hosts ? hosts->n_sums : 0;
 }
 
-/* --- messages
- * -------------------------------------------------------------------------------------------------
- */
+/* --- messages --------------------------------------------------------------------------------- */
 
 static ty_status send_floats(ty_ctx *ctx, reduction_hosts *hosts, int rank, const float *data,
                              int64_t n) {
@@ -223,9 +219,7 @@ static ty_status swap_results(ty_ctx *ctx, const ty_reduction *reduction, reduct
     return TY_OK;
 }
 
-/* --- running
- * --------------------------------------------------------------------------------------------------
- */
+/* --- running ---------------------------------------------------------------------------------- */
 
 static void sum_own_blocks(ty_reduction *reduction) {
     const reduction_hosts *hosts = reduction->hosts;

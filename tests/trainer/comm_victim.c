@@ -50,9 +50,7 @@ static bool has_file(const job *j, const char *name) {
     return access(path, F_OK) == 0;
 }
 
-/* --- rounds
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- rounds ----------------------------------------------------------------------------------- */
 
 static ty_status vote(job *j) {
     uint64_t any = 0;
@@ -79,8 +77,7 @@ static ty_status round_of_calls(job *j) {
     return ty_comm_agree(&j->ctx, j->comm, TY_OK);
 }
 
-/* --- what rank 1 does instead of a round's first calls
- * -------------------------------------------------------- */
+/* --- what rank 1 does instead of a round's first calls ---------------------------------------- */
 
 static ty_status stop_itself(job *j) {
     (void)raise(SIGSTOP);

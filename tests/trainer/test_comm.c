@@ -66,9 +66,7 @@ static void assert_ok(world *w, ty_status st) {
         fail_msg("%s: %s", ty_status_name(st), w->ctx.message);
 }
 
-/* --- facts
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- facts ------------------------------------------------------------------------------------ */
 
 static void ranks_know_where_they_are(void **state) {
     world *w = *state;
@@ -85,9 +83,7 @@ static void ranks_know_where_they_are(void **state) {
         assert_int_equal(ty_comm_local_size(w->comm), w->size);
 }
 
-/* --- decisions
- * ------------------------------------------------------------------------------------------------
- */
+/* --- decisions -------------------------------------------------------------------------------- */
 
 static void agree_is_ok_when_all_are(void **state) {
     world *w = *state;
@@ -137,9 +133,7 @@ static void min_is_the_least_also_below_zero(void **state) {
     assert_true(least == INT64_MAX - (w->size - 1));
 }
 
-/* --- bytes
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- bytes ------------------------------------------------------------------------------------ */
 
 static void check_broadcast(world *w, int root, size_t bytes) {
     unsigned char *data = malloc(bytes + 1);
@@ -194,8 +188,7 @@ static void all_gather_is_in_rank_order(void **state) {
         check_all_gather(w, sizes[i]);
 }
 
-/* --- the handshake
- * -------------------------------------------------------------------------------------------- */
+/* --- the handshake ---------------------------------------------------------------------------- */
 
 static void handshake_passes_equal_facts(void **state) {
     world *w = *state;
@@ -234,9 +227,7 @@ static void handshake_names_a_fact_that_is_missing(void **state) {
         assert_non_null(strstr(w->ctx.message, "numeric is avx2, which rank 0 does not bring"));
 }
 
-/* --- sums
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- sums ------------------------------------------------------------------------------------- */
 
 enum { LEAVES = 8 };
 
@@ -368,9 +359,7 @@ static void reduction_refuses_a_negative_size(void **state) {
     assert_null(reduction);
 }
 
-/* --- order
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- order ------------------------------------------------------------------------------------ */
 
 static void late_ranks_are_waited_for(void **state) {
     world *w = *state;

@@ -45,8 +45,7 @@ static void sleep_ms(int ms) {
     (void)nanosleep(&pause, NULL);
 }
 
-/* --- running jobs
- * --------------------------------------------------------------------------------------------- */
+/* --- running jobs ----------------------------------------------------------------------------- */
 
 static void exec_mpirun(const char *scenario, int n, int ranks_per_node, const char *folder) {
     char count[16];
@@ -111,8 +110,7 @@ static outcome wait_for(const launched *job) {
     return end;
 }
 
-/* --- what is left
- * --------------------------------------------------------------------------------------------- */
+/* --- what is left ----------------------------------------------------------------------------- */
 
 static bool is_of_job(const char *pid, const char *folder) {
     char path[TEMP_FOLDER_BYTES + 64];
@@ -149,8 +147,7 @@ static void assert_no_process_left(const char *folder) {
     assert_int_equal(processes_of(folder), 0);
 }
 
-/* --- jobs as tests see them
- * ------------------------------------------------------------------------------------ */
+/* --- jobs as tests see them ------------------------------------------------------------------- */
 
 static int make_folder(void **state) {
     temp_folder *folder = malloc(sizeof *folder);
@@ -205,8 +202,7 @@ static void clear(outcome *end) {
     free(end->said);
 }
 
-/* --- a rank that stops
- * ----------------------------------------------------------------------------------------- */
+/* --- a rank that stops ------------------------------------------------------------------------ */
 
 static void check_stopped(void **state, int n, int ranks_per_node, const char *words) {
     outcome end = run_job(state, "stop", n, ranks_per_node);
@@ -232,8 +228,7 @@ static void a_stopped_rank_of_another_host_is_named_by_its_own(void **state) {
     check_stopped(state, 4, 2, "process is stopped (T)");
 }
 
-/* --- a rank that ends
- * ------------------------------------------------------------------------------------------ */
+/* --- a rank that ends ------------------------------------------------------------------------- */
 
 static void check_ended(void **state, const char *scenario, int n, int ranks_per_node) {
     outcome end = run_job(state, scenario, n, ranks_per_node);
@@ -270,8 +265,7 @@ static void a_rank_that_fails_alone_ends_the_job(void **state) {
     clear(&end);
 }
 
-/* --- a rank out of step
- * ---------------------------------------------------------------------------------------- */
+/* --- a rank out of step ----------------------------------------------------------------------- */
 
 static void check_out_of_step(void **state, const char *scenario, int n, int ranks_per_node) {
     outcome end = run_job(state, scenario, n, ranks_per_node);
@@ -314,9 +308,7 @@ static void a_rank_that_closes_early_is_found_out(void **state) {
     clear(&end);
 }
 
-/* --- late ranks
- * ------------------------------------------------------------------------------------------------
- */
+/* --- late ranks ------------------------------------------------------------------------------- */
 
 static void a_rank_late_within_the_deadline_is_fine(void **state) {
     outcome end = run_job(state, "late", 2, 0);
@@ -334,8 +326,7 @@ static void a_rank_late_beyond_the_deadline_is_said_to_be_running(void **state) 
     clear(&end);
 }
 
-/* --- faults from outside
- * --------------------------------------------------------------------------------------- */
+/* --- faults from outside ---------------------------------------------------------------------- */
 
 static pid_t pid_of_rank(const launched *job, int rank) {
     char name[32];
@@ -420,8 +411,7 @@ static void a_job_suspended_longer_than_the_deadline_goes_on(void **state) {
     clear(&end);
 }
 
-/* --- what killed jobs leave
- * ------------------------------------------------------------------------------------ */
+/* --- what killed jobs leave ------------------------------------------------------------------- */
 
 typedef struct segments {
     char names[64][128];
