@@ -6,7 +6,7 @@
 #include <string.h>
 
 static void wish(ty_trainer *trainer, int which) {
-    trainer->wishes[which] = 1;
+    trainer->asked[which] = 1;
 }
 
 /* The signal's number; negative when a second one came. */
@@ -50,7 +50,7 @@ ty_status ty_agree_on_step(ty_ctx *ctx, ty_trainer *trainer, ty_status mine,
         wish(trainer, TY_WISH_FAILED);
     for (int i = 0; i < TY_SUM_COUNT && mine == TY_OK; i++)
         all[i] = sums[i];
-    memcpy(all + TY_SUM_COUNT, trainer->wishes, sizeof trainer->wishes);
+    memcpy(all + TY_SUM_COUNT, trainer->asked, sizeof trainer->asked);
     const int64_t begin = ty_now_ns(ctx);
     TY_TRY(ty_comm_sum(ctx, trainer->comm, all, TY_SUM_COUNT + TY_WISH_COUNT));
     trainer->times.comm_ns += ty_now_ns(ctx) - begin;
@@ -61,5 +61,6 @@ ty_status ty_agree_on_step(ty_ctx *ctx, ty_trainer *trainer, ty_status mine,
 
 ty_status ty_agree_on_wishes(ty_ctx *ctx, ty_trainer *trainer) {
     hear_signal(trainer);
+    memcpy(trainer->wishes, trainer->asked, sizeof trainer->wishes);
     return ty_comm_sum(ctx, trainer->comm, trainer->wishes, TY_WISH_COUNT);
 }

@@ -14,7 +14,7 @@ static void tell(ty_ctx *ctx, ty_trainer *trainer, ty_event *event) {
     const ty_answer answer = ty_observers_notify(trainer->observers, event, &reason);
     if (answer == TY_CONTINUE)
         return;
-    trainer->wishes[answer == TY_STOP ? TY_WISH_STOP : TY_WISH_PAUSE] = 1;
+    trainer->asked[answer == TY_STOP ? TY_WISH_STOP : TY_WISH_PAUSE] = 1;
     (void)snprintf(trainer->reason, sizeof trainer->reason, "%s",
                    reason ? reason : "an observer asked");
 }

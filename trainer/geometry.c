@@ -50,11 +50,28 @@ static ty_status divide_fast(ty_ctx *ctx, const ty_train_config *config, int64_t
     return TY_OK;
 }
 
+static int64_t eval_rows(const ty_train_config *config) {
+    const int64_t batch = config->train.global_batch_size, block = config->eval.batch_size;
+    if (block != TY_AUTO)
+        return block;
+    return batch < EVAL_ROWS ? batch : EVAL_ROWS;
+}
+
 ty_status ty_geometry_make(ty_ctx *ctx, const ty_train_config *config, int ranks, int rank,
                            int64_t threads, ty_geometry *out) {
-    const int64_t batch = config->train.global_batch_size, block = config->eval.batch_size;
-    *out = (ty_geometry){.ranks = ranks, .rank = rank, .batch = batch};
-    out->eval_rows = block != TY_AUTO ? block : batch < EVAL_ROWS ? batch : EVAL_ROWS;
+    *out = (ty_geometry){.ranks = ranks,
+                         .rank = rank,
+                         .batch = config->train.global_batch_size,
+                         .eval_rows = eval_rows(config)};
     return config->train.reduction == TY_REDUCE_EXACT ? divide_exact(ctx, config, threads, out)
                                                       : divide_fast(ctx, config, threads, out);
+}
+
+ty_geometry ty_geometry_for_eval(const ty_train_config *config, int ranks, int rank,
+                                 int64_t threads) {
+    return (ty_geometry){.ranks = ranks,
+                         .rank = rank,
+                         .lanes = (int)threads,
+                         .batch = config->train.global_batch_size,
+                         .eval_rows = eval_rows(config)};
 }

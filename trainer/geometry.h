@@ -25,6 +25,10 @@ typedef struct ty_geometry {
 ty_status ty_geometry_make(ty_ctx *ctx, const ty_train_config *config, int ranks, int rank,
                            int64_t threads, ty_geometry *out) TY_MUST_USE;
 
+/* The same for a trainer that only evaluates: any number of ranks, blocks of eval_rows. */
+ty_geometry ty_geometry_for_eval(const ty_train_config *config, int ranks, int rank,
+                                 int64_t threads);
+
 #ifdef __cplusplus
 }
 #endif

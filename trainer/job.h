@@ -22,6 +22,7 @@ typedef struct ty_progress {
     int64_t updates; /* steps that changed the weights */
     int64_t skipped; /* steps that did not */
     int64_t skipped_in_row;
+    int64_t eval_step;      /* of the last evaluation; a signal may leave one owing */
     int64_t evaluations; /* since early stopping last saw an improvement */
     int64_t stop_step;   /* of that improvement; -1: none yet */
     double stop_value;
@@ -104,7 +105,8 @@ struct ty_trainer {
     double grad_scale, learning_rate;
 
     const ty_observers *observers; /* events.c; NULL outside a run and on ranks other than 0 */
-    double wishes[TY_WISH_COUNT];  /* this rank's, for the next agreement */
+    double asked[TY_WISH_COUNT];   /* this rank's wishes, for the next agreement */
+    double wishes[TY_WISH_COUNT];  /* everybody's, of the last one: decisions look here alone */
     char reason[512];
 
     ty_loader *loader; /* loop.c */

@@ -98,6 +98,7 @@ static ty_status status_of_signal(ty_ctx *ctx, const ty_trainer *trainer) {
 static ty_status evaluate(ty_ctx *ctx, ty_trainer *trainer, bool *is_best, bool *is_stale) {
     ty_eval_result result;
     TY_TRY(ty_eval_run(ctx, trainer, TY_SPLIT_VAL, &result));
+    trainer->progress.eval_step = trainer->progress.step;
     *is_best = ty_best_note(trainer, &result);
     ty_tell_eval(ctx, trainer, TY_SPLIT_VAL, &result, *is_best);
     TY_TRY(ty_agree_on_wishes(ctx, trainer));
@@ -113,6 +114,11 @@ static ty_status save(ty_ctx *ctx, ty_trainer *trainer, bool is_best, bool is_fi
     return ty_save(ctx, trainer, is_best);
 }
 
+static bool is_eval_due(const ty_trainer *trainer) {
+    return trainer->data->count[TY_SPLIT_VAL] > 0 &&
+           ty_amount_is_due(trainer->config->eval.every, &trainer->extent, trainer->progress.step);
+}
+
 /* Evaluates and saves where it is due; *is_over: the run ends here. */
 static ty_status after_step(ty_ctx *ctx, ty_trainer *trainer, bool *is_over) {
     const ty_train_config *config = trainer->config;
@@ -120,8 +126,8 @@ static ty_status after_step(ty_ctx *ctx, ty_trainer *trainer, bool *is_over) {
     const bool is_last = is_complete(trainer);
     const bool is_leaving = !is_last && is_signalled(trainer); /* what is finished is finished */
     bool is_best = false, is_stale = false;
-    if (!is_leaving && trainer->data->count[TY_SPLIT_VAL] > 0 &&
-        (is_last || ty_amount_is_due(config->eval.every, &trainer->extent, step)))
+    const bool has_val = trainer->data->count[TY_SPLIT_VAL] > 0;
+    if (!is_leaving && ((is_last && has_val) || is_eval_due(trainer)))
         TY_TRY(evaluate(ctx, trainer, &is_best, &is_stale));
     const bool is_finished = is_last || is_stale || is_complete(trainer);
     const bool is_paused = wishes(trainer, TY_WISH_PAUSE);
@@ -157,6 +163,7 @@ static ty_status begin(ty_ctx *ctx, ty_trainer *trainer) {
                                 .log_step = trainer->progress.step,
                                 .first_step = trainer->progress.step};
     memset(trainer->wishes, 0, sizeof trainer->wishes);
+    memset(trainer->asked, 0, sizeof trainer->asked);
     trainer->reason[0] = '\0';
     ty_status st = ty_loader_open(ctx, &options, &trainer->loader);
     if (st == TY_OK)
@@ -166,9 +173,20 @@ static ty_status begin(ty_ctx *ctx, ty_trainer *trainer) {
     return TY_OK;
 }
 
+/* What a signal left undone when the last sitting ended. */
+static ty_status catch_up(ty_ctx *ctx, ty_trainer *trainer, bool *is_over) {
+    const ty_progress *progress = &trainer->progress;
+    *is_over = false;
+    if (progress->eval_step == progress->step || !is_eval_due(trainer))
+        return TY_OK;
+    return after_step(ctx, trainer, is_over);
+}
+
 static ty_status train(ty_ctx *ctx, ty_trainer *trainer) {
+    bool is_over;
     TY_TRY(begin(ctx, trainer));
-    for (bool is_over = false; !is_over;) {
+    TY_TRY(catch_up(ctx, trainer, &is_over));
+    while (!is_over) {
         TY_TRY(train_step(ctx, trainer));
         TY_TRY(after_step(ctx, trainer, &is_over));
     }

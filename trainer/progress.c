@@ -18,10 +18,10 @@ typedef struct field {
     { #member, offsetof(ty_progress, member), true }
 
 static const field fields[] = {
-    COUNT(step),         COUNT(updates),    COUNT(skipped),     COUNT(skipped_in_row),
-    COUNT(evaluations),  COUNT(stop_step),  REAL(stop_value),   COUNT(best_step),
-    REAL(best_value),    REAL(window_loss), REAL(window_hits),  REAL(window_weight),
-    COUNT(window_steps), REAL(elapsed_s),   COUNT(is_finished),
+    COUNT(step),         COUNT(updates),      COUNT(skipped),    COUNT(skipped_in_row),
+    COUNT(eval_step),    COUNT(evaluations),  COUNT(stop_step),  REAL(stop_value),
+    COUNT(best_step),    REAL(best_value),    REAL(window_loss), REAL(window_hits),
+    REAL(window_weight), COUNT(window_steps), REAL(elapsed_s),   COUNT(is_finished),
 };
 enum { N_FIELDS = sizeof fields / sizeof fields[0], FORMAT = 1 };
 

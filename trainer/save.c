@@ -94,7 +94,7 @@ static ty_status submit(ty_ctx *ctx, ty_trainer *trainer, bool is_best) {
 
 ty_status ty_save(ty_ctx *ctx, ty_trainer *trainer, bool is_best) {
     trainer->times.save_ns = ty_now_ns(ctx);
-    trainer->wishes[TY_WISH_SAVE] = 0;
+    trainer->asked[TY_WISH_SAVE] = trainer->wishes[TY_WISH_SAVE] = 0;
     if (!trainer->options.run_folder)
         return TY_OK;
     TY_TRY(ty_save_wait(ctx, trainer));

@@ -23,15 +23,23 @@ static ty_status agree_on_threads(ty_ctx *ctx, const ty_trainer *trainer, int64_
     return ty_comm_min(ctx, trainer->comm, mine, out);
 }
 
+static ty_status divide(ty_ctx *ctx, ty_trainer *trainer) {
+    const int ranks = ty_comm_size(trainer->comm), rank = ty_comm_rank(trainer->comm);
+    int64_t threads;
+    TY_TRY(agree_on_threads(ctx, trainer, &threads));
+    if (trainer->options.is_forward_only) {
+        trainer->geometry = ty_geometry_for_eval(trainer->config, ranks, rank, threads);
+        return TY_OK;
+    }
+    return ty_geometry_make(ctx, trainer->config, ranks, rank, threads, &trainer->geometry);
+}
+
 /* Our loops and oneDNN on the weakest rank's instruction set, so that all ranks compute the same
  * bits. */
 static ty_status open_lanes(ty_ctx *ctx, ty_trainer *trainer) {
     static const char *const devices[] = {"auto", "cpu", "cuda"};
-    int64_t threads, isa;
+    int64_t isa;
     int level;
-    TY_TRY(agree_on_threads(ctx, trainer, &threads));
-    TY_TRY(ty_geometry_make(ctx, trainer->config, ty_comm_size(trainer->comm),
-                            ty_comm_rank(trainer->comm), threads, &trainer->geometry));
     TY_TRY(ty_comm_min(ctx, trainer->comm, ty_isa_best(), &isa));
     if (!ty_int_of_i64(isa, &level))
         return ty_fail(ctx, TY_ERR_INTERNAL, "instruction-set level %" PRId64, isa);
@@ -270,6 +278,7 @@ static ty_status prepare(ty_ctx *ctx, ty_trainer *trainer) {
 }
 
 static ty_status open_job(ty_ctx *ctx, ty_trainer *trainer) {
+    TY_TRY(divide(ctx, trainer));
     TY_TRY(open_lanes(ctx, trainer));
     TY_TRY(shake_hands(ctx, trainer));
     TY_TRY(measure(ctx, trainer));

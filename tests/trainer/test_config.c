@@ -70,7 +70,7 @@ static void the_whole_form_is_read(void **state) {
         "\"train\": {\"duration\": \"4 epochs\", \"global_batch_size\": 256,"
         "\"early_stop\": {\"metric\": \"val/loss\", \"patience\": 2}},"
         "\"eval\": {\"every\": \"500 steps\"}, \"checkpoint\": {\"every\": \"10 min\", \"best\": "
-        "null}}";
+        "\"none\"}}";
     if (load(ctx, text, &l) != TY_OK)
         fail_msg("%s", ctx->message);
     const ty_schedule_base *schedule = l.config.schedule.config;
