@@ -66,6 +66,8 @@ typedef struct ty_ckpt_writer_options {
     const char *folder;  /* made where missing; leftover temporaries are swept */
     int keep_last;       /* >= 1 */
     bool keep_best;      /* the newest one submitted with is_best stays, whatever its age, also across restarts */
+    size_t expected_bytes; /* of all tensors: their staging memory is made ready in the background, or else the first submit
+                            * pays for it. 0: not known */
 } ty_ckpt_writer_options;
 
 typedef struct ty_ckpt_result {

@@ -117,7 +117,8 @@ static ty_status sort_tensors(ty_ctx *ctx, const ty_checkpoint *content,
 /* The ids that making datasets needs; negative ones were never opened. */
 typedef struct builder {
     hid_t access, creation, file;
-    hid_t group_creation, dataset_creation;
+    hid_t group_creation, dataset_creation, scalar;
+    char folder[MAX_NAME_BYTES + 1]; /* the groups of the tensor before; names come sorted */
     ty_ckpt_layout *layout;
 } builder;
 
@@ -130,7 +131,9 @@ static ty_status builder_open(ty_ctx *ctx, builder *b) {
     b->creation = H5Pcreate(H5P_FILE_CREATE);
     b->group_creation = H5Pcreate(H5P_GROUP_CREATE);
     b->dataset_creation = H5Pcreate(H5P_DATASET_CREATE);
-    bool is_set = b->access >= 0 && H5Pset_userblock(b->creation, TY_CKPT_BLOCK_BYTES) >= 0 &&
+    b->scalar = H5Screate(H5S_SCALAR);
+    bool is_set = b->access >= 0 && b->scalar >= 0 &&
+                  H5Pset_userblock(b->creation, TY_CKPT_BLOCK_BYTES) >= 0 &&
                   H5Pset_obj_track_times(b->creation, 0) >= 0 &&
                   H5Pset_obj_track_times(b->group_creation, 0) >= 0 &&
                   H5Pset_obj_track_times(b->dataset_creation, 0) >= 0 &&
@@ -145,6 +148,8 @@ static ty_status builder_open(ty_ctx *ctx, builder *b) {
 /* Closing writes the structure into the image; its answer counts. */
 static bool builder_close(builder *b) {
     bool is_closed = b->file < 0 || H5Fclose(b->file) >= 0;
+    if (b->scalar >= 0)
+        (void)H5Sclose(b->scalar);
     const hid_t lists[] = {b->access, b->creation, b->group_creation, b->dataset_creation};
     for (size_t i = 0; i < 4; i++)
         if (lists[i] >= 0)
@@ -152,15 +157,12 @@ static bool builder_close(builder *b) {
     return is_closed;
 }
 
-static bool put_attribute(hid_t object, const char *name, hid_t file_type, hid_t memory_type,
-                          const void *value) {
-    hid_t space = H5Screate(H5S_SCALAR);
-    hid_t attribute = H5Acreate2(object, name, file_type, space, H5P_DEFAULT, H5P_DEFAULT);
+static bool put_attribute(const builder *b, hid_t object, const char *name, hid_t file_type,
+                          hid_t memory_type, const void *value) {
+    hid_t attribute = H5Acreate2(object, name, file_type, b->scalar, H5P_DEFAULT, H5P_DEFAULT);
     bool is_put = attribute >= 0 && H5Awrite(attribute, memory_type, value) >= 0;
     if (attribute >= 0)
         is_put = H5Aclose(attribute) >= 0 && is_put;
-    if (space >= 0)
-        (void)H5Sclose(space);
     return is_put;
 }
 
@@ -177,16 +179,20 @@ static hid_t text_type(size_t bytes) {
 
 static ty_status put_root_attributes(ty_ctx *ctx, const builder *b, int64_t step) {
     hid_t type = text_type(strlen(TY_CKPT_SCHEMA));
-    bool is_put = type >= 0 && put_attribute(b->file, "schema", type, type, TY_CKPT_SCHEMA) &&
-                  put_attribute(b->file, "step", H5T_STD_I64LE, H5T_NATIVE_INT64, &step);
+    bool is_put = type >= 0 && put_attribute(b, b->file, "schema", type, type, TY_CKPT_SCHEMA) &&
+                  put_attribute(b, b->file, "step", H5T_STD_I64LE, H5T_NATIVE_INT64, &step);
     if (type >= 0)
         (void)H5Tclose(type);
     return is_put ? TY_OK : refused(ctx, "the attributes");
 }
 
 /* Makes the groups in front of the last slash that are not there yet. */
-static bool make_groups(const builder *b, const char *name) {
+static bool make_groups(builder *b, const char *name) {
     char prefix[MAX_NAME_BYTES + 1];
+    const char *last = strrchr(name, '/');
+    size_t folder_length = last ? (size_t)(last - name) : 0;
+    if (strlen(b->folder) == folder_length && memcmp(b->folder, name, folder_length) == 0)
+        return true;
     for (const char *slash = strchr(name, '/'); slash; slash = strchr(slash + 1, '/')) {
         size_t length = (size_t)(slash - name);
         memcpy(prefix, name, length);
@@ -200,6 +206,8 @@ static bool make_groups(const builder *b, const char *name) {
         if (group < 0 || H5Gclose(group) < 0)
             return false;
     }
+    memcpy(b->folder, name, folder_length);
+    b->folder[folder_length] = '\0';
     return true;
 }
 
@@ -211,7 +219,7 @@ static bool put_dataset(builder *b, const char *name, hid_t type, hid_t space, c
         H5Dcreate2(b->file, name, type, space, H5P_DEFAULT, b->dataset_creation, H5P_DEFAULT);
     if (dataset < 0)
         return false;
-    bool is_put = put_attribute(dataset, "xxh3_64", H5T_STD_U64LE, H5T_NATIVE_UINT64, &hash);
+    bool is_put = put_attribute(b, dataset, "xxh3_64", H5T_STD_U64LE, H5T_NATIVE_UINT64, &hash);
     haddr_t address = bytes > 0 ? H5Dget_offset(dataset) : 0;
     if (bytes > 0)
         b->layout->pieces[b->layout->n_pieces++] =
@@ -222,12 +230,9 @@ static bool put_dataset(builder *b, const char *name, hid_t type, hid_t space, c
 static ty_status put_text(ty_ctx *ctx, builder *b, const char *name, const char *text) {
     size_t bytes = strlen(text) > 0 ? strlen(text) : 1; /* "" is one NUL of padding */
     hid_t type = text_type(bytes);
-    hid_t space = H5Screate(H5S_SCALAR);
-    bool is_put = type >= 0 && space >= 0 && put_dataset(b, name, type, space, text, bytes);
+    bool is_put = type >= 0 && put_dataset(b, name, type, b->scalar, text, bytes);
     if (type >= 0)
         (void)H5Tclose(type);
-    if (space >= 0)
-        (void)H5Sclose(space);
     return is_put ? TY_OK : refused(ctx, name);
 }
 
@@ -292,6 +297,7 @@ ty_status ty_ckpt_layout_init(ty_ctx *ctx, const ty_checkpoint *content, ty_ckpt
                  .file = H5I_INVALID_HID,
                  .group_creation = H5I_INVALID_HID,
                  .dataset_creation = H5I_INVALID_HID,
+                 .scalar = H5I_INVALID_HID,
                  .layout = layout};
     size_t bytes, count = (size_t)content->n_tensors;
     TY_TRY(ty_ckpt_check_content(ctx, content, &bytes));
