@@ -333,10 +333,11 @@ ty_status ty_writer_close(ty_ctx *ctx, ty_writer *w) {
         st = ty_journal_close(ctx, w->journal);
     else
         (void)ty_journal_close(&w->ctx, w->journal);
-    const int64_t n_dropped = atomic_load(&w->n_dropped);
-    if (n_dropped != 0)
+    const int64_t n_lost =
+        atomic_load(&w->n_dropped) + w->n_points + (int64_t)ty_ring_count(w->ring);
+    if (n_lost != 0)
         ty_log(ctx, TY_LOG_ERROR, topic, "%s: %lld events are lost: the disk took no records",
-               w->run_folder, (long long)n_dropped);
+               w->run_folder, (long long)n_lost);
     release(w);
     return st;
 }

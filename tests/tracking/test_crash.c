@@ -2,6 +2,7 @@
  * it. */
 #include "tests/tracking/fixture.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -168,21 +169,30 @@ static void each_operation_may_fail_once(void **state) {
                   (int)(sizeof kinds / sizeof *kinds));
 }
 
+static ssize_t refuse_when_full(void *self, int fd, const void *data, size_t bytes, off_t offset) {
+    if (!atomic_load((_Atomic bool *)self))
+        return pwrite(fd, data, bytes, offset);
+    errno = ENOSPC;
+    return -1;
+}
+
 static void a_disk_that_fills_up_stops_nothing_and_is_said_once(void **state) {
     fixture *f = *state;
-    fault_io fault;
-    fault_io_init(&fault);
-    f->ctx.io = &fault.io;
+    _Atomic bool is_full = false;
+    ty_io io = *ty_io_posix();
+    io.self = &is_full;
+    io.pwrite = refuse_when_full;
+    f->ctx.io = &io;
     ty_tracker *t = fixture_open(f);
     tell_start(f, t, 0);
     assert_ok(f, ty_tracker_flush(&f->ctx, t));
-    fault_io_arm(&fault, FAULT_ENOSPC, 1, true);
+    atomic_store(&is_full, true);
     for (int64_t i = 0; i < 1000; i++)
         tell_metric(f, t, "k", i, (double)i);
     assert_int_equal(ty_tracker_flush(&f->ctx, t), TY_ERR_IO);
     wait_ms(1500); /* it is tried again */
     assert_int_equal(fixture_said(f, "the journal takes no records"), 1);
-    fault_io_arm(&fault, FAULT_NONE, 0, false);
+    atomic_store(&is_full, false);
     for (int64_t i = 1000; i < 1100; i++)
         tell_metric(f, t, "k", i, (double)i);
     tell_end(f, t, TY_RUN_FINISHED, "");
@@ -195,12 +205,32 @@ static void a_disk_that_fills_up_stops_nothing_and_is_said_once(void **state) {
     assert_int_equal(curve->n, 1100);
 }
 
+static void a_disk_that_stays_full_ends_the_run_with_a_status_and_a_count(void **state) {
+    fixture *f = *state;
+    _Atomic bool is_full = false;
+    ty_io io = *ty_io_posix();
+    io.self = &is_full;
+    io.pwrite = refuse_when_full;
+    f->ctx.io = &io;
+    ty_tracker *t = fixture_open(f);
+    tell_start(f, t, 0);
+    assert_ok(f, ty_tracker_flush(&f->ctx, t));
+    atomic_store(&is_full, true);
+    for (int64_t i = 0; i < 20000; i++)
+        tell_metric(f, t, "k", i, (double)i);
+    tell_end(f, t, TY_RUN_FINISHED, "");
+    assert_int_equal(ty_tracker_close(&f->ctx, t, 100), TY_ERR_IO);
+    assert_int_equal(fixture_said(f, "20001 events are lost"), 1);
+    f->ctx.io = ty_io_posix();
+}
+
 int main(void) {
 #define ROW(test) cmocka_unit_test_setup_teardown(test, fixture_set_up, fixture_tear_down)
     const struct CMUnitTest tests[] = {
         ROW(a_kill_loses_at_most_the_last_second_and_a_rebuild_completes_the_store),
         ROW(each_operation_may_fail_once),
         ROW(a_disk_that_fills_up_stops_nothing_and_is_said_once),
+        ROW(a_disk_that_stays_full_ends_the_run_with_a_status_and_a_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
