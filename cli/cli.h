@@ -1,0 +1,36 @@
+/* What the subcommands share: the app (context, arguments, console) and the table they are rows of.
+ */
+#ifndef TY_CLI_CLI_H
+#define TY_CLI_CLI_H
+
+#include "base/base.h"
+#include "cli/args.h"
+#include "cli/console.h"
+
+typedef struct cli {
+    ty_ctx ctx;
+    args args;
+    console console;
+    const char *folder; /* the working folder: "." or --dir */
+    int argc;           /* as the process got them, for launching and for the record */
+    char **argv;
+} cli;
+
+typedef struct command {
+    const char *name;          /* NULL ends the table */
+    const char *operands;      /* "CONFIG" */
+    const char *summary;       /* one line for `tiltyard --help` */
+    const char *about;         /* paragraphs for `tiltyard NAME --help`; may be NULL */
+    const option_row *options; /* may be NULL */
+    int min_operands, max_operands;
+    ty_status (*run)(cli *app);
+} command;
+
+/* Options every command knows: --dir, --quiet, --verbose, --json, --color, --help. */
+extern const option_row cli_common_options[];
+
+/* One row each; ends with a NULL name. main.c gathers them. */
+extern const command cmd_train, cmd_eval, cmd_check, cmd_runs, cmd_data, cmd_schema, cmd_info,
+    cmd_ui;
+
+#endif

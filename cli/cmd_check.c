@@ -1,0 +1,26 @@
+/* check: everything that can be known without training, and no trace left behind. */
+#include "cli/job.h"
+#include "cli/plan.h"
+
+static ty_status check(cli *app) {
+    job j = {0};
+    ty_status st = job_read_config(app, &j, app->args.operand[0]);
+    if (st == TY_OK)
+        st = plan_check(app, &j);
+    job_close(&j);
+    return st;
+}
+
+static const option_row options[] = {
+    {"set", 's', "KEY=VALUE", "change a config key"},
+    {"name", 0, "NAME", "name of the run instead of config name and hash"},
+    {0}};
+
+const command cmd_check = {.name = "check",
+                           .operands = "CONFIG",
+                           .summary =
+                               "validate CONFIG, show every key's origin, layers, memory and steps",
+                           .options = options,
+                           .min_operands = 1,
+                           .max_operands = 1,
+                           .run = check};

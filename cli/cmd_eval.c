@@ -1,0 +1,124 @@
+/* eval: a run's best (or last, or a named) checkpoint on a split of its data, on any number of
+ * ranks. */
+#include <string.h>
+
+#include "cli/job.h"
+#include "cli/launch.h"
+#include "tracking/tracking.h"
+
+static ty_status choose_split(cli *app, const job *j, ty_split *out) {
+    const char *name = args_value(&app->args, "split");
+    const ty_data_info *info = ty_dataset_info(j->data);
+    *out = info->count[TY_SPLIT_TEST] ? TY_SPLIT_TEST : TY_SPLIT_VAL;
+    for (int i = 0; name && i < TY_SPLIT_COUNT; i++)
+        if (strcmp(name, ty_split_names[i]) == 0)
+            *out = (ty_split)i;
+    if (name && strcmp(name, ty_split_names[*out]) != 0)
+        return ty_fail(&app->ctx, TY_ERR_ARG, "--split is \"%s\", want train, val or test", name);
+    if (info->count[*out] == 0)
+        return ty_fail(&app->ctx, TY_ERR_DATA, "the data has no %s samples to evaluate on",
+                       ty_split_names[*out]);
+    return TY_OK;
+}
+
+static void add_classes(const ty_eval_result *r, const ty_data_info *info, ty_text *out) {
+    ty_text_add(out, "\n  class                     samples   recall  precision\n");
+    for (int64_t k = 0; k < r->n_classes; k++) {
+        int64_t truth = 0, predicted = 0, hit = r->confusion[k * r->n_classes + k];
+        for (int64_t i = 0; i < r->n_classes; i++) {
+            truth += r->confusion[k * r->n_classes + i];
+            predicted += r->confusion[i * r->n_classes + k];
+        }
+        ty_text_addf(out, "  %-22s %10lld %8.4f %10.4f\n", info->class_names[k], (long long)truth,
+                     truth ? (double)hit / (double)truth : 0.0,
+                     predicted ? (double)hit / (double)predicted : 0.0);
+    }
+}
+
+static void print_result(cli *app, const job *j, ty_split split, const ty_eval_result *r) {
+    const ty_data_info *info = ty_dataset_info(j->data);
+    const char *name = ty_split_names[split];
+    ty_text out = {0};
+    if (app->console.is_json) {
+        ty_text_addf(&out, "{\"split\": \"%s\", \"samples\": %lld, \"loss\": %.17g", name,
+                     (long long)r->samples, r->loss);
+        if (r->confusion)
+            ty_text_addf(&out, ", \"accuracy\": %.17g, \"top_k_accuracy\": %.17g", r->accuracy,
+                         r->top_k_accuracy);
+        else
+            ty_text_addf(&out, ", \"mean_absolute_error\": %.17g", r->mean_absolute_error);
+        ty_text_add(&out, "}\n");
+    } else {
+        ty_text_addf(&out, "%s  %lld samples   loss %.6f", name, (long long)r->samples, r->loss);
+        if (r->confusion) {
+            ty_text_addf(&out, "   accuracy %.4f   top-%lld %.4f\n", r->accuracy,
+                         (long long)j->config.eval.top_k, r->top_k_accuracy);
+            add_classes(r, info, &out);
+        } else {
+            ty_text_addf(&out, "   mean absolute error %.6g\n", r->mean_absolute_error);
+        }
+    }
+    console_print(&app->console, ty_text_string(&out));
+    ty_text_clear(&out);
+}
+
+static ty_status evaluate(cli *app, job *j) {
+    ty_trainer *trainer = NULL;
+    ty_split split = TY_SPLIT_TEST;
+    ty_eval_result result = {0};
+    const char *checkpoint = args_value(&app->args, "checkpoint");
+    ty_status st = job_open(app, j);
+    if (st != TY_OK)
+        return st;
+    ty_trainer_options options = {.config = &j->config,
+                                  .config_json = ty_text_string(&j->config_json),
+                                  .config_hash = j->config_hash,
+                                  .comm = j->comm,
+                                  .data = j->data,
+                                  .run_folder = j->run_folder,
+                                  .checkpoint = checkpoint,
+                                  .is_forward_only = true};
+    TY_TRY(choose_split(app, j, &split));
+    TY_TRY_GOTO(done, st, ty_trainer_open(&app->ctx, &options, &trainer));
+    TY_TRY_GOTO(done, st,
+                ty_trainer_evaluate(&app->ctx, trainer, split,
+                                    !checkpoint && !args_has(&app->args, "last"), &result));
+    print_result(app, j, split, &result);
+done:
+    ty_trainer_close(trainer);
+    return st;
+}
+
+static ty_status eval_run(cli *app) {
+    int64_t ranks = 1;
+    TY_TRY(args_int(&app->ctx, &app->args, "ranks", 1, 1, 1024, &ranks));
+    if (ranks > 1 && !launch_is_inside(&app->ctx))
+        return launch_ranks(app, (int)ranks);
+    job j = {0};
+    const char *folder = NULL;
+    ty_status st = ty_runs_find(&app->ctx, app->folder, app->args.operand[0], &j.arena, &folder);
+    if (st == TY_OK)
+        st = job_read_run_config(app, &j, folder);
+    if (st == TY_OK)
+        st = evaluate(app, &j);
+    job_close(&j);
+    return st;
+}
+
+static const option_row options[] = {
+    {"split", 0, "SPLIT", "train, val or test (default: test, val where there is none)"},
+    {"checkpoint", 0, "FILE", "this checkpoint instead of the best one"},
+    {"last", 0, NULL, "the last checkpoint instead of the best one"},
+    {"set", 's', "KEY=VALUE",
+     "change a key of speed, memory or place (train.threads, data.source)"},
+    {"ranks", 'n', "N", "start N ranks with mpirun"},
+    {0}};
+
+const command cmd_eval = {.name = "eval",
+                          .operands = "RUN",
+                          .summary = "evaluate a run's model on its test data",
+                          .about = "RUN is a run's folder, its name, or its MLflow run id.\n",
+                          .options = options,
+                          .min_operands = 1,
+                          .max_operands = 1,
+                          .run = eval_run};

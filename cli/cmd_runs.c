@@ -1,0 +1,143 @@
+/* runs: what is in this folder, from the journals alone. */
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/cli.h"
+#include "tracking/tracking.h"
+
+static const char *const state_names[] = {"running", "finished", "failed", "killed"};
+
+static const char *state_of(const ty_run_info *run) {
+    return run->state == TY_RUN_RUNNING && !run->is_live ? "died" : state_names[run->state];
+}
+
+static void add_time(ty_text *out, int64_t ns) {
+    time_t seconds = (time_t)(ns / 1000000000);
+    struct tm local;
+    char text[32] = "-";
+    if (ns > 0 && localtime_r(&seconds, &local))
+        (void)strftime(text, sizeof text, "%Y-%m-%d %H:%M", &local);
+    ty_text_addf(out, "%-16s", text);
+}
+
+static void add_run_json(ty_text *out, const ty_run_info *run) {
+    ty_text_add(out, "{\"run\": ");
+    ty_text_add_json(out, run->name);
+    ty_text_add(out, ", \"experiment\": ");
+    ty_text_add_json(out, run->experiment);
+    ty_text_addf(
+        out,
+        ", \"run_id\": \"%s\", \"state\": \"%s\", \"step\": %lld, \"start_ms\": %lld, \"folder\": ",
+        run->run_id, state_of(run), (long long)run->last_step,
+        (long long)(run->start_ns / 1000000));
+    ty_text_add_json(out, run->folder);
+    ty_text_add(out, "}\n");
+}
+
+static void add_run_line(ty_text *out, const ty_run_info *run) {
+    char length[32] = "-";
+    if (run->end_ns > run->start_ns)
+        console_duration((double)(run->end_ns - run->start_ns) / 1e9, length);
+    ty_text_addf(out, "%-40s %-10s %9lld  ", run->name, state_of(run), (long long)run->last_step);
+    add_time(out, run->start_ns);
+    ty_text_addf(out, "  %8s  %.12s  %s\n", length, run->run_id, run->experiment);
+}
+
+static ty_status list(cli *app, ty_arena *arena) {
+    ty_run_info *runs = NULL;
+    int64_t n = 0;
+    TY_TRY(ty_runs_list(&app->ctx, app->folder, arena, &runs, &n));
+    ty_text out = {0};
+    if (!app->console.is_json && n > 0)
+        ty_text_addf(&out, "%s%-40s %-10s %9s  %-16s  %8s  %-12s  %s%s\n", "", "run", "state",
+                     "step", "started", "took", "mlflow id", "experiment", "");
+    for (int64_t i = 0; i < n; i++)
+        (app->console.is_json ? add_run_json : add_run_line)(&out, &runs[i]);
+    console_print(&app->console, ty_text_string(&out));
+    if (n == 0)
+        console_say(&app->console, "no runs under %s/runs", app->folder);
+    ty_text_clear(&out);
+    return TY_OK;
+}
+
+static void add_values(ty_text *out, const char *title, const ty_run_value *v, int64_t n) {
+    if (n)
+        ty_text_addf(out, "\n%s\n", title);
+    for (int64_t i = 0; i < n; i++)
+        ty_text_addf(out, "  %-36s %s\n", v[i].key, v[i].text);
+}
+
+static void add_metrics(ty_text *out, const ty_run_record *run) {
+    if (run->n_metrics)
+        ty_text_addf(out, "\nmetrics (last point)\n");
+    for (int64_t i = 0; i < run->n_metrics; i++)
+        ty_text_addf(out, "  %-36s %-14.8g step %lld\n", run->metrics[i].key, run->metrics[i].value,
+                     (long long)run->metrics[i].step);
+}
+
+static ty_status show(cli *app, ty_arena *arena, const char *which) {
+    const char *folder = NULL;
+    ty_run_record run = {0};
+    TY_TRY(ty_runs_find(&app->ctx, app->folder, which, arena, &folder));
+    TY_TRY(ty_runs_read(&app->ctx, folder, arena, &run));
+    ty_text out = {0};
+    if (app->console.is_json) {
+        add_run_json(&out, &run.info);
+    } else {
+        ty_text_addf(&out, "%s\n  folder     %s\n  experiment %s\n  mlflow id  %s\n  state      %s",
+                     run.info.name, run.info.folder, run.info.experiment, run.info.run_id,
+                     state_of(&run.info));
+        ty_text_addf(&out, "%s%s\n  started    ", run.info.reason && *run.info.reason ? ", " : "",
+                     run.info.reason ? run.info.reason : "");
+        add_time(&out, run.info.start_ns);
+        ty_text_addf(&out, "\n  command    %s\n", run.info.source ? run.info.source : "");
+        add_values(&out, "params", run.params, run.n_params);
+        add_values(&out, "tags", run.tags, run.n_tags);
+        add_metrics(&out, &run);
+        if (run.n_files)
+            ty_text_add(&out, "\nfiles\n");
+        for (int64_t i = 0; i < run.n_files; i++)
+            ty_text_addf(&out, "  %s\n", run.files[i]);
+    }
+    console_print(&app->console, ty_text_string(&out));
+    ty_text_clear(&out);
+    return TY_OK;
+}
+
+static ty_status rebuild(cli *app) {
+    ty_rebuild_report report = {0};
+    TY_TRY(ty_runs_rebuild(&app->ctx, app->folder, &report));
+    console_say(&app->console,
+                "%lld runs read; added %lld runs, %lld points, %lld params, tags and the like",
+                (long long)report.runs, (long long)report.runs_added,
+                (long long)report.points_added, (long long)report.values_added);
+    return TY_OK;
+}
+
+static ty_status runs(cli *app) {
+    const char *verb = app->args.operand[0];
+    ty_arena arena = {0};
+    ty_status st;
+    if (strcmp(verb, "ls") == 0 && app->args.n_operands == 1)
+        st = list(app, &arena);
+    else if (strcmp(verb, "show") == 0 && app->args.n_operands == 2)
+        st = show(app, &arena, app->args.operand[1]);
+    else if (strcmp(verb, "rebuild") == 0 && app->args.n_operands == 1)
+        st = rebuild(app);
+    else
+        st = ty_fail(&app->ctx, TY_ERR_ARG,
+                     "want `tiltyard runs ls`, `runs show RUN` or `runs rebuild`");
+    ty_arena_clear(&arena);
+    return st;
+}
+
+const command cmd_runs = {
+    .name = "runs",
+    .operands = "ls | show RUN | rebuild",
+    .summary = "list and show runs; add to mlflow.db what is only in the journals",
+    .about = "RUN is a run's folder, its name, or its MLflow run id (six digits of it will do).\n"
+             "rebuild only adds: notes, tags and deletions made in MLflow's UI stay.\n",
+    .min_operands = 1,
+    .max_operands = 2,
+    .run = runs};

@@ -1,0 +1,30 @@
+/* schema: the config rows as JSON Schema, as Markdown, or one key explained. */
+#include "cli/cli.h"
+#include "trainer/trainer.h"
+
+static ty_status schema(cli *app) {
+    ty_text out = {0};
+    ty_status st = TY_OK;
+    if (args_has(&app->args, "markdown"))
+        ty_rows_markdown(&ty_train_rows, &out);
+    else if (args_has(&app->args, "explain"))
+        st = ty_rows_explain(&app->ctx, &ty_train_rows, args_value(&app->args, "explain"), &out);
+    else
+        ty_rows_schema(&ty_train_rows, "tiltyard train", &out);
+    if (st == TY_OK)
+        console_print(&app->console, ty_text_string(&out));
+    ty_text_clear(&out);
+    return st;
+}
+
+static const option_row options[] = {
+    {"explain", 0, "KEY", "one key: type, bounds, default, what it does"},
+    {"markdown", 0, NULL, "all keys as Markdown: docs/CONFIG.md"},
+    {0}};
+
+const command cmd_schema = {.name = "schema",
+                            .operands = "",
+                            .summary =
+                                "JSON Schema of a config, for editors; --explain KEY for people",
+                            .options = options,
+                            .run = schema};

@@ -1,0 +1,372 @@
+/* train: the way of the data from a config to a finished, recorded run (docs/ARCHITECTURE.md walks
+ * it). */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/facts.h"
+#include "cli/job.h"
+#include "cli/launch.h"
+#include "cli/plan.h"
+#include "cli/progress.h"
+#include "cli/report.h"
+#include "tracking/tracking.h"
+
+enum { MAX_RANKS = 1024, STORE_DEADLINE_MS = 20000 };
+
+typedef struct train_run {
+    cli *app;
+    job job;
+    ty_trainer *trainer;
+    ty_tracker *tracker; /* rank 0 only */
+    progress progress;
+    ty_observer observer_rows[2];
+    ty_observers observers;
+    facts facts;
+    ty_text command_line;
+} train_run;
+
+static void emit(train_run *t, ty_event event) {
+    const char *reason = NULL;
+    event.time_ns = ty_now_wall_ns(&t->app->ctx);
+    (void)ty_observers_notify(&t->observers, &event, &reason);
+}
+
+static void emit_text(train_run *t, ty_event_kind kind, const char *key, const char *value) {
+    if (value && *value)
+        emit(t, (ty_event){.kind = kind, .step = -1, .text = {.key = key, .value = value}});
+}
+
+static ty_status emit_param(void *self, const ty_resolved *key) {
+    emit_text(self, TY_EVENT_PARAM, key->path, key->value);
+    return TY_OK;
+}
+
+static void emit_dataset(train_run *t, ty_split split, const char *context) {
+    const ty_data_info *info = ty_dataset_info(t->job.data);
+    char profile[128];
+    if (info->count[split] == 0)
+        return;
+    (void)snprintf(profile, sizeof profile, "{\"num_rows\": %lld}", (long long)info->count[split]);
+    emit(t, (ty_event){.kind = TY_EVENT_DATASET,
+                       .step = -1,
+                       .dataset = {.name = info->name,
+                                   .digest = info->fingerprint,
+                                   .source = info->source,
+                                   .context = context,
+                                   .schema_json = info->schema_json,
+                                   .profile_json = profile}});
+}
+
+static void emit_file(train_run *t, const char *path) {
+    emit(t, (ty_event){.kind = TY_EVENT_FILE, .step = -1, .file = {.path = path, .folder = ""}});
+}
+
+/* A text file in the run's folder that MLflow shows too. A failure is told and costs nothing but
+ * the file. */
+static void publish(train_run *t, const char *name, const char *text) {
+    char *path = ty_path_join(&t->job.arena, t->job.run_folder, name);
+    if (path && ty_file_write_atomic(&t->app->ctx, path, text, strlen(text)) == TY_OK)
+        emit_file(t, path);
+    else
+        ty_log(&t->app->ctx, TY_LOG_WARN, "run", "%s was not written: %s", name,
+               t->app->ctx.message);
+}
+
+/* What is known before the first step: config keys, facts, data sets, files. */
+static ty_status emit_start(train_run *t) {
+    char number[64];
+    TY_TRY(ty_rows_walk(&t->app->ctx, &ty_train_rows, t->job.doc, emit_param, t));
+    const ty_train_report *plan = ty_trainer_report(t->trainer);
+    (void)snprintf(number, sizeof number, "%lld", (long long)plan->parameters);
+    emit_text(t, TY_EVENT_PARAM, "parameters", number);
+    (void)snprintf(number, sizeof number, "%d", ty_comm_size(t->job.comm));
+    emit_text(t, TY_EVENT_TAG, "tiltyard.ranks", number);
+    (void)snprintf(number, sizeof number, "%016llx", (unsigned long long)t->job.config_hash);
+    emit_text(t, TY_EVENT_TAG, "tiltyard.config_hash", number);
+    emit_text(t, TY_EVENT_TAG, "tiltyard.data_fingerprint",
+              ty_dataset_info(t->job.data)->fingerprint);
+    emit_text(t, TY_EVENT_TAG, "tiltyard.numeric", plan->numeric);
+    emit_text(t, TY_EVENT_TAG, "tiltyard.version", TY_VERSION_TEXT);
+    emit_text(t, TY_EVENT_TAG, "tiltyard.host", t->facts.host);
+    emit_text(t, TY_EVENT_TAG, "mlflow.source.git.commit", t->facts.git_commit);
+    if (t->facts.git_commit[0])
+        emit_text(t, TY_EVENT_TAG, "tiltyard.git.dirty", t->facts.git_is_dirty ? "true" : "false");
+    emit_dataset(t, TY_SPLIT_TRAIN, "training");
+    emit_dataset(t, TY_SPLIT_VAL, "validation");
+    emit_dataset(t, TY_SPLIT_TEST, "test");
+    publish(t, "config.json", ty_text_string(&t->job.config_json));
+    ty_text environment = {0};
+    facts_json(&t->facts, &environment);
+    publish(t, "environment.json", ty_text_string(&environment));
+    ty_text_clear(&environment);
+    return TY_OK;
+}
+
+static ty_status open_tracker(train_run *t) {
+    if (ty_comm_rank(t->job.comm) != 0)
+        return TY_OK;
+    ty_tracker_options options = {.store_folder = t->app->folder,
+                                  .run_folder = t->job.run_folder,
+                                  .experiment = t->job.config.experiment,
+                                  .run_name = t->job.run_name,
+                                  .source = ty_text_string(&t->command_line)};
+    TY_TRY(ty_dir_make(&t->app->ctx, t->job.run_folder));
+    return ty_tracker_open(&t->app->ctx, &options, &t->tracker);
+}
+
+/* Under the same --name only the same run may go on. */
+static ty_status check_same_run(train_run *t) {
+    ty_ctx *ctx = &t->app->ctx;
+    char *path = ty_path_join(&t->job.arena, t->job.run_folder, "config.json");
+    if (!path || !ty_file_exists(ctx, path))
+        return TY_OK;
+    ty_text difference = {0};
+    ty_status st = plan_compare_configs(ctx, path, t->job.doc, t->job.config_hash, &difference);
+    if (st == TY_ERR_CONFIG && difference.length)
+        st = ty_fail(ctx, TY_ERR_CONFIG,
+                     "run %s was started with another configuration:\n%s"
+                     "  give it another --name, or --fresh to start a new attempt",
+                     t->job.run_folder, ty_text_string(&difference));
+    ty_text_clear(&difference);
+    return st;
+}
+
+static ty_status open_all(train_run *t) {
+    ty_ctx *ctx = &t->app->ctx;
+    const args *a = &t->app->args;
+    TY_TRY(job_open(t->app, &t->job));
+    TY_TRY(job_choose_run(t->app, &t->job, args_value(a, "name"), args_has(a, "fresh")));
+    TY_TRY(ty_comm_agree(ctx, t->job.comm, check_same_run(t)));
+    int64_t reaped = 0;
+    if (ty_comm_rank(t->job.comm) == 0 && ty_runs_reap(ctx, t->app->folder, &reaped) != TY_OK)
+        ty_log(ctx, TY_LOG_WARN, "runs", "looking for dead runs: %s", ctx->message);
+    TY_TRY(ty_comm_agree(ctx, t->job.comm, open_tracker(t)));
+    ty_trainer_options options = {.config = &t->job.config,
+                                  .config_json = ty_text_string(&t->job.config_json),
+                                  .config_hash = t->job.config_hash,
+                                  .comm = t->job.comm,
+                                  .data = t->job.data,
+                                  .run_folder = t->job.run_folder,
+                                  .checkpoint = args_value(a, "from"),
+                                  .stop_signal = &t->job.signals.stop};
+    return ty_trainer_open(ctx, &options, &t->trainer);
+}
+
+static void wire_observers(train_run *t) {
+    if (ty_comm_rank(t->job.comm) != 0)
+        return;
+    bool is_classification = ty_dataset_info(t->job.data)->is_classification;
+    progress_init(&t->progress, &t->app->ctx, &t->app->console, is_classification);
+    t->observer_rows[0] = progress_observer(&t->progress);
+    t->observer_rows[1] = ty_tracker_observer(t->tracker);
+    t->observers = (ty_observers){.v = t->observer_rows, .n = 2};
+}
+
+static void emit_test_metrics(train_run *t, const ty_eval_result *test, const char *split,
+                              int64_t step) {
+    char key[64];
+    const struct {
+        const char *name;
+        double value;
+        bool is_shown;
+    } rows[] = {{"loss", test->loss, true},
+                {"accuracy", test->accuracy, test->confusion != NULL},
+                {"top_k_accuracy", test->top_k_accuracy, test->confusion != NULL},
+                {"mean_absolute_error", test->mean_absolute_error, test->confusion == NULL}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        (void)snprintf(key, sizeof key, "%s/%s", split, rows[i].name);
+        if (rows[i].is_shown)
+            emit(t, (ty_event){.kind = TY_EVENT_METRIC,
+                               .step = step,
+                               .metric = {.key = key, .value = rows[i].value}});
+    }
+}
+
+static void write_report(train_run *t, const ty_train_result *result, const ty_eval_result *test,
+                         ty_split split) {
+    ty_ctx *ctx = &t->app->ctx;
+    ty_run_record record = {0};
+    char *path = ty_path_join(&t->job.arena, t->job.run_folder, "report.html");
+    ty_status st = path ? ty_tracker_flush(ctx, t->tracker) : ty_fail_nomem(ctx, "a path");
+    if (st == TY_OK)
+        st = ty_runs_read(ctx, t->job.run_folder, &t->job.arena, &record);
+    if (st == TY_OK) {
+        int64_t n_layers = 0;
+        report r = {.run = &record,
+                    .plan = ty_trainer_report(t->trainer),
+                    .result = result,
+                    .test = test,
+                    .test_split = ty_split_names[split],
+                    .layers = ty_trainer_layers(t->trainer, &n_layers),
+                    .data = t->job.data,
+                    .split = split,
+                    .facts = &t->facts,
+                    .config_json = ty_text_string(&t->job.config_json),
+                    .command_line = ty_text_string(&t->command_line),
+                    .ranks = ty_comm_size(t->job.comm)};
+        r.n_layers = n_layers;
+        st = report_write(ctx, &r, path);
+    }
+    if (st == TY_OK)
+        emit_file(t, path);
+    else
+        ty_log(ctx, TY_LOG_WARN, "report", "report.html was not written: %s", ctx->message);
+}
+
+static void say_summary(train_run *t, const ty_train_result *result, const ty_eval_result *test,
+                        ty_split split) {
+    char time[32], rate[32];
+    ty_text out = {0};
+    console *c = &t->app->console;
+    ty_text_addf(&out, "%sdone%s in %s   ", console_bold(c), console_plain(c),
+                 console_duration(result->seconds, time));
+    if (test && test->confusion)
+        ty_text_addf(&out, "%s/accuracy %.4f   ", ty_split_names[split], test->accuracy);
+    if (test)
+        ty_text_addf(&out, "%s/loss %.4f   ", ty_split_names[split], test->loss);
+    ty_text_addf(&out, "%s samples/s   (%s)\n", console_count((int64_t)result->samples_per_s, rate),
+                 result->reason);
+    if (result->best_checkpoint)
+        ty_text_addf(&out, "  best     %s\n", result->best_checkpoint);
+    if (result->last_checkpoint)
+        ty_text_addf(&out, "  last     %s\n", result->last_checkpoint);
+    ty_text_addf(&out, "  report   %s/report.html\n", t->job.run_folder);
+    ty_text_addf(&out, "  params   %016llx\n", (unsigned long long)result->params_hash);
+    ty_text_addf(&out, "  next     tiltyard eval %s    tiltyard ui\n", t->job.run_folder);
+    if (c->is_json) {
+        ty_text_clear(&out);
+        ty_text_addf(
+            &out,
+            "{\"event\": \"done\", \"step\": %lld, \"seconds\": %.3f, \"samples_per_s\": %.1f, ",
+            (long long)result->step, result->seconds, result->samples_per_s);
+        if (test)
+            ty_text_addf(&out, "\"%s/loss\": %.17g, \"%s/accuracy\": %.17g, ",
+                         ty_split_names[split], test->loss, ty_split_names[split],
+                         test->confusion ? test->accuracy : 0.0);
+        ty_text_addf(&out, "\"params_hash\": \"%016llx\", \"run\": ",
+                     (unsigned long long)result->params_hash);
+        ty_text_add_json(&out, t->job.run_folder);
+        ty_text_add(&out, "}\n");
+    }
+    console_print(c, ty_text_string(&out));
+    ty_text_clear(&out);
+}
+
+/* The last word of a complete run: the best model on the test data (on val where there is none),
+ * the report. */
+static ty_status finish(train_run *t, const ty_train_result *result) {
+    const ty_data_info *info = ty_dataset_info(t->job.data);
+    ty_split split = info->count[TY_SPLIT_TEST] ? TY_SPLIT_TEST : TY_SPLIT_VAL;
+    ty_eval_result test = {0};
+    bool has_test = info->count[split] > 0;
+    if (has_test)
+        TY_TRY(ty_trainer_evaluate(&t->app->ctx, t->trainer, split, true, &test));
+    if (ty_comm_rank(t->job.comm) != 0)
+        return TY_OK;
+    if (has_test && split == TY_SPLIT_TEST)
+        emit_test_metrics(t, &test, "test",
+                          result->best_step >= 0 ? result->best_step : result->step);
+    write_report(t, result, has_test ? &test : NULL, split);
+    say_summary(t, result, has_test ? &test : NULL, split);
+    return TY_OK;
+}
+
+static void emit_state(train_run *t, ty_status st, const char *reason) {
+    bool is_stopped = st == TY_STOP_REQUEUE || st == TY_STOP_INTERRUPT || st == TY_STOP_TERMINATE;
+    ty_run_state state = st == TY_OK ? TY_RUN_FINISHED : is_stopped ? TY_RUN_KILLED : TY_RUN_FAILED;
+    emit(t, (ty_event){
+                .kind = TY_EVENT_STATE, .step = -1, .state = {.state = state, .reason = reason}});
+}
+
+static ty_status run_opened(train_run *t) {
+    ty_ctx *ctx = &t->app->ctx;
+    ty_train_result result = {.best_step = -1, .best_value = NAN};
+    wire_observers(t);
+    plan_say(t->app, &t->job, t->trainer);
+    if (t->tracker)
+        console_say(&t->app->console, "track   %s/mlflow.db   run %s", t->app->folder,
+                    ty_tracker_describe(t->tracker)->run_id);
+    if (ty_comm_rank(t->job.comm) == 0)
+        TY_TRY(emit_start(t));
+    ty_status st = ty_trainer_run(ctx, t->trainer, &t->observers, &result);
+    if (st == TY_OK)
+        st = finish(t, &result);
+    else if (result.last_checkpoint)
+        console_say(&t->app->console,
+                    "stopped at step %lld (%s); the same command continues from %s",
+                    (long long)result.step, result.reason ? result.reason : ty_status_meaning(st),
+                    result.last_checkpoint);
+    emit_state(t, st, st == TY_OK ? result.reason : ctx->message);
+    return st;
+}
+
+static ty_status say_finished(train_run *t) {
+    console_say(&t->app->console,
+                "run %s is finished: nothing to do (--fresh starts a new attempt)",
+                t->job.run_folder);
+    return TY_OK;
+}
+
+static void close_all(train_run *t, ty_status st) {
+    char kept[TY_MESSAGE_BYTES];
+    memcpy(kept, t->app->ctx.message, sizeof kept);
+    ty_trainer_close(t->trainer);
+    if (t->tracker && ty_tracker_close(&t->app->ctx, t->tracker, STORE_DEADLINE_MS) != TY_OK)
+        ty_log(&t->app->ctx, TY_LOG_WARN, "mlflow.db", "%s", t->app->ctx.message);
+    ty_text_clear(&t->command_line);
+    if (st == TY_ERR_COMM && t->job.comm)
+        ty_comm_abort(
+            t->job.comm,
+            ty_status_exit_code(st)); /* a peer is gone: leaving in order would wait for it */
+    job_close(&t->job);
+    memcpy(t->app->ctx.message, kept, sizeof kept);
+}
+
+static ty_status train(cli *app) {
+    int64_t ranks = 1;
+    TY_TRY(args_int(&app->ctx, &app->args, "ranks", 1, 1, MAX_RANKS, &ranks));
+    train_run t = {.app = app};
+    bool is_parent = args_has(&app->args, "ranks") && !launch_is_inside(&app->ctx);
+    ty_status st = job_read_config(app, &t.job, app->args.operand[0]);
+    if (st == TY_OK && args_has(&app->args, "dry-run"))
+        st = plan_check(app, &t.job);
+    else if (st == TY_OK && is_parent && ranks > 1)
+        st = launch_ranks(app, (int)ranks);
+    else if (st == TY_OK) {
+        facts_command_line(app, &t.command_line);
+        facts_read(app, &t.facts);
+        st = open_all(&t);
+        if (st == TY_OK)
+            st = ty_trainer_report(t.trainer)->is_finished ? say_finished(&t) : run_opened(&t);
+    }
+    close_all(&t, st);
+    return st;
+}
+
+static const option_row options[] = {
+    {"set", 's', "KEY=VALUE", "change a config key: --set optimizer.learning_rate=3e-4"},
+    {"ranks", 'n', "N", "start N ranks with mpirun and stay their parent"},
+    {"name", 0, "NAME", "name of the run instead of config name and hash"},
+    {"fresh", 0, NULL, "start a new attempt instead of continuing"},
+    {"from", 0, "CHECKPOINT", "start from this checkpoint"},
+    {"dry-run", 0, NULL, "the same as `tiltyard check`"},
+    {0}};
+
+const command cmd_train = {
+    .name = "train",
+    .operands = "CONFIG",
+    .summary = "train a model as CONFIG says; the same command again continues it",
+    .about =
+        "Writes runs/EXPERIMENT/RUN/ (config, journal, checkpoints, report.html) and mlflow.db in "
+        "the\n"
+        "working folder. Ctrl-C saves a checkpoint and exits 130, SIGTERM 143, SIGUSR1 and SIGUSR2 "
+        "75;\n"
+        "a second signal does not wait for the save. Under plain mpirun send SIGUSR1: mpirun "
+        "kills\n"
+        "everybody two seconds after Ctrl-C. Exit codes: 0 done, 2 config, 4 data, 6 integrity,\n"
+        "7 diverged, 8 device or ranks, 75 try again.\n",
+    .options = options,
+    .min_operands = 1,
+    .max_operands = 1,
+    .run = train};

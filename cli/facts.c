@@ -1,0 +1,139 @@
+#include "cli/facts.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+/* Collects at most bytes - 1 bytes until end of file or the deadline. */
+static size_t read_pipe(ty_ctx *ctx, int fd, char *out, size_t bytes) {
+    size_t used = 0;
+    int64_t deadline = ty_now_ns(ctx) + 1000000000;
+    while (used + 1 < bytes) {
+        int64_t left_ms = (deadline - ty_now_ns(ctx)) / 1000000;
+        struct pollfd wait = {.fd = fd, .events = POLLIN};
+        if (left_ms <= 0 || poll(&wait, 1, (int)left_ms) <= 0)
+            break;
+        ssize_t got = read(fd, out + used, bytes - 1 - used);
+        if (got <= 0)
+            break;
+        used += (size_t)got;
+    }
+    out[used] = '\0';
+    return used;
+}
+
+/* Runs words[0] and reads its standard output; false where it could not run or did not end well. */
+static bool capture(ty_ctx *ctx, char *const *words, char *out, size_t bytes) {
+    int ends[2];
+    out[0] = '\0';
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return false;
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+    pid_t child;
+    int error = posix_spawnp(&child, words[0], &actions, NULL, words, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    close(ends[1]);
+    if (error) {
+        close(ends[0]);
+        return false;
+    }
+    read_pipe(ctx, ends[0], out, bytes);
+    close(ends[0]);
+    int state = 0;
+    (void)kill(child, SIGPIPE); /* no reader is left: a slow git need not finish */
+    (void)waitpid(child, &state, 0);
+    return out[0] != '\0';
+}
+
+static void read_git(ty_ctx *ctx, facts *out) {
+    char *const revision[] = {(char[]){"git"}, (char[]){"rev-parse"}, (char[]){"HEAD"}, NULL};
+    char *const status[] = {(char[]){"git"}, (char[]){"status"}, (char[]){"--porcelain"},
+                            (char[]){"--untracked-files=no"}, NULL};
+    char text[256];
+    if (!capture(ctx, revision, text, sizeof text) || strspn(text, "0123456789abcdef") < 40)
+        return;
+    text[strcspn(text, "\n")] = '\0';
+    (void)snprintf(out->git_commit, sizeof out->git_commit, "%.64s", text);
+    out->git_is_dirty = capture(ctx, status, text, sizeof text);
+}
+
+static void read_cpu(ty_ctx *ctx, facts *out) {
+    char *text = NULL;
+    size_t bytes = 0;
+    if (ty_file_read_all(ctx, "/proc/cpuinfo", 16 * 1024 * 1024, &text, &bytes) != TY_OK)
+        return;
+    const char *line = strstr(text, "model name");
+    const char *colon = line ? strchr(line, ':') : NULL;
+    if (colon)
+        (void)snprintf(out->cpu, sizeof out->cpu, "%.*s", (int)strcspn(colon + 2, "\n"), colon + 2);
+    free(text);
+}
+
+void facts_read(cli *app, facts *out) {
+    *out = (facts){.cores = sysconf(_SC_NPROCESSORS_ONLN)};
+    struct utsname name;
+    if (uname(&name) == 0) {
+        (void)snprintf(out->host, sizeof out->host, "%s", name.nodename);
+        (void)snprintf(out->kernel, sizeof out->kernel, "%.60s %.90s", name.sysname, name.release);
+    }
+    const char *user = app->ctx.getenv("USER");
+    const struct passwd *entry = user && *user ? NULL : getpwuid(geteuid());
+    (void)snprintf(out->user, sizeof out->user, "%s",
+                   user && *user ? user
+                   : entry       ? entry->pw_name
+                                 : "");
+    out->memory_bytes = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
+    (void)snprintf(out->libraries, sizeof out->libraries, "%s", TY_LIBRARIES);
+    read_cpu(&app->ctx, out);
+    read_git(&app->ctx, out);
+}
+
+static void add_pair(ty_text *out, const char *key, const char *value, const char *end) {
+    ty_text_addf(out, "  \"%s\": ", key);
+    ty_text_add_json(out, value);
+    ty_text_add(out, end);
+}
+
+void facts_json(const facts *f, ty_text *out) {
+    ty_text_add(out, "{\n");
+    add_pair(out, "tiltyard", TY_VERSION_TEXT, ",\n");
+    add_pair(out, "host", f->host, ",\n");
+    add_pair(out, "user", f->user, ",\n");
+    add_pair(out, "kernel", f->kernel, ",\n");
+    add_pair(out, "cpu", f->cpu, ",\n");
+    ty_text_addf(out, "  \"cores\": %ld,\n  \"memory_bytes\": %lld,\n", f->cores,
+                 (long long)f->memory_bytes);
+    add_pair(out, "libraries", f->libraries, ",\n");
+    add_pair(out, "git_commit", f->git_commit, ",\n");
+    ty_text_addf(out, "  \"git_dirty\": %s\n}\n", f->git_is_dirty ? "true" : "false");
+}
+
+void facts_command_line(const cli *app, ty_text *out) {
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=./:,+@%";
+    ty_text_add(out, "tiltyard");
+    for (int i = 1; i < app->argc; i++) {
+        const char *word = app->argv[i];
+        bool is_plain = *word && strspn(word, plain) == strlen(word);
+        ty_text_add(out, is_plain ? " " : " '");
+        for (const char *at = word; *at; at++)
+            if (*at == '\'')
+                ty_text_add(out, "'\\''");
+            else
+                ty_text_add_n(out, at, 1);
+        ty_text_add(out, is_plain ? "" : "'");
+    }
+}

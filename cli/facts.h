@@ -1,0 +1,27 @@
+/* Facts about where a run happened: git commit, host, user, libraries. For tags, environment.json
+ * and `tiltyard info`. */
+#ifndef TY_CLI_FACTS_H
+#define TY_CLI_FACTS_H
+
+#include "cli/cli.h"
+
+typedef struct facts {
+    char host[256], user[64], cpu[128], kernel[160];
+    char git_commit[65]; /* "" outside a repository */
+    bool git_is_dirty;
+    long cores;
+    int64_t memory_bytes;
+    char libraries[256]; /* "oneDNN 2.6.3, HDF5 1.10.8, ..." */
+} facts;
+
+/* Reads what it can; what it cannot stays empty. Starts git, where there is one, for at most a
+ * second. */
+void facts_read(cli *app, facts *out);
+
+/* As one JSON object, pretty. */
+void facts_json(const facts *f, ty_text *out);
+
+/* argv as it was typed, quoted where a shell needs it. */
+void facts_command_line(const cli *app, ty_text *out);
+
+#endif

@@ -1,0 +1,127 @@
+#include "cli/job.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static ty_status apply_sets(cli *app, job *j) {
+    for (int i = 0; i < app->args.n_options; i++)
+        if (strcmp(app->args.option[i].row->name, "set") == 0)
+            TY_TRY(ty_doc_set(&app->ctx, j->doc, app->args.option[i].value));
+    return TY_OK;
+}
+
+static ty_status resolve(cli *app, job *j) {
+    TY_TRY(apply_sets(app, j));
+    TY_TRY(ty_train_config_load(&app->ctx, j->doc, &j->config));
+    TY_TRY(ty_rows_dump(&app->ctx, &ty_train_rows, j->doc, &j->config_json));
+    return ty_rows_hash(&app->ctx, &ty_train_rows, j->doc, &j->config_hash);
+}
+
+ty_status job_read_config(cli *app, job *j, const char *path) {
+    ty_status st = ty_doc_read(&app->ctx, path, &j->doc);
+    if (st == TY_ERR_NOT_FOUND)
+        return ty_fail_within(&app->ctx, TY_ERR_CONFIG, "reading the config");
+    TY_TRY(st);
+    return resolve(app, j);
+}
+
+ty_status job_read_run_config(cli *app, job *j, const char *run_folder) {
+    char *path = ty_path_join(&j->arena, run_folder, "config.json");
+    char *folder = ty_arena_string(&j->arena, run_folder);
+    if (!path || !folder)
+        return ty_fail_nomem(&app->ctx, "a path");
+    TY_TRY(ty_doc_read(&app->ctx, path, &j->doc));
+    uint64_t before = 0;
+    TY_TRY(ty_train_config_load(&app->ctx, j->doc, &j->config));
+    TY_TRY(ty_rows_hash(&app->ctx, &ty_train_rows, j->doc, &before));
+    TY_TRY(resolve(app, j));
+    if (j->config_hash != before)
+        return ty_fail(
+            &app->ctx, TY_ERR_CONFIG,
+            "--set changes what %s has computed; only keys of speed, memory and display may "
+            "change here",
+            run_folder);
+    j->run_folder = folder;
+    return TY_OK;
+}
+
+/* Digests of data files are kept beside the runs, so that a set is hashed once a machine, not once
+ * a run. */
+static const char *cache_folder(cli *app, job *j) {
+    const char *cache = app->ctx.getenv("XDG_CACHE_HOME");
+    const char *home = app->ctx.getenv("HOME");
+    if (cache && *cache)
+        return ty_path_join(&j->arena, cache, "tiltyard");
+    return home && *home ? ty_path_join(&j->arena, home, ".cache/tiltyard") : NULL;
+}
+
+ty_status job_open(cli *app, job *j) {
+    ty_comm_options options = {.deadline_s = j->config.train.comm_deadline_s};
+    TY_TRY(signals_init(&app->ctx, &j->signals));
+    TY_TRY(ty_comm_open(&app->ctx, &options, &j->comm));
+    app->ctx.rank = ty_comm_rank(j->comm);
+    ty_status st = ty_dataset_open(&app->ctx, &j->config.data, cache_folder(app, j), &j->data);
+    return ty_comm_agree(&app->ctx, j->comm, st);
+}
+
+static ty_status base_name(cli *app, job *j, const char *name, char out[512]) {
+    if (name) {
+        if (!*name || strchr(name, '/') || name[0] == '.')
+            return ty_fail(&app->ctx, TY_ERR_ARG, "--name is \"%s\", want a plain folder name",
+                           name);
+        (void)snprintf(out, 512, "%s", name);
+        return TY_OK;
+    }
+    char identity[256];
+    int length =
+        snprintf(identity, sizeof identity, "%016llx %s", (unsigned long long)j->config_hash,
+                 ty_dataset_info(j->data)->fingerprint);
+    uint64_t hash = ty_hash64(identity, (size_t)length);
+    (void)snprintf(out, 512, "%.400s-%012llx", j->config.name,
+                   (unsigned long long)(hash & 0xffffffffffffULL));
+    return TY_OK;
+}
+
+/* The newest attempt that exists, or the one after it. */
+static int choose_attempt(cli *app, job *j, const char *base, bool is_fresh) {
+    int attempt = 1;
+    for (int next = 1;; next++) {
+        char *folder = next == 1 ? ty_arena_string(&app->ctx.scratch, base)
+                                 : ty_arena_printf(&app->ctx.scratch, "%s.%d", base, next);
+        char *path = folder ? ty_arena_printf(&app->ctx.scratch, "%s/runs/%s/%s", app->folder,
+                                              j->config.experiment, folder)
+                            : NULL;
+        if (!path || !ty_file_exists(&app->ctx, path))
+            return is_fresh ? next : attempt;
+        attempt = next;
+    }
+}
+
+ty_status job_choose_run(cli *app, job *j, const char *name, bool is_fresh) {
+    char base[512] = {0};
+    char chosen[544] = {0};
+    ty_status st = base_name(app, j, name, base);
+    if (st == TY_OK && ty_comm_rank(j->comm) == 0) {
+        int attempt = choose_attempt(app, j, base, is_fresh);
+        if (attempt == 1)
+            (void)snprintf(chosen, sizeof chosen, "%s", base);
+        else
+            (void)snprintf(chosen, sizeof chosen, "%s.%d", base, attempt);
+    }
+    TY_TRY(ty_comm_agree(&app->ctx, j->comm, st));
+    TY_TRY(ty_comm_broadcast(&app->ctx, j->comm, 0, chosen, sizeof chosen));
+    j->run_name = ty_arena_string(&j->arena, chosen);
+    j->run_folder =
+        ty_arena_printf(&j->arena, "%s/runs/%s/%s", app->folder, j->config.experiment, chosen);
+    return j->run_name && j->run_folder ? TY_OK : ty_fail_nomem(&app->ctx, "the run's path");
+}
+
+void job_close(job *j) {
+    ty_dataset_close(j->data);
+    ty_comm_close(j->comm);
+    ty_doc_close(j->doc);
+    ty_text_clear(&j->config_json);
+    ty_arena_clear(&j->arena);
+    signals_clear(&j->signals);
+    *j = (job){0};
+}

@@ -1,0 +1,42 @@
+/* What train, eval and check have in common: a config read and checked, ranks that met, data
+ * opened, a run folder chosen. */
+#ifndef TY_CLI_JOB_H
+#define TY_CLI_JOB_H
+
+#include "cli/cli.h"
+#include "cli/signals.h"
+#include "trainer/trainer.h"
+
+typedef struct job {
+    signals signals;
+    ty_doc *doc;
+    ty_train_config config;
+    ty_text config_json;  /* resolved; goes into the run folder and every checkpoint */
+    uint64_t config_hash; /* of the keys that change the result */
+    ty_comm *comm;
+    ty_dataset *data;
+    ty_arena arena; /* what the strings below live in */
+    const char *run_name;
+    const char *run_folder;
+} job;
+
+/* Reads path with the command line's --set list. Same text, same verdict on every rank. Errors:
+ * TY_ERR_CONFIG with all findings; TY_ERR_NOT_FOUND naming near files. */
+ty_status job_read_config(cli *app, job *j, const char *path) TY_MUST_USE;
+
+/* The same from a run's own config.json, where the command line's --set may still change COST and
+ * DISPLAY keys. */
+ty_status job_read_run_config(cli *app, job *j, const char *run_folder) TY_MUST_USE;
+
+/* Blocks signals, meets the other ranks, opens the data on each; all ranks agree. */
+ty_status job_open(cli *app, job *j) TY_MUST_USE;
+
+/* runs/<experiment>/<run>: run is --name, or the config's name and 12 hex of the hash of (result
+ * keys, data). is_fresh takes the next free attempt (".2", ".3"), otherwise the newest attempt is
+ * taken. Rank 0 decides. */
+ty_status job_choose_run(cli *app, job *j, const char *name, bool is_fresh) TY_MUST_USE;
+
+/* Everything in reverse order; accepts a zeroed job. */
+void job_close(job *j);
+
+#endif

@@ -1,0 +1,134 @@
+#include "cli/launch.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+bool launch_is_inside(ty_ctx *ctx) {
+    return ctx->getenv("OMPI_COMM_WORLD_SIZE") || ctx->getenv("PMI_SIZE") ||
+           ctx->getenv("PMIX_RANK");
+}
+
+static long count_cores(void) {
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return cores > 0 ? cores : 1;
+}
+
+/* mpirun's words before our own command line. More ranks than cores is what was asked for: say so,
+ * then do it. */
+static char **build_command(cli *app, int n) {
+    static const char *const fixed[] = {"--bind-to", "none", "--map-by", "slot", "--quiet"};
+    const size_t n_fixed = sizeof fixed / sizeof fixed[0];
+    char **words =
+        ty_arena_array(&app->ctx.scratch, n_fixed + (size_t)app->argc + 8, sizeof *words);
+    char *count = ty_arena_printf(&app->ctx.scratch, "%d", n);
+    char self[4096];
+    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+    char *program = length > 0 ? ty_arena_string_n(&app->ctx.scratch, self, (size_t)length) : NULL;
+    if (!words || !count || !program)
+        return NULL;
+    size_t used = 0;
+    words[used++] = (char *)(uintptr_t) "mpirun";
+    for (size_t i = 0; i < n_fixed; i++)
+        words[used++] = (char *)(uintptr_t)fixed[i];
+    if (n > count_cores())
+        words[used++] = (char *)(uintptr_t) "--oversubscribe";
+    words[used++] = (char *)(uintptr_t) "-n";
+    words[used++] = count;
+    words[used++] = program;
+    for (int i = 1; i < app->argc; i++)
+        words[used++] = app->argv[i];
+    return words;
+}
+
+static void set_environment(cli *app) {
+    char width[16];
+    (void)snprintf(width, sizeof width, "%d", app->console.width);
+    (void)setenv("TILTYARD_TERMINAL", app->console.is_terminal ? "1" : "0", 1);
+    (void)setenv("COLUMNS", width, 1);
+    if (geteuid() == 0) { /* OpenMPI asks root to say twice that it is meant */
+        (void)setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
+        (void)setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
+    }
+}
+
+static sigset_t watched_signals(void) {
+    sigset_t set;
+    sigemptyset(&set);
+    const int watched[] = {SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGCHLD, SIGTSTP, SIGCONT};
+    for (size_t i = 0; i < sizeof watched / sizeof watched[0]; i++)
+        sigaddset(&set, watched[i]);
+    return set;
+}
+
+/* The child: own process group, default signals, then mpirun. */
+static void become_mpirun(char **words) {
+    sigset_t none;
+    sigemptyset(&none);
+    (void)setpgid(0, 0);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    (void)execvp(words[0], words);
+    _exit(errno == ENOENT ? 127 : 126);
+}
+
+/* Waits for the job, passing signals on; *stop receives the signal that asked to stop, 0 for none.
+ */
+static int watch_job(pid_t child, int *stop) {
+    const sigset_t set = watched_signals();
+    for (;;) {
+        int state = 0;
+        pid_t got = waitpid(child, &state, WNOHANG);
+        if (got == child)
+            return state;
+        int which = 0;
+        if (sigwait(&set, &which) != 0 || which == SIGCHLD)
+            continue;
+        if (which == SIGTSTP) {
+            (void)kill(-child, SIGSTOP);
+            (void)raise(SIGSTOP);
+        } else if (which == SIGCONT) {
+            (void)kill(-child, SIGCONT);
+        } else {
+            bool is_third = *stop < 0;
+            *stop = *stop ? -abs(*stop) : which;
+            (void)kill(child, is_third ? SIGKILL : which == SIGUSR2 ? SIGUSR2 : SIGUSR1);
+        }
+    }
+}
+
+static ty_status status_of(ty_ctx *ctx, int state, int stop) {
+    int code = WIFEXITED(state) ? WEXITSTATUS(state) : 128 + WTERMSIG(state);
+    if (code == 127 || code == 126)
+        return ty_fail(
+            ctx, TY_ERR_COMM,
+            "-n starts the ranks through mpirun, which is not here: apt install openmpi-bin");
+    if (code == ty_status_exit_code(TY_STOP_REQUEUE) && abs(stop) == SIGINT)
+        return TY_STOP_INTERRUPT;
+    if (code == ty_status_exit_code(TY_STOP_REQUEUE) && abs(stop) == SIGTERM)
+        return TY_STOP_TERMINATE;
+    exit(code); /* the ranks have told the rest */
+}
+
+ty_status launch_ranks(cli *app, int n) {
+    char **words = build_command(app, n);
+    if (!words)
+        return ty_fail_nomem(&app->ctx, "mpirun's command line");
+    if (n > count_cores())
+        console_say(&app->console, "note: %d ranks share %ld cores", n, count_cores());
+    set_environment(app);
+    sigset_t set = watched_signals();
+    (void)sigprocmask(SIG_BLOCK, &set, NULL);
+    pid_t child = fork();
+    if (child < 0)
+        return ty_fail_errno(&app->ctx, errno, "starting mpirun");
+    if (child == 0)
+        become_mpirun(words);
+    (void)setpgid(child, child);
+    int stop = 0;
+    int state = watch_job(child, &stop);
+    return status_of(&app->ctx, state, stop);
+}

@@ -1,0 +1,19 @@
+/* `-n N`: this process stays the parent and starts the ranks through mpirun.
+ *
+ * mpirun gets a process group of its own, so that Ctrl-C reaches us alone: we turn it, and SIGTERM,
+ * into SIGUSR1, which mpirun forwards without ending the job (on SIGINT it would kill everybody
+ * after two seconds), and answer with the code of the signal that came. Whether there is a terminal
+ * and how wide is passed on in the environment. */
+#ifndef TY_CLI_LAUNCH_H
+#define TY_CLI_LAUNCH_H
+
+#include "cli/cli.h"
+
+/* Whether a launcher (mpirun, srun) started this process: then -n is not ours to act on. */
+bool launch_is_inside(ty_ctx *ctx);
+
+/* Runs this very command line on n ranks and returns the job's status. Errors: TY_ERR_COMM where
+ * mpirun is missing, naming the package. */
+ty_status launch_ranks(cli *app, int n) TY_MUST_USE;
+
+#endif

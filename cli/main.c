@@ -1,0 +1,137 @@
+/* argv in, exit code out: finds the row, reads its options, runs it, says what went wrong. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+static const command *const commands[] = {&cmd_train, &cmd_eval, &cmd_check,  &cmd_runs,
+                                          &cmd_data,  &cmd_ui,   &cmd_schema, &cmd_info};
+enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
+
+const option_row cli_common_options[] = {
+    {"dir", 'C', "FOLDER", "working folder: runs/ and mlflow.db live there (default: .)"},
+    {"quiet", 'q', NULL, "only errors and results"},
+    {"verbose", 'v', NULL, "say more; twice: everything"},
+    {"json", 0, NULL, "results and events as JSON lines on stdout"},
+    {"color", 0, "WHEN", "auto, always or never (NO_COLOR is honoured)"},
+    {"help", 'h', NULL, "show this"},
+    {0}};
+
+static void print_help(void) {
+    printf(
+        "tiltyard %s: trains models on many ranks, loses nothing, records everything in MLflow\n\n"
+        "usage: tiltyard COMMAND [OPTIONS] ...\n\ncommands:\n",
+        TY_VERSION_TEXT);
+    for (int i = 0; i < N_COMMANDS; i++)
+        printf("  %-8s %s\n", commands[i]->name, commands[i]->summary);
+    puts("\n`tiltyard COMMAND --help` says more; docs/CONFIG.md lists every config key.");
+}
+
+static void print_command_help(const command *cmd) {
+    ty_text text = {0};
+    ty_text_addf(&text, "%s\n\nusage: tiltyard %s [OPTIONS] %s\n", cmd->summary, cmd->name,
+                 cmd->operands);
+    if (cmd->about)
+        ty_text_addf(&text, "\n%s", cmd->about);
+    if (cmd->options) {
+        ty_text_add(&text, "\noptions:\n");
+        args_help(cmd->options, &text);
+    }
+    ty_text_add(&text, "\ncommon options:\n");
+    args_help(cli_common_options, &text);
+    fputs(ty_text_string(&text), stdout);
+    ty_text_clear(&text);
+}
+
+static const command *find_command(const char *name) {
+    for (int i = 0; i < N_COMMANDS; i++)
+        if (strcmp(commands[i]->name, name) == 0)
+            return commands[i];
+    return NULL;
+}
+
+static int unknown_command(const char *name) {
+    const char *best = NULL;
+    int distance = 3;
+    for (int i = 0; i < N_COMMANDS; i++) {
+        int d = ty_text_distance(name, commands[i]->name);
+        if (d < distance) {
+            distance = d;
+            best = commands[i]->name;
+        }
+    }
+    fprintf(stderr, "error: unknown command \"%s\"", name);
+    fprintf(stderr, best ? "; did you mean `tiltyard %s`?\n" : "; `tiltyard --help` lists them%s\n",
+            best ? best : "");
+    return ty_status_exit_code(TY_ERR_ARG);
+}
+
+static int verbosity(const args *a) {
+    int level = TY_LOG_INFO;
+    for (int i = 0; i < a->n_options; i++)
+        level += a->option[i].row->letter == 'v';
+    return args_has(a, "quiet") ? TY_LOG_WARN : level > TY_LOG_DEBUG ? TY_LOG_DEBUG : level;
+}
+
+static ty_status check_usage(cli *app, const command *cmd) {
+    int n = app->args.n_operands;
+    const char *color = args_value(&app->args, "color");
+    if (color && strcmp(color, "auto") != 0 && strcmp(color, "always") != 0 &&
+        strcmp(color, "never") != 0)
+        return ty_fail(&app->ctx, TY_ERR_ARG, "--color is \"%s\", want auto, always or never",
+                       color);
+    if (n >= cmd->min_operands && n <= cmd->max_operands)
+        return TY_OK;
+    return ty_fail(&app->ctx, TY_ERR_ARG, "`tiltyard %s` got %d operand%s, want: tiltyard %s %s",
+                   cmd->name, n, n == 1 ? "" : "s", cmd->name, cmd->operands);
+}
+
+static ty_status run_command(cli *app, const command *cmd, int argc, char **argv) {
+    ty_status st = args_parse(&app->ctx, cmd->options, cli_common_options, argc, argv, &app->args);
+    console_init(&app->console, &app->ctx, args_has(&app->args, "quiet"),
+                 args_has(&app->args, "json"), args_value(&app->args, "color"));
+    if (st != TY_OK)
+        return st;
+    if (args_has(&app->args, "help")) {
+        print_command_help(cmd);
+        return TY_OK;
+    }
+    TY_TRY(check_usage(app, cmd));
+    app->folder = args_has(&app->args, "dir") ? args_value(&app->args, "dir") : ".";
+    app->ctx.log = console_log_sink(&app->console, (ty_log_level)verbosity(&app->args));
+    return cmd->run(app);
+}
+
+/* A stop that was asked for is told by the command itself, and not an error. */
+static bool is_told(ty_status st) {
+    return st == TY_OK || st == TY_STOP_REQUEUE || st == TY_STOP_INTERRUPT ||
+           st == TY_STOP_TERMINATE;
+}
+
+int main(int argc, char **argv) {
+    (void)signal(SIGPIPE, SIG_IGN); /* a closed pipe is a failed write, not a death */
+    (void)signal(SIGXFSZ, SIG_IGN); /* so is a file size limit */
+    if (argc < 2) {
+        print_help();
+        return ty_status_exit_code(TY_ERR_ARG);
+    }
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0)
+        return puts("tiltyard " TY_VERSION_TEXT) < 0;
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
+        print_help();
+        return 0;
+    }
+    const command *cmd = find_command(argv[1]);
+    if (!cmd)
+        return unknown_command(argv[1]);
+    cli app = {.argc = argc, .argv = argv};
+    ty_ctx_init(&app.ctx);
+    ty_status st = run_command(&app, cmd, argc - 2, argv + 2);
+    if (!is_told(st))
+        console_error(&app.console, app.ctx.message);
+    console_clear(&app.console);
+    ty_ctx_clear(&app.ctx);
+    return ty_status_exit_code(st);
+}

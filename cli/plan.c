@@ -1,0 +1,186 @@
+#include "cli/plan.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void say_data(cli *app, const job *j) {
+    const ty_data_info *info = ty_dataset_info(j->data);
+    char train[32], val[32], test[32];
+    console_say(&app->console, "data    %s   train %s   val %s   test %s   %lld %s   sha256 %.8s..",
+                info->name, console_count(info->count[TY_SPLIT_TRAIN], train),
+                console_count(info->count[TY_SPLIT_VAL], val),
+                console_count(info->count[TY_SPLIT_TEST], test), (long long)info->n_outputs,
+                info->is_classification ? "classes" : "targets", info->fingerprint);
+}
+
+void plan_say(cli *app, const job *j, const ty_trainer *trainer) {
+    const ty_train_report *r = ty_trainer_report(trainer);
+    char parameters[32], bytes[32], steps[32];
+    console_say(&app->console, "%stiltyard %s%s   %s   %d rank%s x %lld thread%s   run %s%s",
+                console_bold(&app->console), TY_VERSION_TEXT, console_plain(&app->console),
+                r->numeric, ty_comm_size(j->comm), ty_comm_size(j->comm) == 1 ? "" : "s",
+                (long long)r->lanes, r->lanes == 1 ? "" : "s", j->run_name,
+                r->resumed_from ? "" : " (new)");
+    say_data(app, j);
+    console_say(&app->console,
+                "model   %s parameters   batch %lld = %lld shards x %lld   %lld steps/epoch   %s "
+                "steps   %s a rank",
+                console_count(r->parameters, parameters), (long long)r->global_batch,
+                (long long)r->shards, (long long)(r->shards ? r->global_batch / r->shards : 0),
+                (long long)r->steps_per_epoch,
+                r->total_steps ? console_count(r->total_steps, steps) : "time-bounded",
+                console_bytes((double)r->bytes_total, bytes));
+    if (r->resumed_from)
+        console_say(&app->console, "resume  step %lld from %s", (long long)r->resumed_step,
+                    r->resumed_from);
+}
+
+static ty_status add_key(void *self, const ty_resolved *key) {
+    ty_text *out = self;
+    char where[512];
+    if (key->origin.set)
+        (void)snprintf(where, sizeof where, "--set");
+    else if (key->origin.file)
+        (void)snprintf(where, sizeof where, "%s:%d", key->origin.file, key->origin.line);
+    else
+        (void)snprintf(where, sizeof where, "default");
+    ty_text_addf(out, "  %-36s %-28s %s\n", key->path, key->value, where);
+    return TY_OK;
+}
+
+static void add_layers(const ty_trainer *trainer, ty_text *out) {
+    int64_t n = 0;
+    char count[32];
+    const ty_layer_row *rows = ty_trainer_layers(trainer, &n);
+    ty_text_add(out, "\nlayers\n");
+    for (int64_t i = 0; i < n; i++)
+        ty_text_addf(out, "  %-22s %-14s %-18s %12s parameters %10.2f MFLOP\n", rows[i].name,
+                     rows[i].type, rows[i].output_shape, console_count(rows[i].parameters, count),
+                     rows[i].flops / 1e6);
+}
+
+static void add_memory(const ty_train_report *r, ty_text *out) {
+    char text[32];
+    ty_text_add(out, "\nmemory of one rank\n");
+    ty_text_addf(out, "  parameters   %s\n", console_bytes((double)r->bytes_parameters, text));
+    ty_text_addf(out, "  gradients    %s\n", console_bytes((double)r->bytes_gradients, text));
+    ty_text_addf(out, "  optimizer    %s\n", console_bytes((double)r->bytes_optimizer, text));
+    ty_text_addf(out, "  activations  %s x %lld thread%s\n",
+                 console_bytes((double)r->bytes_activations, text), (long long)r->lanes,
+                 r->lanes == 1 ? "" : "s");
+    ty_text_addf(out, "  in all       %s\n", console_bytes((double)r->bytes_total, text));
+}
+
+static void add_work(const ty_train_report *r, int ranks, ty_text *out) {
+    char text[32];
+    ty_text_add(out, "\nwork\n");
+    ty_text_addf(out, "  ranks        %d x %lld thread%s, %s\n", ranks, (long long)r->lanes,
+                 r->lanes == 1 ? "" : "s", r->numeric);
+    ty_text_addf(out, "  batch        %lld in %lld shards, %lld rows at a time\n",
+                 (long long)r->global_batch, (long long)r->shards, (long long)r->micro_batch);
+    ty_text_addf(out, "  steps        %s (%lld an epoch), %.2f GFLOP each\n",
+                 r->total_steps ? console_count(r->total_steps, text) : "until the time is up",
+                 (long long)r->steps_per_epoch, r->flops_per_step / 1e9);
+}
+
+static ty_status print_plan(cli *app, job *j, const ty_trainer *trainer) {
+    ty_text out = {0};
+    ty_text_addf(&out, "run     %s\nconfig  %016llx\n\nkeys\n", j->run_folder,
+                 (unsigned long long)j->config_hash);
+    ty_status st = ty_rows_walk(&app->ctx, &ty_train_rows, j->doc, add_key, &out);
+    add_layers(trainer, &out);
+    add_memory(ty_trainer_report(trainer), &out);
+    add_work(ty_trainer_report(trainer), ty_comm_size(j->comm), &out);
+    if (st == TY_OK)
+        console_print(&app->console, ty_text_string(&out));
+    ty_text_clear(&out);
+    return st;
+}
+
+static ty_status print_json(cli *app, job *j, const ty_trainer *trainer) {
+    const ty_train_report *r = ty_trainer_report(trainer);
+    ty_text out = {0};
+    ty_text_add(&out, "{\"run\": ");
+    ty_text_add_json(&out, j->run_folder);
+    ty_text_addf(
+        &out,
+        ", \"config_hash\": \"%016llx\", \"parameters\": %lld, \"bytes_total\": %lld, "
+        "\"steps_per_epoch\": %lld, \"total_steps\": %lld, \"ranks\": %d, \"lanes\": %lld, "
+        "\"flops_per_step\": %.0f, \"config\": ",
+        (unsigned long long)j->config_hash, (long long)r->parameters, (long long)r->bytes_total,
+        (long long)r->steps_per_epoch, (long long)r->total_steps, ty_comm_size(j->comm),
+        (long long)r->lanes, r->flops_per_step);
+    ty_text_add(&out, ty_text_string(&j->config_json));
+    ty_text_add(&out, "}\n");
+    console_print(&app->console, ty_text_string(&out));
+    ty_text_clear(&out);
+    return TY_OK;
+}
+
+ty_status plan_check(cli *app, job *j) {
+    ty_trainer *trainer = NULL;
+    ty_status st = TY_OK;
+    TY_TRY_GOTO(done, st, job_open(app, j));
+    TY_TRY_GOTO(done, st, job_choose_run(app, j, args_value(&app->args, "name"), false));
+    ty_trainer_options options = {.config = &j->config,
+                                  .config_json = ty_text_string(&j->config_json),
+                                  .config_hash = j->config_hash,
+                                  .comm = j->comm,
+                                  .data = j->data,
+                                  .is_plan_only = true};
+    TY_TRY_GOTO(done, st, ty_trainer_open(&app->ctx, &options, &trainer));
+    st = app->console.is_json ? print_json(app, j, trainer) : print_plan(app, j, trainer);
+done:
+    ty_trainer_close(trainer);
+    return st;
+}
+
+typedef struct comparison {
+    ty_ctx *ctx;
+    const ty_doc *before;
+    ty_text *out;
+    const char *wanted; /* the key that is looked for in before, and what was found */
+    char value[256];
+    bool has;
+} comparison;
+
+static ty_status find_key(void *self, const ty_resolved *key) {
+    comparison *c = self;
+    if (strcmp(key->path, c->wanted) == 0) {
+        c->has = true;
+        (void)snprintf(c->value, sizeof c->value, "%s", key->value);
+    }
+    return TY_OK;
+}
+
+static ty_status compare_key(void *self, const ty_resolved *key) {
+    comparison *c = self;
+    if (key->row->effect != TY_EFFECT_RESULT)
+        return TY_OK;
+    c->wanted = key->path;
+    c->has = false;
+    TY_TRY(ty_rows_walk(c->ctx, &ty_train_rows, c->before, find_key, c));
+    if (!c->has || strcmp(c->value, key->value) != 0)
+        ty_text_addf(c->out, "  %s: %s -> %s\n", key->path, c->has ? c->value : "(none)",
+                     key->value);
+    return TY_OK;
+}
+
+ty_status plan_compare_configs(ty_ctx *ctx, const char *path, const ty_doc *doc, uint64_t hash,
+                               ty_text *difference) {
+    ty_doc *before = NULL;
+    ty_train_config config = {0};
+    uint64_t old_hash = 0;
+    ty_status st = TY_OK;
+    TY_TRY_GOTO(done, st, ty_doc_read(ctx, path, &before));
+    TY_TRY_GOTO(done, st, ty_train_config_load(ctx, before, &config));
+    TY_TRY_GOTO(done, st, ty_rows_hash(ctx, &ty_train_rows, before, &old_hash));
+    if (old_hash == hash)
+        goto done;
+    comparison c = {.ctx = ctx, .before = before, .out = difference};
+    TY_TRY_GOTO(done, st, ty_rows_walk(ctx, &ty_train_rows, doc, compare_key, &c));
+    st = TY_ERR_CONFIG;
+done:
+    ty_doc_close(before);
+    return st;
+}

@@ -1,0 +1,23 @@
+/* A line chart as inline SVG: what the report's curves are drawn with. */
+#ifndef TY_CLI_PLOT_H
+#define TY_CLI_PLOT_H
+
+#include "base/base.h"
+
+typedef struct plot_line {
+    const char *label;
+    const double *x, *y; /* non-finite points break the line */
+    int64_t n;
+} plot_line;
+
+typedef struct plot {
+    const char *title, *x_label;
+    const plot_line *lines;
+    int64_t n_lines; /* at most 6 have colours of their own */
+} plot;
+
+/* Appends <svg>...</svg>; nothing where no line has two finite points. Long lines are thinned to
+ * the plot's pixels, keeping each pixel column's extremes. */
+void plot_svg(const plot *p, ty_text *out);
+
+#endif

@@ -1,0 +1,25 @@
+/* Signals as values: one thread waits for them (sigwait), so no handler runs and nothing has to be
+ * global. */
+#ifndef TY_CLI_SIGNALS_H
+#define TY_CLI_SIGNALS_H
+
+#include <pthread.h>
+#include <signal.h>
+
+#include "base/base.h"
+
+typedef struct signals {
+    /* 0; then the first of SIGINT, SIGTERM, SIGUSR1, SIGUSR2 that came; negative once a second one
+     * did. */
+    volatile sig_atomic_t stop;
+    pthread_t thread;
+    bool is_running;
+} signals;
+
+/* Blocks the four signals for this and every later thread and starts the waiting one: call before
+ * anything (MPI, lanes) starts threads. A third signal ends the process at once with 128 + signal.
+ */
+ty_status signals_init(ty_ctx *ctx, signals *s) TY_MUST_USE;
+void signals_clear(signals *s);
+
+#endif
