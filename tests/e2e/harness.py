@@ -1,0 +1,106 @@
+"""Starts the real binary in a folder of its own and reads what it leaves behind."""
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+BINARY = os.environ.get("TILTYARD", str(Path(__file__).resolve().parents[2] / "build/release/cli/tiltyard"))
+ROOT = Path(__file__).resolve().parents[2]
+SYNTHETIC = str(ROOT / "configs/synthetic.json")
+SEED = int(os.environ.get("TILTYARD_TEST_SEED", random.SystemRandom().randrange(10**9)))
+MPI = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+
+
+class Case(unittest.TestCase):
+    """A test with a working folder; says the seed, so that a random failure can be had again."""
+
+    @classmethod
+    def setUpClass(cls):
+        print(f"seed {SEED} (TILTYARD_TEST_SEED repeats it)", flush=True)
+
+    def setUp(self):
+        self.folder = Path(tempfile.mkdtemp(prefix="tiltyard-e2e-"))
+        self.random = random.Random(SEED)
+        self.env = {k: v for k, v in os.environ.items() if not k.startswith(("OMPI_", "PMI", "SLURM_", "MLFLOW_"))}
+        self.env.update(MPI, HOME=str(self.folder / "home"))
+        self.env.pop("CI", None)
+
+    def tearDown(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start(self, *words, ranks=0, **options):
+        command = [BINARY, *map(str, words)]
+        if ranks:
+            command = ["mpirun", "--oversubscribe", "--bind-to", "none", "-n", str(ranks), *command]
+        options.setdefault("env", self.env)
+        return subprocess.Popen(command, cwd=options.pop("cwd", self.folder), stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, text=True, **options)
+
+    def run_it(self, *words, ranks=0, code=0, timeout=300, **options):
+        process = self.start(*words, ranks=ranks, **options)
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, err = process.communicate()
+            self.fail(f"{words} did not end within {timeout} s\n{out}\n{err}")
+        if code is not None:
+            self.assertEqual(process.returncode, code, f"{words}\nstdout: {out}\nstderr: {err}")
+        return out, err
+
+    def train(self, *words, config=SYNTHETIC, **options):
+        """Trains to the end and returns the last JSON line: step, params_hash, run, metrics."""
+        out, _ = self.run_it("train", config, "--json", *words, **options)
+        return json.loads([line for line in out.splitlines() if '"event": "done"' in line][-1])
+
+    def files(self):
+        return sorted(str(p.relative_to(self.folder)) for p in self.folder.rglob("*") if "home" not in p.parts)
+
+    def wait_for(self, condition, seconds=60, what="condition"):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            result = condition()
+            if result:
+                return result
+            time.sleep(0.01)
+        self.fail(f"{what} did not come true within {seconds} s")
+
+
+def ranks_of(parent_pid):
+    """The tiltyard processes below a mpirun (or tiltyard -n) process, by rank."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            name = (entry / "comm").read_text().strip()
+            environ = (entry / "environ").read_bytes().split(b"\0")
+            if name == "tiltyard" and is_below(int(entry.name), parent_pid):
+                rank = [v for v in environ if v.startswith(b"OMPI_COMM_WORLD_RANK=")]
+                if rank:
+                    found[int(rank[0].split(b"=")[1])] = int(entry.name)
+        except (OSError, ValueError):
+            continue
+    return found
+
+
+def is_below(pid, ancestor):
+    while pid > 1:
+        if pid == ancestor:
+            return True
+        try:
+            pid = int(re.search(r"^PPid:\s+(\d+)", Path(f"/proc/{pid}/status").read_text(), re.M).group(1))
+        except (OSError, AttributeError):
+            return False
+    return False
+
+
+__all__ = ["Case", "BINARY", "ROOT", "SYNTHETIC", "SEED", "MPI", "ranks_of", "signal", "os", "json", "time", "re",
+           "subprocess", "Path", "unittest", "shutil"]

@@ -1,0 +1,102 @@
+"""Help, versions, usage errors, config errors, check, schema: what is shown and what is left alone."""
+from harness import *
+
+
+class Shown(Case):
+    def test_help_lists_every_command_and_exits_0(self):
+        out, err = self.run_it("--help")
+        for name in ("train", "eval", "check", "runs", "data", "ui", "schema", "info"):
+            self.assertRegex(out, rf"(?m)^  {name} ")
+            text, _ = self.run_it(name, "--help")
+            self.assertIn(f"usage: tiltyard {name}", text)
+        self.assertEqual(err, "")
+
+    def test_version_is_one_line(self):
+        out, _ = self.run_it("--version")
+        self.assertRegex(out, r"^tiltyard \d+\.\d+\.\d+\n$")
+
+    def test_a_mistyped_command_is_answered_with_the_near_one(self):
+        _, err = self.run_it("trian", code=2)
+        self.assertIn("did you mean `tiltyard train`", err)
+
+    def test_a_mistyped_option_is_answered_with_the_near_one(self):
+        _, err = self.run_it("train", SYNTHETIC, "--frehs", code=2)
+        self.assertIn("did you mean --fresh", err)
+
+    def test_a_missing_operand_shows_the_usage(self):
+        _, err = self.run_it("train", code=2)
+        self.assertIn("want: tiltyard train CONFIG", err)
+
+    def test_info_names_the_libraries(self):
+        out, _ = self.run_it("info")
+        self.assertIn("HDF5", out)
+        self.assertIn("numerics", out)
+
+
+class Config(Case):
+    def write(self, text):
+        path = self.folder / "config.json"
+        path.write_text(text)
+        return path
+
+    def reject(self, text, *wanted, words=()):
+        path = self.write(text)
+        _, err = self.run_it("train", path, *words, code=2)
+        for part in wanted:
+            self.assertIn(part, err)
+        self.assertEqual(self.files(), ["config.json"], "a rejected config must leave nothing behind")
+
+    def test_all_errors_come_at_once_with_place_caret_and_suggestion(self):
+        self.reject('{\n  "data": {"source": "synthetic", "val_fractoin": 0.1},\n  "model": {"layers": ["linear"]},\n'
+                    '  "optimizer": {"type": "adamw", "learning_rate": -0.1}\n}\n',
+                    'config.json:2:', 'val_fractoin', 'did you mean "val_fraction"', '^',
+                    'config.json:4:', 'optimizer.learning_rate is -0.1, want > 0', '2 errors')
+
+    def test_names_of_other_tools_are_told_ours(self):
+        self.reject('{"data": {"source": "synthetic"}, "model": {"layers": ["linear"]},'
+                    ' "lr": 0.1, "batch_size": 32, "num_epochs": 3}',
+                    'optimizer.learning_rate', 'global_batch_size', 'train.duration')
+
+    def test_a_set_that_names_nothing_is_an_error(self):
+        self.reject('{"data": {"source": "synthetic"}, "model": {"layers": ["linear"]}}', "--set", "optimizr",
+                    words=("--set", "optimizr.learning_rate=1"))
+
+    def test_a_syntax_error_has_a_place(self):
+        self.reject('{"data": {"source": "synthetic" "x": 1}}', "config.json:1:")
+
+    def test_a_missing_config_is_a_config_error(self):
+        _, err = self.run_it("train", "nowhere.json", code=2)
+        self.assertIn("nowhere.json", err)
+
+    def test_missing_data_names_the_package(self):
+        self.env.update(TILTYARD_DATA_PATH="/nonexistent", XDG_DATA_DIRS="/nonexistent")
+        _, err = self.run_it("train", ROOT / "configs/fashion_mnist.json", code=1)
+        self.assertIn("apt install dataset-fashion-mnist", err)
+
+    def test_check_shows_origins_memory_and_steps_and_writes_nothing(self):
+        out, _ = self.run_it("check", SYNTHETIC, "--set", "seed=3")
+        for part in ("optimizer.learning_rate", "--set", "default", "in all", "steps", "conv2d"):
+            self.assertIn(part, out)
+        self.assertEqual(self.files(), [])
+
+    def test_schema_is_json_and_describes_the_keys(self):
+        out, _ = self.run_it("schema")
+        schema = json.loads(out)
+        self.assertFalse(schema["additionalProperties"])
+        self.assertIn("optimizer", schema["properties"])
+        text, _ = self.run_it("schema", "--explain", "train.global_batch_size")
+        self.assertIn("samples", text)
+
+    def test_the_committed_config_page_is_what_the_rows_say(self):
+        out, _ = self.run_it("schema", "--markdown")
+        self.assertEqual(out, (ROOT / "docs/CONFIG.md").read_text(), "run: tiltyard schema --markdown > docs/CONFIG.md")
+
+    def test_every_shipped_config_checks(self):
+        for name in ("fashion_mnist", "fashion_mlp", "synthetic"):
+            self.run_it("check", ROOT / f"configs/{name}.json")
+        (self.folder / "data.csv").write_text("a,b,y\n" + "".join(f"{i},{i % 7},{'pn'[i % 2]}\n" for i in range(200)))
+        self.run_it("check", ROOT / "configs/tabular.json", "--set", "data.target=y")
+
+
+if __name__ == "__main__":
+    unittest.main()

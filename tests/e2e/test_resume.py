@@ -1,0 +1,71 @@
+"""Killed, signalled, continued: the same bits as never interrupted."""
+from harness import *
+
+LONG = ("--set", "train.duration=300 steps", "--set", "checkpoint.every=5 steps", "--set", "eval.every=50 steps")
+POINTS = int(os.environ.get("TILTYARD_KILL_POINTS", "12"))
+
+
+class Resume(Case):
+    def reference(self):
+        return self.train(*LONG, "--dir", "whole")["params_hash"]
+
+    def newest(self, folder):
+        found = sorted((self.folder / folder).rglob("step_*.h5"))
+        return int(found[-1].stem.split("_")[1]) if found else 0
+
+    def interrupt(self, folder, at_step, which, ranks=0):
+        process = self.start("train", SYNTHETIC, *LONG, "--dir", folder, ranks=ranks)
+        self.wait_for(lambda: self.newest(folder) >= at_step or process.poll() is not None, what=f"step {at_step}")
+        time.sleep(self.random.random() * 0.03)
+        process.send_signal(which)
+        process.communicate(timeout=60)
+        return process.returncode
+
+    def test_killed_at_random_moments_continues_bit_for_bit(self):
+        want = self.reference()
+        for point in range(POINTS):
+            folder = f"kill{point}"
+            self.interrupt(folder, self.random.randrange(5, 250), signal.SIGKILL)
+            self.assertEqual(self.train(*LONG, "--dir", folder)["params_hash"], want, f"point {point}")
+
+    def test_two_ranks_then_one_then_four_give_the_bits_of_one(self):
+        want = self.reference()
+        self.interrupt("mixed", 50, signal.SIGUSR1, ranks=2)
+        self.interrupt("mixed", 150, signal.SIGUSR1)
+        done = self.train(*LONG, "--dir", "mixed", ranks=4)
+        self.assertEqual(done["params_hash"], want)
+
+    def test_signals_save_and_exit_with_their_codes(self):
+        for which, code in ((signal.SIGUSR1, 75), (signal.SIGUSR2, 75), (signal.SIGINT, 130), (signal.SIGTERM, 143)):
+            folder = f"signal{int(which)}"
+            self.assertEqual(self.interrupt(folder, 5, which), code)
+            out, _ = self.run_it("runs", "ls", "--dir", folder)
+            self.assertIn("killed", out)
+
+    def test_our_own_launcher_passes_ctrl_c_on_and_saves(self):
+        process = self.start("train", SYNTHETIC, *LONG, "--dir", "launched", "-n", "2")
+        self.wait_for(lambda: self.newest("launched") >= 5, what="a checkpoint")
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 130, err)
+        self.assertIn("the same command continues", err)
+        self.assertEqual(self.train(*LONG, "--dir", "launched")["params_hash"], self.reference())
+
+    def test_points_are_never_doubled_by_resuming(self):
+        import sqlite3
+        self.interrupt("once", 40, signal.SIGKILL)
+        self.train(*LONG, "--dir", "once")
+        store = sqlite3.connect(self.folder / "once/mlflow.db")
+        doubled = store.execute("select key, step, count(*) from metrics where key not like 'system/%' "
+                                "group by key, step having count(*) > 1").fetchall()
+        self.assertEqual(doubled, [])
+
+    def test_a_killed_run_is_shown_as_killed_by_the_next_start(self):
+        self.interrupt("dead", 20, signal.SIGKILL)
+        self.train("--set", "seed=99", "--dir", "dead")
+        out, _ = self.run_it("runs", "ls", "--dir", "dead")
+        self.assertIn("killed", out)
+
+
+if __name__ == "__main__":
+    unittest.main()
