@@ -28,7 +28,10 @@ static ty_status data_info(cli *app) {
     ty_status st = TY_OK;
     TY_TRY_GOTO(done, st, read_config(app, app->args.operand[1], &doc, &config));
     TY_TRY_GOTO(done, st, ty_dataset_open(&app->ctx, &config, NULL, &set));
-    TY_TRY_GOTO(done, st, ty_dataset_describe(&app->ctx, set, app->console.is_json, &out));
+    if (app->console.is_json)
+        TY_TRY_GOTO(done, st, ty_dataset_describe_json(&app->ctx, set, &out));
+    else
+        TY_TRY_GOTO(done, st, ty_dataset_describe(&app->ctx, set, &out));
     console_print(&app->console, ty_text_string(&out));
 done:
     ty_text_clear(&out);
