@@ -70,7 +70,9 @@ static ty_status start(cli *app, char *mlflow) {
     char *number = ty_arena_printf(&ctx->scratch, "%lld", (long long)port);
     if (!store || !number)
         return ty_fail_nomem(ctx, "a path");
-    const char *link = ty_runs_deep_link(ctx, app->folder, &ctx->scratch);
+    const char *link = "";
+    if (ty_runs_deep_link(ctx, app->folder, &ctx->scratch, &link) != TY_OK)
+        ty_log(ctx, TY_LOG_WARN, "mlflow.db", "%s", ctx->message);
     console_say(&app->console, "http://127.0.0.1:%lld%s", (long long)port, link);
     char *const words[] = {mlflow,
                            (char[]){"ui"},

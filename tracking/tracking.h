@@ -99,6 +99,10 @@ ty_status ty_runs_rebuild(ty_ctx *ctx, const char *folder, ty_rebuild_report *ou
 /* Marks runs whose process died (state RUNNING, no live lease) as KILLED, in journal and store. Called on each start. */
 ty_status ty_runs_reap(ty_ctx *ctx, const char *folder, int64_t *out_reaped) TY_MUST_USE;
 
+/* The path in MLflow's UI that shows the newest run's experiment; in arena. Errors: TY_ERR_BUSY, TY_ERR_INTEGRITY the store. */
+ty_status ty_runs_deep_link(ty_ctx *ctx, const char *folder, ty_arena *arena,
+                            const char **out) TY_MUST_USE;
+
 #ifdef __cplusplus
 }
 #endif
