@@ -453,6 +453,24 @@ static void a_new_row_that_is_no_result_leaves_the_hash(void **state) {
     assert_true(hashes[0] != hashes[2]);
 }
 
+static void one_text_and_a_list_of_it_have_one_hash(void **state) {
+    fixture *f = *state;
+    static const ty_row v[] = {{.key = "t", .type = TY_ROW_TEXTS, .fallback = "[]", .help = ""}};
+    static const ty_rows rows = TY_ROWS(v);
+    static const char *const texts[] = {"{\"t\": \"x\"}", "{\"t\": [\"x\"]}",
+                                        "{\"t\": [\"x\", \"x\"]}"};
+    uint64_t hashes[3];
+    for (int i = 0; i < 3; i++) {
+        ty_texts out = {0};
+        ty_doc_close(f->doc);
+        assert_int_equal(ty_doc_parse(&f->ctx, "c", texts[i], strlen(texts[i]), &f->doc), TY_OK);
+        assert_int_equal(ty_rows_load(&f->ctx, &rows, NULL, f->doc, &out), TY_OK);
+        assert_int_equal(ty_rows_hash(&f->ctx, &rows, f->doc, &hashes[i]), TY_OK);
+    }
+    assert_true(hashes[0] == hashes[1]);
+    assert_true(hashes[0] != hashes[2]);
+}
+
 /* --- memory ------------------------------------------------------------------------------------
  */
 
@@ -519,6 +537,7 @@ int main(void) {
         TEST(the_hash_sees_meaning_not_spelling),
         TEST(the_hash_sees_every_result),
         TEST(a_new_row_that_is_no_result_leaves_the_hash),
+        TEST(one_text_and_a_list_of_it_have_one_hash),
         TEST(a_hostile_document_takes_bounded_memory),
     };
     return cmocka_run_group_tests_name("base.rows", tests, NULL, NULL);
