@@ -39,7 +39,8 @@ ty_status ty_flat_norm(ty_ctx *ctx, ty_device *dev, const float *x, int64_t n, d
 
 /* Fills each segment by its init, element i of segment s from Philox(seed, INIT, s, i / 4): the same on every device.
  * NORMAL is N(0, 0.02^2); XAVIER is U(+-sqrt(6 / (fan_in + fan_out))) (Glorot & Bengio 2010); KAIMING is
- * U(+-sqrt(6 / fan_in)) (He et al. 2015, gain sqrt 2). */
+ * U(+-sqrt(6 / fan_in)) (He et al. 2015, gain sqrt 2).
+ * Errors: TY_ERR_ARG a segment of either law without fans. */
 typedef struct ty_init_args {
     float *params;
     const ty_segment *segments; /* host */
@@ -50,7 +51,9 @@ ty_status ty_flat_init(ty_ctx *ctx, ty_device *dev, const ty_init_args *args) TY
 
 /* g = grad * grad_scale (1 / total weight times clipping).
  * SGD (as PyTorch defines it): g += wd p; v = momentum v + g (v = g at the first step);
- * p -= lr (nesterov ? g + momentum v : v). velocity may be NULL where momentum is 0. */
+ * p -= lr (nesterov ? g + momentum v : v). velocity may be NULL where momentum is 0 and
+ * is not read at step 1.
+ * Errors: TY_ERR_ARG step < 1, momentum without velocity. */
 typedef struct ty_sgd_args {
     float *params;
     const float *grads;
@@ -64,7 +67,8 @@ typedef struct ty_sgd_args {
 ty_status ty_flat_sgd(ty_ctx *ctx, ty_device *dev, const ty_sgd_args *args) TY_MUST_USE;
 
 /* AdamW (Loshchilov & Hutter 2019, algorithm 2, as PyTorch): p *= 1 - lr wd; m, v moments with bias correction by step;
- * p -= lr m_hat / (sqrt(v_hat) + epsilon). */
+ * p -= lr m_hat / (sqrt(v_hat) + epsilon). m and v start as zeros.
+ * Errors: TY_ERR_ARG step < 1, a beta outside [0, 1). */
 typedef struct ty_adamw_args {
     float *params;
     const float *grads;
