@@ -22,7 +22,7 @@ struct ty_input {
     size_t left;
     bool is_compressed, is_ended;
     z_stream inflater;
-    uint8_t chunk[CHUNK_BYTES];
+    uint8_t *chunk; /* of a file */
 };
 
 static ty_status refill(ty_ctx *ctx, ty_input *input) {
@@ -79,7 +79,8 @@ static ty_status open_regular(ty_ctx *ctx, ty_input *input) {
     if (ctx->io->fstat(ctx->io->self, input->fd, &info) != 0)
         return ty_fail_errno(ctx, errno, "reading the size of %s", input->name);
     input->size = (int64_t)info.st_size;
-    return TY_OK;
+    input->chunk = malloc(CHUNK_BYTES);
+    return input->chunk ? TY_OK : ty_fail_nomem(ctx, "a file buffer");
 }
 
 ty_status ty_input_open(ty_ctx *ctx, const char *path, ty_input **out) {
@@ -117,6 +118,7 @@ void ty_input_close(ty_ctx *ctx, ty_input *input) {
         (void)inflateEnd(&input->inflater);
     if (input->fd >= 0)
         (void)ctx->io->close(ctx->io->self, input->fd); /* only read from: nothing can be lost */
+    free(input->chunk);
     free(input->name);
     free(input);
 }

@@ -26,12 +26,15 @@ static ty_status read_head(ty_ctx *ctx, const char *path, char head[HEAD_BYTES],
 
 ty_status ty_reader_choose(ty_ctx *ctx, const ty_data_config *config, const ty_data_place *place,
                            const ty_reader **out) {
-    if (!place->path) {
-        *out = &ty_reader_synthetic;
-        return TY_OK;
-    }
     if (config->format > 0 && config->format <= N_READERS) {
         *out = readers[config->format - 1];
+        if (place->path || *out == &ty_reader_synthetic)
+            return TY_OK;
+        return ty_fail(ctx, TY_ERR_CONFIG, "data.format is \"%s\", but \"%s\" is generated",
+                       (*out)->format, place->source);
+    }
+    if (!place->path) {
+        *out = &ty_reader_synthetic;
         return TY_OK;
     }
     struct stat info;

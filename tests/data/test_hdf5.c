@@ -313,6 +313,28 @@ static void mutants_are_read_or_refused_but_never_harm_this_process(void **state
     assert_in_range(n_refused, 20, 200);
 }
 
+static void a_file_that_shrinks_under_training_is_told_by_the_loader(void **state) {
+    data_fixture *f = *state;
+    char path[DATA_PATH_BYTES];
+    write_simple(f, "a.h5", &(stored){.type = H5T_IEEE_F32LE, .rank = 2}, 0);
+    ty_data_config config = h5_config(f, "a.h5", path);
+    ty_dataset *set = open_set(f, &config);
+    const ty_loader_options options = {
+        .set = set, .is_training = true, .rows = 4, .rows_all_ranks = 4, .depth = 2};
+    ty_loader *loader = NULL;
+    assert_int_equal(truncate(path, 100), 0);
+    assert_int_equal(ty_loader_open(&f->ctx, &options, &loader), TY_OK);
+    for (int i = 0; i < 3; i++) { /* the same answer however often one asks */
+        ty_batch batch;
+        bool has_batch = true;
+        assert_int_equal(ty_loader_next(&f->ctx, loader, &batch, &has_batch, NULL), TY_ERR_DATA);
+        assert_false(has_batch);
+        assert_non_null(strstr(f->ctx.message, "a.h5"));
+    }
+    ty_loader_close(loader);
+    ty_dataset_close(set);
+}
+
 /* --- the child itself --------------------------------------------------------------------------
  */
 
@@ -373,6 +395,7 @@ int main(void) {
         WITH_FIXTURE(arrays_that_do_not_go_together_are_refused),
         WITH_FIXTURE(a_file_that_is_cut_off_anywhere_is_refused),
         WITH_FIXTURE(mutants_are_read_or_refused_but_never_harm_this_process),
+        WITH_FIXTURE(a_file_that_shrinks_under_training_is_told_by_the_loader),
         WITH_FIXTURE(a_child_that_dies_loops_or_fails_becomes_a_message),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
