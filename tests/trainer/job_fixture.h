@@ -111,7 +111,7 @@ static inline void job_open(ty_ctx *ctx, job *j, const job_options *options) {
 static inline ty_status job_run(job *j) {
     const ty_observer observer = {.notify = job_notify, .self = &j->rec};
     const ty_observers observers = {.v = &observer, .n = 1};
-    if (j->rec.signal_after == 1)
+    if (j->rec.signal_after == ty_trainer_report(j->trainer)->resumed_step + 1)
         j->rec.signal = j->rec.signal_number;
     return ty_trainer_run(j->ctx, j->trainer, &observers, &j->result);
 }
