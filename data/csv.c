@@ -117,10 +117,11 @@ static ty_status fail_at(ty_ctx *ctx, const ty_csv *csv, int64_t line, const cha
                    (long long)csv->n_cells, what);
 }
 
-static ty_status add_byte(ty_ctx *ctx, ty_csv *csv, char byte) {
-    if (csv->text_length == csv->text_capacity) {
-        const size_t capacity = csv->text_capacity ? 2 * csv->text_capacity : 4096;
-        if (csv->text_length >= TY_CSV_MAX_ROW_BYTES)
+static ty_status add_bytes(ty_ctx *ctx, ty_csv *csv, const char *bytes, size_t n) {
+    if (n > csv->text_capacity - csv->text_length) {
+        const size_t least = csv->text_length + n, doubled = 2 * csv->text_capacity + 4096;
+        const size_t capacity = least > doubled ? least : doubled;
+        if (least > TY_CSV_MAX_ROW_BYTES)
             return fail_at(ctx, csv, csv->line, "the row is longer than 16 MiB");
         char *text = realloc(csv->text, capacity);
         if (!text)
@@ -128,7 +129,8 @@ static ty_status add_byte(ty_ctx *ctx, ty_csv *csv, char byte) {
         csv->text = text;
         csv->text_capacity = capacity;
     }
-    csv->text[csv->text_length++] = byte;
+    memcpy(csv->text + csv->text_length, bytes, n);
+    csv->text_length += n;
     return TY_OK;
 }
 
@@ -159,7 +161,7 @@ static size_t cell_length(const ty_csv *csv) {
 
 static ty_status end_cell(ty_ctx *ctx, ty_csv *csv) {
     csv->cells[csv->n_cells - 1].length = cell_length(csv);
-    return add_byte(ctx, csv, '\0');
+    return add_bytes(ctx, csv, "", 1);
 }
 
 static bool is_blank(const ty_csv *csv, int byte) {
@@ -187,14 +189,24 @@ static ty_status check_cell_length(ty_ctx *ctx, const ty_csv *csv, int64_t line,
                              : "the cell is longer than 64 KiB");
 }
 
+/* How many bytes of the chunk belong to the cell. */
+static size_t plain_length(const ty_csv *csv) {
+    const char separator = csv->separator, *at = csv->chunk + csv->at, *end = csv->chunk + csv->end;
+    const char *start = at;
+    while (at < end && *at != separator && *at != '\n' && *at != '\r')
+        at++;
+    return (size_t)(at - start);
+}
+
 static ty_status read_plain_cell(ty_ctx *ctx, ty_csv *csv) {
     int byte = 0;
     for (;;) {
         TY_TRY(peek(ctx, csv, &byte));
         if (ends_cell(csv, byte))
             break;
-        csv->at++;
-        TY_TRY(add_byte(ctx, csv, (char)byte));
+        const size_t n = plain_length(csv);
+        TY_TRY(add_bytes(ctx, csv, csv->chunk + csv->at, n));
+        csv->at += n;
         TY_TRY(check_cell_length(ctx, csv, csv->line, false));
     }
     while (cell_length(csv) > 0 && is_blank(csv, csv->text[csv->text_length - 1]))
@@ -218,7 +230,8 @@ static ty_status read_quoted_cell(ty_ctx *ctx, ty_csv *csv) {
                 break;
             csv->at++;
         }
-        TY_TRY(add_byte(ctx, csv, (char)byte));
+        const char one = (char)byte;
+        TY_TRY(add_bytes(ctx, csv, &one, 1));
         TY_TRY(check_cell_length(ctx, csv, line, true));
     }
     TY_TRY(skip_blanks(ctx, csv, &byte));
@@ -286,34 +299,62 @@ static bool is_missing(const ty_csv_cell *cell) {
     return false;
 }
 
-static size_t count_digits(const char *text) {
-    size_t n = 0;
-    while (text[n] >= '0' && text[n] <= '9')
-        n++;
-    return n;
+/* A decimal number taken apart: digits * 10^exponent. */
+typedef struct decimal {
+    uint64_t digits;
+    int n_digits; /* significant ones in digits; more than 18 are not kept */
+    int exponent;
+    bool is_long; /* some digits are missing in digits */
+} decimal;
+
+static const char *read_digits(const char *text, decimal *to, bool is_fraction, int *n_read) {
+    for (*n_read = 0; *text >= '0' && *text <= '9'; text++, ++*n_read) {
+        if (to->n_digits >= 18) {
+            to->is_long = true;
+            continue;
+        }
+        to->digits = to->digits * 10 + (uint64_t)(*text - '0');
+        to->n_digits += to->digits > 0;
+        to->exponent -= is_fraction;
+    }
+    return text;
 }
 
-/* Whether all of text is [+-] digits [. digits] [e [+-] digits]; strtod alone would take "0x1p3",
- * "nan(1)" and more. */
-static bool is_decimal(const char *text) {
+/* Whether all of text is [+-] digits [. digits] [e [+-] digits]; strtod alone would take "0x1p3", "nan(1)" and more. */
+static bool read_decimal(const char *text, decimal *out) {
+    int n_whole = 0, n_fraction = 0, n_exponent = 0;
+    *out = (decimal){0};
     text += *text == '+' || *text == '-';
-    const size_t whole = count_digits(text);
-    text += whole;
-    size_t fraction = 0;
-    if (*text == '.') {
-        fraction = count_digits(text + 1);
-        text += 1 + fraction;
-    }
-    if (whole + fraction == 0)
+    text = read_digits(text, out, false, &n_whole);
+    if (*text == '.')
+        text = read_digits(text + 1, out, true, &n_fraction);
+    if (n_whole + n_fraction == 0)
         return false;
     if (*text == 'e' || *text == 'E') {
-        text += 1 + (text[1] == '+' || text[1] == '-');
-        const size_t exponent = count_digits(text);
-        if (exponent == 0)
+        decimal power = {0};
+        const bool is_negative = text[1] == '-';
+        text = read_digits(text + 1 + (is_negative || text[1] == '+'), &power, false, &n_exponent);
+        if (n_exponent == 0)
             return false;
-        text += exponent;
+        out->is_long |= power.digits > 1000;
+        out->exponent += (is_negative ? -1 : 1) * (int)(power.digits > 1000 ? 1000 : power.digits);
     }
     return *text == '\0';
+}
+
+/* Exact where digits and power of ten are doubles themselves, so that one operation rounds once (Clinger 1990);
+ * strtod otherwise. */
+static double decimal_value(const char *text, const decimal *number) {
+    static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                    1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                    1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    const uint64_t largest = (uint64_t)1 << 53;
+    const int e = number->exponent;
+    if (number->is_long || number->digits > largest || e < -22 || e > 22)
+        return strtod(text, NULL);
+    const double digits = (double)number->digits;
+    const double magnitude = e < 0 ? digits / powers[-e] : digits * powers[e];
+    return *text == '-' ? -magnitude : magnitude;
 }
 
 static bool is_infinite_word(const char *text) {
@@ -324,8 +365,9 @@ static bool is_infinite_word(const char *text) {
 ty_cell_kind ty_csv_kind(const ty_csv_cell *cell, double *value) {
     if (is_missing(cell))
         return TY_CELL_MISSING;
-    if (is_decimal(cell->text)) {
-        *value = strtod(cell->text, NULL);
+    decimal number;
+    if (read_decimal(cell->text, &number)) {
+        *value = decimal_value(cell->text, &number);
         return fabs(*value) <= (double)FLT_MAX ? TY_CELL_NUMBER : TY_CELL_INFINITE;
     }
     return is_infinite_word(cell->text) ? TY_CELL_INFINITE : TY_CELL_TEXT;

@@ -1,4 +1,5 @@
 /* CSV and TSV: what is read, what is inferred and fitted, and what a bad cell is told. */
+#include "data/csv.h"
 #include "tests/data/data_fixture.h"
 
 static ty_data_config csv_config(data_fixture *f, const char *name, char path[DATA_PATH_BYTES]) {
@@ -48,6 +49,57 @@ static void numbers_and_texts_become_features_and_labels_classes(void **state) {
     assert_row(f, set, 1, (const float[]){1, 1, 0, 0}, 1);
     assert_row(f, set, 3, (const float[]){1, 0, 1, 0}, 1);
     ty_dataset_close(set);
+}
+
+static void numbers_are_rounded_as_strtod_rounds_them(void **state) {
+    (void)state;
+    static const char *const fixed[] = {"0",
+                                        "-0",
+                                        "+7",
+                                        ".5",
+                                        "5.",
+                                        "1e3",
+                                        "1E-3",
+                                        "123456789012345678901234567890",
+                                        "1e22",
+                                        "1e23",
+                                        "9007199254740993",
+                                        "0.1",
+                                        "2.2250738585072014e-308",
+                                        "5e-324",
+                                        "3.4e38",
+                                        "1e-400",
+                                        "000000000000000000000000000001.5",
+                                        "0.000000000000000000000000000015",
+                                        "4.35",
+                                        "179769313486231570000e-5"};
+    uint64_t bits = 88172645463325252u;
+    for (int i = 0; i < 20000; i++) {
+        char text[64];
+        bits ^= bits << 13, bits ^= bits >> 7, bits ^= bits << 17;
+        if (i < (int)(sizeof fixed / sizeof *fixed))
+            (void)snprintf(text, sizeof text, "%s", fixed[i]);
+        else
+            (void)snprintf(text, sizeof text, "%.*e", (int)(bits % 20),
+                           ldexp((double)bits, (int)(bits >> 58) - 96));
+        double value = -1;
+        const ty_csv_cell cell = {.text = text, .length = strlen(text)};
+        assert_int_equal(ty_csv_kind(&cell, &value), TY_CELL_NUMBER);
+        if (value != strtod(text, NULL) || signbit(value) != signbit(strtod(text, NULL)))
+            fail_msg("%s is %.17g, want %.17g", text, value, strtod(text, NULL));
+    }
+}
+
+static void what_only_looks_like_a_number_is_text(void **state) {
+    (void)state;
+    static const char *const texts[] = {"0x10",  "1e",  "e5",  "1e+", ".",      "-",       "+.",
+                                        "1.2.3", "1,5", "--1", "1 2", "nan(1)", "infinit", "1f"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        double value;
+        const ty_csv_cell cell = {.text = texts[i], .length = strlen(texts[i])};
+        if (ty_csv_kind(&cell, &value) != TY_CELL_TEXT)
+            fail_msg("\"%s\" is no text", texts[i]);
+    }
 }
 
 static void missing_values_become_the_mean_and_are_counted(void **state) {
@@ -331,6 +383,8 @@ static void the_description_names_columns_and_what_was_fitted(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_FIXTURE(numbers_and_texts_become_features_and_labels_classes),
+        WITH_FIXTURE(numbers_are_rounded_as_strtod_rounds_them),
+        WITH_FIXTURE(what_only_looks_like_a_number_is_text),
         WITH_FIXTURE(missing_values_become_the_mean_and_are_counted),
         WITH_FIXTURE(quotes_may_hold_separators_quotes_and_line_ends),
         WITH_FIXTURE(line_ends_marks_and_separators_of_all_kinds_say_the_same),
