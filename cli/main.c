@@ -109,6 +109,12 @@ static bool is_told(ty_status st) {
            st == TY_STOP_TERMINATE;
 }
 
+/* What ranks have agreed on is told by rank 0 alone; what one rank suffered by that rank. */
+static bool is_ours_to_tell(const cli *app, ty_status st) {
+    return app->console.rank == 0 || st == TY_ERR_COMM || st == TY_ERR_INTERNAL ||
+           st == TY_ERR_NOMEM;
+}
+
 int main(int argc, char **argv) {
     (void)signal(SIGPIPE, SIG_IGN); /* a closed pipe is a failed write, not a death */
     (void)signal(SIGXFSZ, SIG_IGN); /* so is a file size limit */
@@ -129,7 +135,7 @@ int main(int argc, char **argv) {
     cli app = {.argc = argc, .argv = argv};
     ty_ctx_init(&app.ctx);
     ty_status st = run_command(&app, cmd, argc - 2, argv + 2);
-    if (!is_told(st))
+    if (!is_told(st) && is_ours_to_tell(&app, st))
         console_error(&app.console, app.ctx.message);
     console_clear(&app.console);
     ty_ctx_clear(&app.ctx);

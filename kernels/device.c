@@ -7,7 +7,7 @@ ty_status ty_device_open(ty_ctx *ctx, const char *name, int max_isa_level, ty_de
     if (strcmp(name, "cpu") == 0)
         return ty_cpu_open(ctx, max_isa_level, out);
     if (strcmp(name, "auto") == 0) {
-        ty_log(ctx, TY_LOG_INFO, "device", "auto is cpu: this build has no CUDA backend");
+        ty_log(ctx, TY_LOG_DEBUG, "device", "auto is cpu: this build has no CUDA backend");
         return ty_cpu_open(ctx, max_isa_level, out);
     }
     if (strncmp(name, "cuda", 4) == 0)

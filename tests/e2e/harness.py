@@ -63,6 +63,14 @@ class Case(unittest.TestCase):
     def files(self):
         return sorted(str(p.relative_to(self.folder)) for p in self.folder.rglob("*") if "home" not in p.parts)
 
+    def wait_for_checkpoint(self, process):
+        """The first checkpoint; a process that ends before has failed, and its words are shown."""
+        def seen():
+            if process.poll() is not None:
+                self.fail(f"ended with {process.returncode} before a checkpoint\n{process.communicate()}")
+            return list(self.folder.rglob("step_*.h5"))
+        return self.wait_for(seen, what="a checkpoint")
+
     def wait_for(self, condition, seconds=60, what="condition"):
         end = time.monotonic() + seconds
         while time.monotonic() < end:

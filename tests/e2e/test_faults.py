@@ -5,13 +5,13 @@ import resource
 from harness import *
 
 LONG = ("--set", "train.duration=100000 steps", "--set", "checkpoint.every=50 steps", "--set", "eval.every=500 steps")
-DEADLINE = ("--set", "train.comm_deadline_s=3")
+DEADLINE = ("--set", "train.comm_deadline=3")
 
 
 class Ranks(Case):
     def started(self, ranks, *words):
         process = self.start("train", SYNTHETIC, *LONG, *DEADLINE, *words, ranks=ranks)
-        self.wait_for(lambda: list(self.folder.rglob("step_*.h5")), what="a checkpoint")
+        self.wait_for_checkpoint(process)
         return process, ranks_of(process.pid)
 
     def ended(self, process, pids, seconds):
@@ -71,16 +71,17 @@ class Ranks(Case):
 class Files(Case):
     def test_a_file_size_limit_never_stops_training(self):
         def limit():
-            resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))
+            resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))
         process = self.start("train", SYNTHETIC, "--json", preexec_fn=limit)
         out, err = process.communicate(timeout=120)
         self.assertIn("checkpoint", err)
+        self.assertIn('"key": "val/loss"', out)
         self.assertNotIn(process.returncode, (-signal.SIGXFSZ, -signal.SIGSEGV), err)
         self.assertGreaterEqual(process.returncode, 0, err)
 
     def test_a_second_process_on_the_same_run_is_told_to_try_again(self):
         process = self.start("train", SYNTHETIC, *LONG)
-        self.wait_for(lambda: list(self.folder.rglob("step_*.h5")), what="a checkpoint")
+        self.wait_for_checkpoint(process)
         _, err = self.run_it("train", SYNTHETIC, *LONG, code=75)
         self.assertRegex(err, "another process|held|works on")
         process.send_signal(signal.SIGTERM)
