@@ -21,7 +21,7 @@ typedef struct ty_data_config {
     double val_fraction, test_fraction; /* fixed by split_seed */
     int64_t split_seed;
     const char *target;   /* CSV: column name; NULL: the last one. HDF5: dataset name */
-    const char *features; /* HDF5: dataset name */
+    const char *features; /* CSV: columns, "a,b" or all but "-a,-b". HDF5: dataset name */
     int task;             /* "auto", "classification", "regression" */
     int normalize; /* "none", "standard" (per channel or column, fitted on train), "unit" (u8 / 255)
                     */
