@@ -72,6 +72,33 @@ static void a_checkpoint_may_have_no_tensors_or_empty_ones(void **state) {
     }
 }
 
+static void thousands_of_tensors_in_one_group_come_back(void **state) {
+    enum { COUNT = 3000 };
+    fixture *f = *state;
+    ty_checkpoint_file *file = NULL;
+    ty_ckpt_tensor *tensors = calloc(COUNT, sizeof *tensors);
+    int32_t *values = calloc(COUNT, sizeof *values);
+    assert_true(tensors && values);
+    for (int i = 0; i < COUNT; i++) {
+        values[i] = i * i;
+        tensors[i] = (ty_ckpt_tensor){ty_arena_printf(&f->ctx.scratch, "model/layers.%d.weight", i),
+                                      TY_DTYPE_I32,
+                                      {1, {1}},
+                                      &values[i]};
+    }
+    f->sample.content.tensors = tensors;
+    f->sample.content.n_tensors = COUNT;
+    write_sample(f);
+    assert_int_equal(ty_checkpoint_read(&f->ctx, f->path, &file), TY_OK);
+    assert_int_equal(ty_checkpoint_content(file)->n_tensors, COUNT);
+    for (int i = 0; i < COUNT; i++)
+        assert_int_equal(*(const int32_t *)ty_checkpoint_tensor(file, tensors[i].name)->data,
+                         i * i);
+    ty_checkpoint_file_close(file);
+    free(values);
+    free(tensors);
+}
+
 /* The heap is filled with another pattern before each write: padding that leaked in would show. */
 static void dirty_heap(int pattern) {
     void *blocks[64];
@@ -227,6 +254,7 @@ int main(void) {
         WITH_FOLDER(everything_comes_back_bit_for_bit),
         WITH_FOLDER(tensors_are_aligned_and_sorted_by_name),
         WITH_FOLDER(a_checkpoint_may_have_no_tensors_or_empty_ones),
+        WITH_FOLDER(thousands_of_tensors_in_one_group_come_back),
         WITH_FOLDER(equal_content_is_equal_bytes),
         WITH_FOLDER(a_failed_write_says_why_and_leaves_no_file),
         WITH_FOLDER(names_that_cannot_be_stored_are_refused),
