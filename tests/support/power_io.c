@@ -245,7 +245,8 @@ static void write_out(const char *folder, const char *name, const content *what)
     char path[1024];
     (void)snprintf(path, sizeof path, "%s/%s", folder, name);
     FILE *file = must(fopen(path, "wb"));
-    if (fwrite(what->data, 1, what->bytes, file) != what->bytes || fclose(file) != 0)
+    bool is_written = what->bytes == 0 || fwrite(what->data, what->bytes, 1, file) == 1;
+    if (fclose(file) != 0 || !is_written)
         abort();
 }
 
