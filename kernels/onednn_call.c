@@ -59,7 +59,7 @@ static size_t take(size_t *used, size_t bytes) {
     return at;
 }
 
-/* A reorder's own scratch memory would have to be bound too; oneDNN's plain ones need none. */
+/* Reorders keep oneDNN's own scratch memory, which belongs to the thread: few need any. */
 static ty_status open_reorder(ty_ctx *ctx, ty_onednn *dnn, const dnnl_memory_desc_t *from,
                               const dnnl_memory_desc_t *to, bool accumulates,
                               dnnl_primitive_t *out) {

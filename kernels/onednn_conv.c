@@ -35,18 +35,6 @@ static dnnl_status_t init_desc(const ty_conv_spec *spec, const conv_mds *md,
                                                        w.padding, w.padding);
 }
 
-static dnnl_status_t add_relu(dnnl_primitive_attr_t attr) {
-    dnnl_post_ops_t post = NULL;
-    dnnl_status_t st = dnnl_post_ops_create(&post);
-    if (st == dnnl_success)
-        st = dnnl_post_ops_append_eltwise(post, 1.0F, dnnl_eltwise_relu, 0.0F, 0.0F);
-    if (st == dnnl_success)
-        st = dnnl_primitive_attr_set_post_ops(attr, post);
-    if (post)
-        (void)dnnl_post_ops_destroy(post);
-    return st;
-}
-
 static dnnl_status_t describe(const ty_device *dev, const ty_conv_spec *spec, const void *x_layout,
                               const void *y_layout, dnnl_primitive_desc_t *out) {
     const conv_mds md = {.x = ty_onednn_md(spec->x.shape, x_layout),
@@ -60,8 +48,8 @@ static dnnl_status_t describe(const ty_device *dev, const ty_conv_spec *spec, co
     dnnl_primitive_attr_t attr = ty_onednn_attr();
     if (!attr)
         return dnnl_out_of_memory;
-    if (spec->pass == TY_PASS_FORWARD && spec->attrs->activation == TY_ACT_RELU)
-        st = add_relu(attr);
+    if (spec->pass == TY_PASS_FORWARD)
+        st = ty_onednn_add_activation(attr, spec->attrs->activation);
     if (st == dnnl_success)
         st = dnnl_primitive_desc_create(out, &desc, attr, dev->dnn->engine, NULL);
     (void)dnnl_primitive_attr_destroy(attr);

@@ -7,24 +7,6 @@
  * there for nothing. */
 #include "kernels/onednn_private.h"
 
-static dnnl_alg_kind_t algorithm(ty_activation activation) {
-    if (activation == TY_ACT_TANH)
-        return dnnl_eltwise_tanh;
-    return activation == TY_ACT_SIGMOID ? dnnl_eltwise_logistic : dnnl_eltwise_relu;
-}
-
-static dnnl_status_t add_activation(dnnl_primitive_attr_t attr, ty_activation activation) {
-    dnnl_post_ops_t post = NULL;
-    dnnl_status_t st = dnnl_post_ops_create(&post);
-    if (st == dnnl_success)
-        st = dnnl_post_ops_append_eltwise(post, 1.0F, algorithm(activation), 0.0F, 0.0F);
-    if (st == dnnl_success)
-        st = dnnl_primitive_attr_set_post_ops(attr, post);
-    if (post)
-        (void)dnnl_post_ops_destroy(post);
-    return st;
-}
-
 typedef struct affine_mds {
     dnnl_memory_desc_t x, weight, bias,
         y; /* weight: [in, out], which is [out, in] seen transposed */
@@ -40,8 +22,7 @@ static dnnl_status_t describe(const ty_device *dev, const ty_affine_spec *spec,
     dnnl_primitive_attr_t attr = ty_onednn_attr();
     if (!attr)
         return dnnl_out_of_memory;
-    if (spec->activation != TY_ACT_NONE)
-        st = add_activation(attr, spec->activation);
+    st = ty_onednn_add_activation(attr, spec->activation);
     if (st == dnnl_success)
         st = dnnl_primitive_desc_create(out, &desc, attr, dev->dnn->engine, NULL);
     (void)dnnl_primitive_attr_destroy(attr);

@@ -1,4 +1,4 @@
-/* Our layouts in oneDNN's words. */
+/* Our layouts, windows and activations in oneDNN's words, and which layout it is fast in. */
 #include "kernels/onednn_private.h"
 
 #include <string.h>
@@ -54,18 +54,55 @@ dnnl_primitive_attr_t ty_onednn_attr(void) {
     return attr;
 }
 
-int ty_onednn_candidates(const ty_device *dev, const void *given,
-                         const void *candidates[TY_MAX_CANDIDATES]) {
-    const void *all[] = {given, &ty_layout_blocked16, &ty_layout_blocked8, NULL};
-    int n = 0;
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        bool is_known = all[i] == &ty_layout_blocked16 && dev->isa_level < TY_ISA_AVX512;
-        for (int k = 0; k < n; k++)
-            is_known = is_known || candidates[k] == all[i];
-        if (!is_known)
-            candidates[n++] = all[i];
+dnnl_status_t ty_onednn_describe(const ty_device *dev, const_dnnl_op_desc_t desc,
+                                 const_dnnl_primitive_desc_t hint, dnnl_primitive_desc_t *out) {
+    dnnl_primitive_attr_t attr = ty_onednn_attr();
+    if (!attr)
+        return dnnl_out_of_memory;
+    const dnnl_status_t st = dnnl_primitive_desc_create(out, desc, attr, dev->dnn->engine, hint);
+    (void)dnnl_primitive_attr_destroy(attr);
+    return st;
+}
+
+dnnl_status_t ty_onednn_add_activation(dnnl_primitive_attr_t attr, ty_activation activation) {
+    static const dnnl_alg_kind_t algorithms[] = {[TY_ACT_RELU] = dnnl_eltwise_relu,
+                                                 [TY_ACT_TANH] = dnnl_eltwise_tanh,
+                                                 [TY_ACT_SIGMOID] = dnnl_eltwise_logistic};
+    if (activation == TY_ACT_NONE)
+        return dnnl_success;
+    dnnl_post_ops_t post = NULL;
+    dnnl_status_t st = dnnl_post_ops_create(&post);
+    if (st == dnnl_success)
+        st = dnnl_post_ops_append_eltwise(post, 1.0F, algorithms[activation], 0.0F, 0.0F);
+    if (st == dnnl_success)
+        st = dnnl_primitive_attr_set_post_ops(attr, post);
+    if (post)
+        (void)dnnl_post_ops_destroy(post);
+    return st;
+}
+
+static bool is_fast(const ty_device *dev, const ty_choice *choice, ty_pass pass,
+                    const void *layout) {
+    dnnl_primitive_desc_t pd = NULL;
+    const dnnl_status_t st = choice->describe(dev, choice->spec, pass, layout, &pd);
+    const bool is_ok = st == dnnl_success && !ty_onednn_is_slow(pd);
+    if (pd)
+        (void)dnnl_primitive_desc_destroy(pd);
+    return is_ok;
+}
+
+dnnl_status_t ty_onednn_choose(const ty_device *dev, const ty_choice *choice, ty_pass pass,
+                               dnnl_primitive_desc_t *out) {
+    const void *const candidates[] = {choice->given, &ty_layout_blocked16, &ty_layout_blocked8,
+                                      NULL};
+    const void *layout = NULL;
+    for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++) {
+        layout = candidates[i];
+        if (is_fast(dev, choice, TY_PASS_FORWARD, layout) &&
+            (!choice->is_training || is_fast(dev, choice, TY_PASS_BACKWARD_X, layout)))
+            break;
     }
-    return n;
+    return choice->describe(dev, choice->spec, pass, layout, out);
 }
 
 ty_window_dims ty_onednn_window(const int64_t kernel[2], const int64_t stride[2],

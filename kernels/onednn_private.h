@@ -55,10 +55,27 @@ ty_window_dims ty_onednn_window(const int64_t kernel[2], const int64_t stride[2]
 /* Attributes every primitive has: scratch memory is ours. NULL when memory is out. */
 dnnl_primitive_attr_t ty_onednn_attr(void);
 
-/* Layouts worth trying for an activation that is had in `given`: it itself, blocks that the level
- * has registers for, canonical. Each once; *out_n of them. */
-enum { TY_MAX_CANDIDATES = 4 };
-int ty_onednn_candidates(const ty_device *dev, const void *given,
-                         const void *candidates[TY_MAX_CANDIDATES]);
+/* Adds relu, tanh or sigmoid as the primitive's last step; nothing for none. */
+dnnl_status_t ty_onednn_add_activation(dnnl_primitive_attr_t attr, ty_activation activation);
+
+/* A primitive descriptor of one pass with its activations in a layout; spec is the describing file's own. */
+typedef dnnl_status_t ty_describe(const ty_device *dev, const void *spec, ty_pass pass,
+                                  const void *layout, dnnl_primitive_desc_t *out);
+
+/* For ops whose passes share what forward keeps, and with it the layout: tries the one the values are had in, blocks that
+ * the level has registers for, and canonical order, and takes the first in which forward and (in training) backward are
+ * fast, else the last. */
+typedef struct ty_choice {
+    ty_describe *describe;
+    const void *spec;
+    const void *given; /* layout */
+    bool is_training;
+} ty_choice;
+dnnl_status_t ty_onednn_choose(const ty_device *dev, const ty_choice *choice, ty_pass pass,
+                               dnnl_primitive_desc_t *out);
+
+/* dnnl_primitive_desc_create with ty_onednn_attr. */
+dnnl_status_t ty_onednn_describe(const ty_device *dev, const_dnnl_op_desc_t desc,
+                                 const_dnnl_primitive_desc_t hint, dnnl_primitive_desc_t *out);
 
 #endif
