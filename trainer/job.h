@@ -22,7 +22,7 @@ typedef struct ty_progress {
     int64_t updates; /* steps that changed the weights */
     int64_t skipped; /* steps that did not */
     int64_t skipped_in_row;
-    int64_t eval_step;      /* of the last evaluation; a signal may leave one owing */
+    int64_t eval_step;   /* of the last evaluation; a signal may leave one owing */
     int64_t evaluations; /* since early stopping last saw an improvement */
     int64_t stop_step;   /* of that improvement; -1: none yet */
     double stop_value;
@@ -120,6 +120,13 @@ struct ty_trainer {
 
     ty_arena eval_arena; /* eval.c: the last result */
 };
+
+/* --- train.c --------------------------------------------------------------------------------------
+ */
+
+/* Batches of training fetched ahead: more of them where they are small, so that a step shorter than
+ * a time slice of the scheduler does not wait for the thread that fetches. */
+int ty_trainer_depth(const ty_trainer *trainer);
 
 /* --- gradient.c: one rank's part of a step
  * --------------------------------------------------------------------------------- */

@@ -155,7 +155,7 @@ static ty_status begin(ty_ctx *ctx, ty_trainer *trainer) {
                                        .rows_all_ranks = geometry->batch,
                                        .first_row = rows * geometry->rank,
                                        .start_position = trainer->progress.step * geometry->batch,
-                                       .depth = 3};
+                                       .depth = ty_trainer_depth(trainer)};
     trainer->times = (ty_times){.begin_ns = now,
                                 .sitting_ns = now,
                                 .log_ns = now,

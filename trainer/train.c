@@ -168,11 +168,26 @@ static ty_status list_layers(ty_ctx *ctx, ty_trainer *trainer) {
     return TY_OK;
 }
 
-/* What a loader of this many rows holds: depth batches of x, y, weight and id. */
-static int64_t loader_bytes(const ty_data_info *data, int64_t rows, int64_t depth) {
+/* What one row of a batch takes: x, y, weight and id. */
+static int64_t row_bytes(const ty_data_info *data) {
     const int64_t x = data->x_count * (data->x_is_u8 ? 1 : 4);
     const int64_t y = data->is_classification ? 4 : 4 * data->n_outputs;
-    return rows * depth * (x + y + 4 + 8);
+    return x + y + 4 + 8;
+}
+
+int ty_trainer_depth(const ty_trainer *trainer) {
+    enum { AHEAD_BYTES = 4 << 20, LEAST = 3, MOST = 16 };
+    const int64_t rows = trainer->geometry.rows * trainer->geometry.shards_of_rank;
+    const int64_t depth = AHEAD_BYTES / (rows * row_bytes(trainer->data));
+    return depth < LEAST ? LEAST : depth > MOST ? MOST : (int)depth;
+}
+
+static int64_t loader_bytes(const ty_trainer *trainer, bool trains) {
+    const ty_geometry *geometry = &trainer->geometry;
+    const int64_t training = geometry->rows * geometry->shards_of_rank;
+    const int64_t rows = (trains ? training * ty_trainer_depth(trainer) : 0) +
+                         geometry->eval_rows * geometry->lanes * 2;
+    return rows * row_bytes(trainer->data);
 }
 
 static int64_t bytes_of_floats(int64_t n) {
@@ -196,11 +211,9 @@ static void add_up_memory(const ty_trainer *trainer, ty_train_report *report) {
     report->bytes_activations = (int64_t)arena_bytes(&trainer->work[0]);
     const int64_t state = report->bytes_parameters + report->bytes_optimizer;
     const bool stages = trains && geometry->rank == 0 && trainer->options.run_folder;
-    report->bytes_total =
-        state + report->bytes_gradients + report->bytes_activations * geometry->lanes +
-        loader_bytes(trainer->data, geometry->rows * geometry->shards_of_rank, trains ? 3 : 0) +
-        loader_bytes(trainer->data, geometry->eval_rows * geometry->lanes, 2) +
-        (stages ? state : 0);
+    report->bytes_total = state + report->bytes_gradients +
+                          report->bytes_activations * geometry->lanes +
+                          loader_bytes(trainer, trains) + (stages ? state : 0);
 }
 
 static void write_report(ty_trainer *trainer) {
