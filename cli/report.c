@@ -62,20 +62,24 @@ static void add_head(const report *r, ty_text *out) {
     ty_text_addf(out, " &middot; MLflow run %s</p>", r->run->info.run_id);
 }
 
+static void add_test_cards(const report *r, ty_text *out) {
+    ty_text label = {0};
+    const bool is_classification = r->test->confusion != NULL;
+    ty_text_addf(&label, "%s %s", r->test_split,
+                 is_classification ? "accuracy" : "mean absolute error");
+    add_number_card(out, ty_text_string(&label), "%.4g",
+                    is_classification ? r->test->accuracy : r->test->mean_absolute_error);
+    ty_text_clear(&label);
+    ty_text_addf(&label, "%s loss", r->test_split);
+    add_number_card(out, ty_text_string(&label), "%.4f", r->test->loss);
+    ty_text_clear(&label);
+}
+
 static void add_cards(const report *r, ty_text *out) {
     char text[32];
     ty_text_add(out, "<div class='cards'>");
-    if (r->test && r->test->confusion) {
-        ty_text label = {0};
-        ty_text_addf(&label, "%s accuracy", r->test_split);
-        add_number_card(out, ty_text_string(&label), "%.4f", r->test->accuracy);
-        ty_text_clear(&label);
-    }
     if (r->test)
-        add_number_card(out, r->test->confusion ? "loss there" : "loss (mean squared error)",
-                        "%.4f", r->test->loss);
-    if (r->test && !r->test->confusion)
-        add_number_card(out, "mean absolute error", "%.4g", r->test->mean_absolute_error);
+        add_test_cards(r, out);
     add_card(out, "steps", console_count(r->result->step, text));
     add_number_card(out, "epochs", "%.2f", r->result->epoch);
     add_card(out, "training time", console_duration(r->result->seconds, text));
