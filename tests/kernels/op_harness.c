@@ -351,6 +351,34 @@ static ty_status run_once(rig *r) {
     return ty_device_sync(&r->ctx, r->dev);
 }
 
+/* Padding must be zeros of either sign: other ops' kernels read it. */
+static bool padding_is_zero(const ty_tensor *tensor) {
+    if (!tensor->layout || !ty_layout_has_padding(tensor->layout, tensor->shape))
+        return true;
+    const int64_t n = ty_layout_count(tensor->layout, tensor->shape);
+    const float *data = tensor->data;
+    float *zeroed = malloc((size_t)n * sizeof *zeroed);
+    if (!zeroed)
+        abort();
+    memcpy(zeroed, data, (size_t)n * sizeof *zeroed);
+    ty_layout_zero_padding(tensor->layout, tensor->shape, zeroed);
+    bool is_zero = true;
+    for (int64_t i = 0; i < n; i++)
+        is_zero = is_zero && (data[i] == zeroed[i] || (isnan(data[i]) && isnan(zeroed[i])));
+    free(zeroed);
+    return is_zero;
+}
+
+static bool all_padding_is_zero(const rig *r, char *text, size_t room) {
+    const ty_op_args *a = &r->args;
+    bool is_zero = padding_is_zero(&a->y);
+    for (int i = 0; i < ty_ops[a->id].n_inputs && has_backward(r->of); i++)
+        is_zero = is_zero && (!a->wants_dx[i] || padding_is_zero(&a->d_x[i]));
+    if (!is_zero)
+        (void)snprintf(text, room, "the padding of y or d_x holds something else than zeros");
+    return is_zero;
+}
+
 static void collect(rig *r, outcome *out) {
     const ty_op_args *a = &r->args;
     out->y = load(r, &a->y);
@@ -383,6 +411,8 @@ static void *do_job(void *opaque) {
         st = run_once(&r);
     (void)snprintf(j->out.text, sizeof j->out.text, "%s", r.ctx.message);
     if (st == TY_OK && !buffers_are_whole(&r, j->out.text, sizeof j->out.text))
+        st = TY_ERR_INTERNAL;
+    if (st == TY_OK && !all_padding_is_zero(&r, j->out.text, sizeof j->out.text))
         st = TY_ERR_INTERNAL;
     if (st == TY_OK)
         collect(&r, &j->out);

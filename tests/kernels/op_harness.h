@@ -1,12 +1,11 @@
 /* One body for the tests of every op, run on every device present. A test gives a case (op,
  * attributes, shapes, a plain reference in double) and op_check proves:
- *   - infer's shape is the reference's; forward agrees with it, batch statistics too
+ *   - forward agrees with the reference, batch statistics too
  *   - backward agrees with central differences of the reference in double
- *   - parameter gradients are added to what is there; d_x is written, or added where accumulates_dx
- * asks for it
- *   - no byte outside an output changes, no input changes, nothing depends on what outputs or
- * workspace held before
- *   - the same bits again, and in two threads at the same time, each with a device of its own */
+ *   - parameter gradients are added to what is there; d_x is written, or added where it must be
+ *   - padding of outputs is zero, no byte outside an output changes, no input changes
+ *   - nothing depends on what outputs or workspace held before
+ *   - the same bits again, and in two threads at the same time, each with its own device */
 #ifndef TY_TESTS_OP_HARNESS_H
 #define TY_TESTS_OP_HARNESS_H
 
