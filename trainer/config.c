@@ -292,8 +292,7 @@ static const ty_row root_row[] = {
 };
 const ty_rows ty_train_rows = TY_ROWS(root_row);
 
-/* --- keys that have to go together
- * ---------------------------------------------------------------------------------------- */
+/* --- keys that have to go together ------------------------------------------------------------ */
 
 static ty_status check_batch(ty_ctx *ctx, const ty_doc *doc, const ty_train_config *config) {
     const int64_t batch = config->train.global_batch_size, micro = config->train.micro_batch_size;

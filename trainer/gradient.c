@@ -48,9 +48,7 @@ void ty_gradient_close(ty_trainer *trainer) {
     ty_reduction_close(trainer->reduction);
 }
 
-/* --- a shard
- * --------------------------------------------------------------------------------------------------------------
- */
+/* --- a shard ---------------------------------------------------------------------------------- */
 
 static ty_status copy_rows_in(ty_ctx *ctx, const ty_plan *plan, int value, const void *from,
                               int64_t first_row) {

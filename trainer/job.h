@@ -109,7 +109,7 @@ struct ty_trainer {
     double wishes[TY_WISH_COUNT];  /* everybody's, of the last one: decisions look here alone */
     char reason[512];
 
-    ty_loader *loader; /* loop.c */
+    ty_loader *loader; /* sitting.c */
     ty_progress progress;
     ty_times times;
 
@@ -121,15 +121,35 @@ struct ty_trainer {
     ty_arena eval_arena; /* eval.c: the last result */
 };
 
-/* --- train.c --------------------------------------------------------------------------------------
- */
+/* --- report.c: what was planned --------------------------------------------------------------- */
 
 /* Batches of training fetched ahead: more of them where they are small, so that a step shorter than
  * a time slice of the scheduler does not wait for the thread that fetches. */
 int ty_trainer_depth(const ty_trainer *trainer);
 
-/* --- gradient.c: one rank's part of a step
- * --------------------------------------------------------------------------------- */
+/* Bytes of a lane's arena: training and evaluation never run at the same time, so they share it. */
+size_t ty_report_arena(const ty_lane_work *work);
+
+ty_status ty_report_layers(ty_ctx *ctx, ty_trainer *trainer) TY_MUST_USE;
+void ty_report_write(ty_trainer *trainer);
+
+/* --- loop.c ----------------------------------------------------------------------------------- */
+
+/* Trains until the run ends here. Errors: TY_STOP_*, TY_ERR_DIVERGED, whatever failed on any rank. */
+ty_status ty_loop_run(ty_ctx *ctx, ty_trainer *trainer) TY_MUST_USE;
+
+/* --- ending.c: what ends a run ---------------------------------------------------------------- */
+
+bool ty_end_wishes(const ty_trainer *trainer, int which);
+bool ty_end_is_signalled(const ty_trainer *trainer);
+
+/* Everything was trained that was to be trained; writes the reason. */
+bool ty_end_is_reached(ty_trainer *trainer);
+
+/* The status of the signal that was agreed on; writes the reason. */
+ty_status ty_end_by_signal(ty_ctx *ctx, ty_trainer *trainer);
+
+/* --- gradient.c: one rank's part of a step ---------------------------------------------------- */
 
 /* Opens reduction, tree and their buffers. Collective. */
 ty_status ty_gradient_open(ty_ctx *ctx, ty_trainer *trainer) TY_MUST_USE;
@@ -142,8 +162,7 @@ int64_t ty_gradient_count(
 ty_status ty_gradient_compute(ty_ctx *ctx, ty_trainer *trainer, const ty_batch *batch,
                               double out[TY_SUM_COUNT]) TY_MUST_USE;
 
-/* --- update.c: the reduced gradient becomes an update
- * ---------------------------------------------------------------------- */
+/* --- update.c: the reduced gradient becomes an update ----------------------------------------- */
 
 ty_status ty_update_open(ty_ctx *ctx, ty_trainer *trainer) TY_MUST_USE;
 void ty_update_close(ty_trainer *trainer);
@@ -155,16 +174,13 @@ ty_status ty_update_inspect(ty_ctx *ctx, ty_trainer *trainer, ty_step_report *re
 ty_status ty_update_apply(ty_ctx *ctx, ty_trainer *trainer,
                           const ty_step_report *report) TY_MUST_USE;
 
-/* --- health.c
- * --------------------------------------------------------------------------------------------------------------
- */
+/* --- health.c --------------------------------------------------------------------------------- */
 
 /* Decides whether the step may touch the weights (report->is_skipped) and counts. The same answer
  * on all ranks. Errors: TY_ERR_DIVERGED by policy, naming step and layer. */
 ty_status ty_health_check(ty_ctx *ctx, ty_trainer *trainer, ty_step_report *report) TY_MUST_USE;
 
-/* --- agree.c: the one small collective of a step
- * --------------------------------------------------------------------------- */
+/* --- agree.c: the one small collective of a step ---------------------------------------------- */
 
 /* Adds up the sums of all ranks in place and learns what anybody wishes. mine is how this rank's
  * part went; fails everywhere where it failed anywhere. */
@@ -174,8 +190,7 @@ ty_status ty_agree_on_step(ty_ctx *ctx, ty_trainer *trainer, ty_status mine,
 /* The same without sums, for the moments after an evaluation. */
 ty_status ty_agree_on_wishes(ty_ctx *ctx, ty_trainer *trainer) TY_MUST_USE;
 
-/* --- events.c: what rank 0 tells observers
- * --------------------------------------------------------------------------------- */
+/* --- events.c: what rank 0 tells observers ---------------------------------------------------- */
 
 void ty_tell_start(ty_ctx *ctx, ty_trainer *trainer, bool is_resumed);
 void ty_tell_step(ty_ctx *ctx, ty_trainer *trainer, const ty_step_report *report);
@@ -185,9 +200,7 @@ void ty_tell_eval(ty_ctx *ctx, ty_trainer *trainer, ty_split split, const ty_eva
 void ty_tell_model(ty_ctx *ctx, ty_trainer *trainer, int64_t step, const char *name,
                    const char *path);
 
-/* --- save.c: checkpoints out
- * -----------------------------------------------------------------------------------------------
- */
+/* --- save.c: checkpoints out ------------------------------------------------------------------ */
 
 ty_status ty_save_open(ty_ctx *ctx, ty_trainer *trainer) TY_MUST_USE;
 /* Sends the state to the writer; waits first, all ranks together, where a save is in flight.
@@ -199,8 +212,7 @@ void ty_save_poll(ty_ctx *ctx, ty_trainer *trainer);
 ty_status ty_save_wait(ty_ctx *ctx, ty_trainer *trainer) TY_MUST_USE;
 void ty_save_close(ty_ctx *ctx, ty_trainer *trainer);
 
-/* --- resume.c: checkpoints in
- * ---------------------------------------------------------------------------------------------- */
+/* --- resume.c: checkpoints in ----------------------------------------------------------------- */
 
 /* Rank 0 reads the file asked for or the run's newest, everybody receives it. *found false: there
  * is none. Collective. */
@@ -209,9 +221,7 @@ ty_status ty_resume(ty_ctx *ctx, ty_trainer *trainer, bool *found) TY_MUST_USE;
 /* Parameters and statistics of one file into the state. Collective. */
 ty_status ty_resume_model(ty_ctx *ctx, ty_trainer *trainer, const char *path) TY_MUST_USE;
 
-/* --- progress.c
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- progress.c ------------------------------------------------------------------------------- */
 
 void ty_progress_begin(ty_progress *progress);
 /* The JSON text of a checkpoint's state, in arena; NULL: no memory. */
@@ -221,15 +231,12 @@ const char *ty_progress_write(const ty_trainer *trainer, ty_arena *arena);
 ty_status ty_progress_read(ty_ctx *ctx, const ty_trainer *trainer, const char *state,
                            ty_progress *out, bool *is_same_config) TY_MUST_USE;
 
-/* --- eval.c
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* --- eval.c ----------------------------------------------------------------------------------- */
 
 ty_status ty_eval_run(ty_ctx *ctx, ty_trainer *trainer, ty_split split,
                       ty_eval_result *out) TY_MUST_USE;
 
-/* --- best.c: which evaluation is best, and when nothing improves any more
- * --------------------------------------------------- */
+/* --- best.c: which evaluation is best, and when nothing improves any more --------------------- */
 
 /* Notes an evaluation on val; answers whether it is the best so far. */
 bool ty_best_note(ty_trainer *trainer, const ty_eval_result *result);

@@ -3,9 +3,7 @@
 
 #include <stdlib.h>
 
-/* --- preparing the calls
- * --------------------------------------------------------------------------------------------------
- */
+/* --- preparing the calls ---------------------------------------------------------------------- */
 
 static ty_tensor canonical(ty_dtype dtype, ty_shape shape) {
     return (ty_tensor){.dtype = dtype,
@@ -64,9 +62,7 @@ static void list_backward(ty_plan *plan) {
     }
 }
 
-/* --- lifetimes
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- lifetimes -------------------------------------------------------------------------------- */
 
 /* One item for each value, gradient and aux that the plan has, then sample ids and workspace. */
 typedef struct item_map {
@@ -144,9 +140,7 @@ static ty_status plan_lifetimes(ty_ctx *ctx, ty_plan *plan, item_map *map) {
     return ty_lifetimes_place(ctx, plan->items, plan->n_items, &plan->arena_bytes);
 }
 
-/* --- pointers
- * -------------------------------------------------------------------------------------------------------------
- */
+/* --- pointers --------------------------------------------------------------------------------- */
 
 /* Until an arena is bound, data holds offset + 1, so that NULL goes on meaning "none". */
 static void *place(const ty_plan *plan, int item) {
@@ -212,9 +206,7 @@ void ty_plan_bind_gradients(ty_plan *plan, float *gradients) {
     }
 }
 
-/* --- life
- * -----------------------------------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static ty_status allocate(ty_ctx *ctx, ty_plan *plan) {
     const size_t nodes = (size_t)plan->graph->n_nodes, values = (size_t)plan->graph->n_values;

@@ -66,9 +66,7 @@ uint64_t ty_state_hash(const ty_state *state) {
     return hash;
 }
 
-/* --- named tensors
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- named tensors ---------------------------------------------------------------------------- */
 
 typedef struct tensor_list {
     ty_arena *arena;

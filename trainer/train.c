@@ -11,9 +11,7 @@
 #include "trainer/cores.h"
 #include "trainer/job.h"
 
-/* --- lanes
- * ------------------------------------------------------------------------------------------------------------------
- */
+/* --- lanes ------------------------------------------------------------------------------------ */
 
 /* Threads asked for or found, the same number on all ranks. */
 static ty_status agree_on_threads(ty_ctx *ctx, const ty_trainer *trainer, int64_t *out) {
@@ -61,9 +59,7 @@ static ty_status shake_hands(ty_ctx *ctx, const ty_trainer *trainer) {
     return ty_comm_handshake(ctx, trainer->comm, facts, sizeof facts / sizeof facts[0]);
 }
 
-/* --- graph and plan
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- graph and plan --------------------------------------------------------------------------- */
 
 static ty_status measure(ty_ctx *ctx, ty_trainer *trainer) {
     const ty_amount duration = trainer->config->train.duration;
@@ -101,12 +97,6 @@ static ty_status plan_lane(ty_lane *lane, void *arg) {
     return ty_plan_open(lane->ctx, lane->dev, &trainer->train_graph, &work->train);
 }
 
-/* Training and evaluation never run at the same time, so they share one arena. */
-static size_t arena_bytes(const ty_lane_work *work) {
-    return work->train.arena_bytes > work->eval.arena_bytes ? work->train.arena_bytes
-                                                            : work->eval.arena_bytes;
-}
-
 static size_t row_floats(const ty_trainer *trainer) {
     const ty_geometry *geometry = &trainer->geometry;
     const int64_t rows =
@@ -124,7 +114,7 @@ static ty_status plan(ty_ctx *ctx, ty_trainer *trainer) {
 static ty_status bind_lane(ty_lane *lane, void *arg) {
     ty_trainer *trainer = arg;
     ty_lane_work *work = &trainer->work[lane->index];
-    TY_TRY(ty_device_alloc(lane->ctx, lane->dev, arena_bytes(work), &work->arena));
+    TY_TRY(ty_device_alloc(lane->ctx, lane->dev, ty_report_arena(work), &work->arena));
     work->rows = calloc(row_floats(trainer), sizeof *work->rows);
     if (!work->rows)
         return ty_fail_nomem(lane->ctx, "loss rows");
@@ -134,107 +124,7 @@ static ty_status bind_lane(ty_lane *lane, void *arg) {
     return TY_OK;
 }
 
-/* --- the report
- * ---------------------------------------------------------------------------------------------------------------
- */
-
-static const char *shape_text(ty_arena *arena, ty_shape shape) {
-    ty_text text = {0};
-    for (int i = 1; i < shape.rank; i++)
-        ty_text_addf(&text, "%s%" PRId64, i > 1 ? "x" : "", shape.dims[i]);
-    char *out = text.is_short ? NULL : ty_arena_string(arena, ty_text_string(&text));
-    ty_text_clear(&text);
-    return out;
-}
-
-static ty_status list_layers(ty_ctx *ctx, ty_trainer *trainer) {
-    const ty_graph *graph =
-        trainer->options.is_forward_only ? &trainer->eval_graph : &trainer->train_graph;
-    trainer->layers =
-        ty_arena_array(&trainer->arena, (size_t)graph->n_layers + 1, sizeof *trainer->layers);
-    if (!trainer->layers)
-        return ty_fail_nomem(ctx, "the model's table");
-    for (int i = 0; i < graph->n_layers; i++) {
-        const ty_graph_layer *layer = &graph->layers[i];
-        const char *shape = shape_text(&trainer->arena, layer->shape);
-        if (!shape)
-            return ty_fail_nomem(ctx, "the model's table");
-        trainer->layers[i] = (ty_layer_row){.name = layer->name,
-                                            .type = layer->type,
-                                            .output_shape = shape,
-                                            .parameters = layer->parameters,
-                                            .flops = layer->flops};
-    }
-    return TY_OK;
-}
-
-/* What one row of a batch takes: x, y, weight and id. */
-static int64_t row_bytes(const ty_data_info *data) {
-    const int64_t x = data->x_count * (data->x_is_u8 ? 1 : 4);
-    const int64_t y = data->is_classification ? 4 : 4 * data->n_outputs;
-    return x + y + 4 + 8;
-}
-
-int ty_trainer_depth(const ty_trainer *trainer) {
-    enum { AHEAD_BYTES = 4 << 20, LEAST = 3, MOST = 16 };
-    const int64_t rows = trainer->geometry.rows * trainer->geometry.shards_of_rank;
-    const int64_t depth = AHEAD_BYTES / (rows * row_bytes(trainer->data));
-    return depth < LEAST ? LEAST : depth > MOST ? MOST : (int)depth;
-}
-
-static int64_t loader_bytes(const ty_trainer *trainer, bool trains) {
-    const ty_geometry *geometry = &trainer->geometry;
-    const int64_t training = geometry->rows * geometry->shards_of_rank;
-    const int64_t rows = (trains ? training * ty_trainer_depth(trainer) : 0) +
-                         geometry->eval_rows * geometry->lanes * 2;
-    return rows * row_bytes(trainer->data);
-}
-
-static int64_t bytes_of_floats(int64_t n) {
-    return n * (int64_t)sizeof(float);
-}
-
-static void add_up_memory(const ty_trainer *trainer, ty_train_report *report) {
-    const ty_geometry *geometry = &trainer->geometry;
-    const ty_graph *graph = &trainer->train_graph;
-    int n_slots = 0;
-    (void)ty_optimizer_slots(&trainer->config->optimizer, &n_slots);
-    const bool trains = !trainer->options.is_forward_only;
-    const int64_t gradient = trains ? bytes_of_floats(ty_gradient_count(trainer)) : 0;
-    /* One more than the tree's: the reduction's sum. */
-    const int64_t buffers =
-        trains ? ty_tree_buffers(geometry->shards_of_rank, geometry->lanes) + 1 : 0;
-    report->bytes_parameters =
-        bytes_of_floats(trainer->eval_graph.params_count + trainer->eval_graph.stats_count);
-    report->bytes_gradients = gradient * buffers;
-    report->bytes_optimizer = trains ? bytes_of_floats(graph->params_count) * n_slots : 0;
-    report->bytes_activations = (int64_t)arena_bytes(&trainer->work[0]);
-    const int64_t state = report->bytes_parameters + report->bytes_optimizer;
-    const bool stages = trains && geometry->rank == 0 && trainer->options.run_folder;
-    report->bytes_total = state + report->bytes_gradients +
-                          report->bytes_activations * geometry->lanes +
-                          loader_bytes(trainer, trains) + (stages ? state : 0);
-}
-
-static void write_report(ty_trainer *trainer) {
-    const ty_geometry *geometry = &trainer->geometry;
-    ty_train_report *report = &trainer->report;
-    report->parameters = ty_graph_parameters(&trainer->eval_graph);
-    report->lanes = geometry->lanes;
-    report->micro_batch = geometry->rows;
-    report->shards = geometry->shards;
-    report->global_batch = geometry->batch;
-    report->steps_per_epoch =
-        (trainer->extent.samples_per_epoch + geometry->batch - 1) / geometry->batch;
-    report->total_steps = trainer->extent.total_steps;
-    for (int i = 0; i < trainer->train_graph.n_layers; i++)
-        report->flops_per_step += trainer->train_graph.layers[i].flops * geometry->shards;
-    add_up_memory(trainer, report);
-}
-
-/* --- state
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* --- state ------------------------------------------------------------------------------------ */
 
 static ty_status open_state(ty_ctx *ctx, ty_trainer *trainer) {
     const bool trains = !trainer->options.is_forward_only;
@@ -271,9 +161,7 @@ static ty_status initialise_or_resume(ty_ctx *ctx, ty_trainer *trainer) {
     return is_resumed ? note_resumed(ctx, trainer) : TY_OK;
 }
 
-/* --- opening and closing
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- opening and closing ---------------------------------------------------------------------- */
 
 /* Collective calls stand by themselves; what may fail on one rank alone is agreed on before the
  * next of them. */
@@ -282,9 +170,9 @@ static ty_status prepare(ty_ctx *ctx, ty_trainer *trainer) {
     if (st == TY_OK)
         st = plan(ctx, trainer);
     if (st == TY_OK)
-        st = list_layers(ctx, trainer);
+        st = ty_report_layers(ctx, trainer);
     if (st == TY_OK)
-        write_report(trainer);
+        ty_report_write(trainer);
     if (st == TY_OK && !trainer->options.is_plan_only)
         st = open_state(ctx, trainer);
     return ty_comm_agree(ctx, trainer->comm, st);
@@ -367,9 +255,7 @@ const ty_layer_row *ty_trainer_layers(const ty_trainer *trainer, int64_t *out_n)
     return trainer->layers;
 }
 
-/* --- evaluation for the caller
- * --------------------------------------------------------------------------------------------------
- */
+/* --- evaluation for the caller ---------------------------------------------------------------- */
 
 static void swap_model(ty_trainer *trainer, float *params, float *stats, bool is_back) {
     const ty_graph *graph = trainer->state.graph;

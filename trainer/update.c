@@ -50,9 +50,7 @@ void ty_update_close(ty_trainer *trainer) {
     free(trainer->norms_host);
 }
 
-/* --- looking
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* --- looking ---------------------------------------------------------------------------------- */
 
 /* Lane i has the segments that begin in the i-th part of the flat buffer. */
 static bool is_mine(const ty_trainer *trainer, const ty_segment *segment, int lane) {
@@ -93,9 +91,7 @@ ty_status ty_update_inspect(ty_ctx *ctx, ty_trainer *trainer, ty_step_report *re
     return TY_OK;
 }
 
-/* --- changing
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* --- changing --------------------------------------------------------------------------------- */
 
 static ty_status update_range(ty_lane *lane, void *arg) {
     ty_trainer *trainer = arg;

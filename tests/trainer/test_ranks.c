@@ -117,12 +117,29 @@ static void fast_runs_on_any_number_of_ranks_that_divides_the_batch(void **state
     temp_folder_remove(&p.folder);
 }
 
+static void ranks_that_disagree_are_told_which_fact_differs(void **state) {
+    (void)state;
+    const place p = make_place();
+    char command[8192], text[8192];
+    (void)snprintf(command, sizeof command,
+                   "%s -n 1 %s %s - 0 train : -n 1 %s %s - 0 train seed=2 2>&1", TY_MPIEXEC,
+                   TY_RUNNER, p.config, TY_RUNNER, p.config);
+    FILE *pipe = popen(command, "r");
+    assert_non_null(pipe);
+    text[fread(text, 1, sizeof text - 1, pipe)] = '\0';
+    assert_int_not_equal(pclose(pipe), 0);
+    if (!strstr(text, "rank 1") || !strstr(text, "config"))
+        fail_msg("neither rank nor fact is named: %s", text);
+    temp_folder_remove(&p.folder);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(exact_gives_the_same_bits_on_1_2_and_4_ranks),
         cmocka_unit_test(a_job_moves_from_2_to_1_to_4_ranks),
         cmocka_unit_test(evaluation_is_exact_for_uneven_data_on_any_number_of_ranks),
         cmocka_unit_test(fast_runs_on_any_number_of_ranks_that_divides_the_batch),
+        cmocka_unit_test(ranks_that_disagree_are_told_which_fact_differs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

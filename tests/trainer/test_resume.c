@@ -170,8 +170,7 @@ static void the_best_checkpoint_is_what_use_best_evaluates(void **state) {
     temp_folder_remove(&folder);
 }
 
-/* --- each thing that is kept, lost once: the test of the test
- * ---------------------------------------------------------- */
+/* --- each thing that is kept, lost once: the test of the test --------------------------------- */
 
 typedef void mutate_fn(ty_trainer *trainer);
 
