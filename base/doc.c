@@ -6,8 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- opening -----------------------------------------------------------------------------------
- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static ty_status open_empty(ty_ctx *ctx, ty_doc **out) {
     ty_doc *doc = calloc(1, sizeof *doc);
@@ -106,8 +105,7 @@ ty_status ty_doc_read(ty_ctx *ctx, const char *path, ty_doc **out) {
     return st;
 }
 
-/* --- the tree ----------------------------------------------------------------------------------
- */
+/* --- the tree --------------------------------------------------------------------------------- */
 
 doc_node *ty_doc_member(const doc_node *object, const char *key) {
     if (!json_is_object(object->json))
@@ -207,8 +205,7 @@ void ty_doc_mark(doc_node *node, const char *set) {
         ty_doc_mark(child, set);
 }
 
-/* --- questions ---------------------------------------------------------------------------------
- */
+/* --- questions -------------------------------------------------------------------------------- */
 
 ty_origin ty_doc_node_origin(const doc_node *node) {
     if (!node)

@@ -12,8 +12,7 @@ struct doc_chain {
     const char *name;
 };
 
-/* --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static ty_status read_text(ty_ctx *ctx, ty_doc *doc, const char *path, doc_source *source) {
     char *data = NULL;
@@ -57,8 +56,7 @@ ty_status ty_doc_read_file(ty_ctx *ctx, ty_doc *doc, const char *path, const doc
     return ty_doc_extend(ctx, doc, source, &here, out);
 }
 
-/* --- merging -----------------------------------------------------------------------------------
- */
+/* --- merging ---------------------------------------------------------------------------------- */
 
 /* A patch that meets nothing to patch: its nulls have nothing to delete and go. */
 static void drop_nulls(doc_node *object) {
@@ -97,8 +95,7 @@ static bool merge(ty_doc *doc, doc_node *target, doc_node *patch) {
     return true;
 }
 
-/* --- extends -----------------------------------------------------------------------------------
- */
+/* --- extends ---------------------------------------------------------------------------------- */
 
 /* A failure below is one of the entry's file; says who asked for it. */
 static ty_status fail_below(ty_ctx *ctx, ty_status st, const doc_node *entry, const char *path) {

@@ -58,8 +58,7 @@ static doc_span span_of(scanner *scan, size_t begin, size_t end) {
         .begin = (uint32_t)begin, .end = (uint32_t)end, .line = scan->line, .column = scan->column};
 }
 
-/* --- before the grammar ------------------------------------------------------------------------
- */
+/* --- before the grammar ----------------------------------------------------------------------- */
 
 static ty_status check_bytes(const scanner *scan) {
     for (size_t at = 0; at < scan->bytes;) {
@@ -109,8 +108,7 @@ static ty_status blank_comments(const scanner *scan) {
     return TY_OK;
 }
 
-/* --- tokens ------------------------------------------------------------------------------------
- */
+/* --- tokens ----------------------------------------------------------------------------------- */
 
 static char peek(scanner *scan) {
     while (scan->at < scan->bytes && strchr(" \t\r\n", scan->text[scan->at]))
@@ -258,8 +256,7 @@ static ty_status scan_word(scanner *scan, doc_node *node) {
         shown(length), text);
 }
 
-/* --- structure ---------------------------------------------------------------------------------
- */
+/* --- structure -------------------------------------------------------------------------------- */
 
 static ty_status add_child(scanner *scan, doc_node *parent, doc_node **out) {
     doc_node *child = ty_arena_alloc(&scan->doc->arena, sizeof *child);

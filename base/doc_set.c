@@ -24,8 +24,7 @@ static ty_status refuse(const setter *s, const char *format, ...) {
     return ty_doc_fail(s->ctx, &node, false, "%s", message);
 }
 
-/* --- the value ---------------------------------------------------------------------------------
- */
+/* --- the value -------------------------------------------------------------------------------- */
 
 static ty_status make_node(const setter *s, json_t *json, doc_node **out) {
     doc_node *node = ty_arena_alloc(&s->doc->arena, sizeof *node);
@@ -56,8 +55,7 @@ static ty_status read_value(const setter *s, const char *text, int depth, doc_no
     return ty_doc_expand(s->ctx, s->doc, *out);
 }
 
-/* --- the way to it -----------------------------------------------------------------------------
- */
+/* --- the way to it ---------------------------------------------------------------------------- */
 
 /* The place a part of the path names: a member by key, or an item by index. */
 typedef struct slot {

@@ -44,8 +44,7 @@ struct ty_lease {
     atomic_bool is_lost;
 };
 
-/* --- the file's text -----------------------------------------------------------------------------
- */
+/* --- the file's text -------------------------------------------------------------------------- */
 
 static void format_holder(const holder *h, char text[LEASE_BYTES]) {
     memset(text, '\n', LEASE_BYTES);
@@ -72,8 +71,7 @@ static bool parse_holder(const char text[LEASE_BYTES + 1], holder *h) {
            ty_hash64(text, (size_t)body + 1) == check;
 }
 
-/* --- who is who ----------------------------------------------------------------------------------
- */
+/* --- who is who ------------------------------------------------------------------------------- */
 
 static int64_t wall_ms(const ty_ctx *ctx) {
     return ty_now_wall_ns(ctx) / 1000000;
@@ -136,8 +134,7 @@ static bool read_holder(ty_ctx *ctx, const char *path, int fd, holder *out) {
     return false;
 }
 
-/* --- taking --------------------------------------------------------------------------------------
- */
+/* --- taking ----------------------------------------------------------------------------------- */
 
 /* Between opening and locking the file may have been removed: a lock on a file without a name is
  * worth nothing. */
@@ -199,8 +196,7 @@ static ty_status write_self(ty_ctx *ctx, const ty_lease *lease) {
     return ty_file_pwrite(ctx, lease->path, lease->fd, text, sizeof text, 0);
 }
 
-/* --- heartbeat -----------------------------------------------------------------------------------
- */
+/* --- heartbeat -------------------------------------------------------------------------------- */
 
 /* Somebody else's file is there, or none. A disk that cannot be read just now says nothing. */
 static bool was_taken(ty_ctx *ctx, const ty_lease *lease) {
@@ -268,8 +264,7 @@ static ty_status start_thread(ty_ctx *ctx, ty_lease *lease) {
     return result == 0 ? TY_OK : ty_fail_errno(ctx, result, "cannot start a lease's heartbeat");
 }
 
-/* --- the lease -----------------------------------------------------------------------------------
- */
+/* --- the lease -------------------------------------------------------------------------------- */
 
 static void release_memory(ty_lease *lease) {
     ty_ctx_clear(&lease->ctx);

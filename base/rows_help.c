@@ -39,8 +39,7 @@ static void add_path(ty_text *out, const rows_path *path, const char *key) {
     ty_text_addf(out, "%s%s", path ? "." : "", key);
 }
 
-/* --- Markdown ----------------------------------------------------------------------------------
- */
+/* --- Markdown --------------------------------------------------------------------------------- */
 
 /* Text inside a table's cell, where a bar would end it. */
 static void add_cell(ty_text *out, const char *text) {
@@ -123,8 +122,7 @@ void ty_rows_markdown(const ty_rows *rows, ty_text *out) {
     add_forms(out, rows, NULL, TY_EFFECT_RESULT, &done);
 }
 
-/* --- the terminal ------------------------------------------------------------------------------
- */
+/* --- the terminal ----------------------------------------------------------------------------- */
 
 typedef struct explainer {
     ty_text *out;

@@ -24,8 +24,7 @@ static ty_status load_rows(loader *l, const ty_rows *rows, const doc_node *secti
                            const rows_path *path);
 static ty_status load_variant(loader *l, const place *at, void *out);
 
-/* --- findings ----------------------------------------------------------------------------------
- */
+/* --- findings --------------------------------------------------------------------------------- */
 
 static void add_path(ty_text *out, const rows_path *path) {
     if (path)
@@ -114,8 +113,7 @@ static void reject_unknown(loader *l, const doc_node *member, const rows_path *p
     ty_text_clear(&name);
 }
 
-/* --- plain values ------------------------------------------------------------------------------
- */
+/* --- plain values ----------------------------------------------------------------------------- */
 
 static ty_status load_bool(loader *l, const place *at, void *out) {
     if (!json_is_boolean(at->node->json))
@@ -187,8 +185,7 @@ static ty_status load_amount(loader *l, const place *at, void *out) {
     return TY_OK;
 }
 
-/* --- lists -------------------------------------------------------------------------------------
- */
+/* --- lists ------------------------------------------------------------------------------------ */
 
 static ty_status load_real_item(loader *l, const place *at, double *out) {
     static const ty_row number = {.type = TY_ROW_REAL};
@@ -240,8 +237,7 @@ static ty_status load_texts(loader *l, const place *at, void *out) {
     return TY_OK;
 }
 
-/* --- structure ---------------------------------------------------------------------------------
- */
+/* --- structure -------------------------------------------------------------------------------- */
 
 static void check_unknown(loader *l, const doc_node *section, const rows_path *path,
                           const rows_unknown *context) {

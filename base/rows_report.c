@@ -39,8 +39,7 @@ void ty_report_add(const ty_doc *doc, const doc_node *node, bool at_key, ty_text
     ty_text_clear(message);
 }
 
-/* --- showing values ----------------------------------------------------------------------------
- */
+/* --- showing values --------------------------------------------------------------------------- */
 
 void ty_report_add_text(ty_text *out, const char *text) {
     char cut[SHOWN_BYTES + 4];
@@ -70,8 +69,7 @@ void ty_report_add_value(ty_text *out, const doc_node *node) {
         ty_text_add(out, json_is_null(json) ? "null" : json_is_true(json) ? "true" : "false");
 }
 
-/* --- saying all --------------------------------------------------------------------------------
- */
+/* --- saying all ------------------------------------------------------------------------------- */
 
 static int compare_i64(int64_t a, int64_t b) {
     return (a > b) - (a < b);

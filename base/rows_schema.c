@@ -56,8 +56,7 @@ static json_t *either(writer *w, json_t *a, json_t *b) {
     return schema;
 }
 
-/* --- plain values ------------------------------------------------------------------------------
- */
+/* --- plain values ----------------------------------------------------------------------------- */
 
 static json_t *bound(double value) {
     bool is_whole = value == floor(value) && fabs(value) <= 9007199254740992.0;
@@ -100,8 +99,7 @@ static json_t *amount(writer *w, const ty_row *row) {
     return is_single ? either(w, schema, number(w, row, "number")) : schema;
 }
 
-/* --- objects -----------------------------------------------------------------------------------
- */
+/* --- objects ---------------------------------------------------------------------------------- */
 
 /* Whether the row's key has to be written: it has no default, or is a section with such a key. */
 static bool is_required(const ty_row *row) {
@@ -138,8 +136,7 @@ static json_t *section(writer *w, const ty_rows *rows) {
     return object_of(w, properties, required);
 }
 
-/* --- variants ----------------------------------------------------------------------------------
- */
+/* --- variants --------------------------------------------------------------------------------- */
 
 static json_t *form_object(writer *w, const ty_variant_row *form, bool may_lack_type) {
     json_t *properties = json_object(), *required = json_array();
@@ -219,8 +216,7 @@ static json_t *variants(writer *w, const ty_row *row) {
     return schema;
 }
 
-/* --- rows --------------------------------------------------------------------------------------
- */
+/* --- rows ------------------------------------------------------------------------------------- */
 
 static json_t *value_schema(writer *w, const ty_row *row) {
     switch (row->type) {

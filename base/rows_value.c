@@ -17,8 +17,7 @@ void ty_rows_path_add(ty_text *out, const rows_path *path) {
         ty_text_addf(out, "%lld", (long long)path->index);
 }
 
-/* --- the value a row has in a document ---------------------------------------------------------
- */
+/* --- the value a row has in a document -------------------------------------------------------- */
 
 static size_t bucket_of(const ty_row *row) {
     return ((uintptr_t)row / sizeof(void *)) % DOC_FALLBACK_BUCKETS;
@@ -80,8 +79,7 @@ const ty_variant_row *ty_row_find_variant(const ty_row *row, const doc_node *typ
     return NULL;
 }
 
-/* --- numbers -----------------------------------------------------------------------------------
- */
+/* --- numbers ---------------------------------------------------------------------------------- */
 
 bool ty_row_has_min(const ty_row *row) {
     bool is_bounded = row->min < 0 || row->min > 0 || row->max < 0 || row->max > 0 ||
@@ -120,8 +118,8 @@ bool ty_value_int(const doc_node *node, int64_t *out) {
         *out = json_integer_value(node->json);
         return true;
     }
-    /* 1e6 is an integer that was written as a real; beyond 2^53 a double no longer says which one.
-     */
+    /* 1e6 is an integer that was written as a real; beyond 2^53 a double no longer says which
+     * one. */
     double value = json_is_real(node->json) ? json_real_value(node->json) : NAN;
     if (!(fabs(value) <= 9007199254740992.0) || value != floor(value))
         return false;
@@ -136,8 +134,7 @@ int ty_row_choice(const ty_row *row, const char *name) {
     return -1;
 }
 
-/* --- amounts -----------------------------------------------------------------------------------
- */
+/* --- amounts ---------------------------------------------------------------------------------- */
 
 typedef struct unit_word {
     const char *word;
@@ -224,8 +221,7 @@ char *ty_row_suggest_amount(const ty_row *row, const char *text, ty_arena *arena
                    : NULL;
 }
 
-/* --- words -------------------------------------------------------------------------------------
- */
+/* --- words ------------------------------------------------------------------------------------ */
 
 void ty_row_add_bounds(const ty_row *row, ty_text *out) {
     bool has_min = ty_row_has_min(row), has_max = ty_row_has_max(row);

@@ -118,8 +118,7 @@ static ty_status walk(ty_ctx *ctx, const ty_rows *rows, const ty_doc *doc, const
     return walk_rows(&w, rows, doc->root, NULL, TY_EFFECT_RESULT);
 }
 
-/* --- values as text ----------------------------------------------------------------------------
- */
+/* --- values as text --------------------------------------------------------------------------- */
 
 /* A string that reads back to itself: what looks like a reference to the environment is escaped. */
 static void add_json_string(ty_text *out, const char *text) {
@@ -157,8 +156,7 @@ void ty_rows_add_json(ty_text *out, const doc_node *node) {
     }
 }
 
-/* --- walk --------------------------------------------------------------------------------------
- */
+/* --- walk ------------------------------------------------------------------------------------- */
 
 typedef struct shower {
     ty_ctx *ctx;
@@ -193,8 +191,7 @@ ty_status ty_rows_walk(ty_ctx *ctx, const ty_rows *rows, const ty_doc *doc,
     return walk(ctx, rows, doc, &(visitor){.key = show, .self = &s});
 }
 
-/* --- dump --------------------------------------------------------------------------------------
- */
+/* --- dump ------------------------------------------------------------------------------------- */
 
 typedef struct dumper {
     ty_text *out;
@@ -245,8 +242,7 @@ ty_status ty_rows_dump(ty_ctx *ctx, const ty_rows *rows, const ty_doc *doc, ty_t
     return out->is_short ? ty_fail_nomem(ctx, "a config's text") : TY_OK;
 }
 
-/* --- hash --------------------------------------------------------------------------------------
- */
+/* --- hash ------------------------------------------------------------------------------------- */
 
 typedef struct hasher {
     ty_ctx *ctx;

@@ -158,8 +158,8 @@ static int smaller(int a, int b) {
     return a < b ? a : b;
 }
 
-/* Optimal string alignment: three rows of the edit matrix are enough for adjacent transpositions.
- */
+/* Optimal string alignment: three rows of the edit matrix are enough for adjacent
+ * transpositions. */
 int ty_text_distance(const char *a, const char *b) {
     size_t a_length = strlen(a), b_length = strlen(b);
     if (a_length > DISTANCE_MAX_LENGTH || b_length > DISTANCE_MAX_LENGTH) {

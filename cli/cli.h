@@ -1,5 +1,5 @@
-/* What the subcommands share: the app (context, arguments, console) and the table they are rows of.
- */
+/* What the subcommands share: the app (context, arguments, console) and the table they are rows
+ * of. */
 #ifndef TY_CLI_CLI_H
 #define TY_CLI_CLI_H
 

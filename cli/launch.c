@@ -75,8 +75,8 @@ static void become_mpirun(char **words) {
     _exit(errno == ENOENT ? 127 : 126);
 }
 
-/* Waits for the job, passing signals on; *stop receives the signal that asked to stop, 0 for none.
- */
+/* Waits for the job, passing signals on; *stop receives the signal that asked to stop, 0 for
+ * none. */
 static int watch_job(pid_t child, int *stop) {
     const sigset_t set = watched_signals();
     for (;;) {

@@ -17,8 +17,8 @@ typedef struct signals {
 } signals;
 
 /* Blocks the four signals for this and every later thread and starts the waiting one: call before
- * anything (MPI, lanes) starts threads. A third signal ends the process at once with 128 + signal.
- */
+ * anything (MPI, lanes) starts threads. A third signal ends the process at once with 128 +
+ * signal. */
 ty_status signals_init(ty_ctx *ctx, signals *s) TY_MUST_USE;
 void signals_clear(signals *s);
 

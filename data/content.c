@@ -20,8 +20,7 @@ ty_status ty_content_add_file(ty_ctx *ctx, ty_content *content, const char *name
     return TY_OK;
 }
 
-/* --- memory ------------------------------------------------------------------------------------
- */
+/* --- memory ----------------------------------------------------------------------------------- */
 
 /* A small file of the kernel's; NULL where it cannot be read. The caller frees it. */
 static char *read_small(ty_ctx *ctx, const char *path) {
@@ -86,8 +85,7 @@ ty_status ty_content_alloc(ty_ctx *ctx, const char *what, int64_t count, size_t 
     return *out ? TY_OK : ty_fail_nomem(ctx, what);
 }
 
-/* --- classes -----------------------------------------------------------------------------------
- */
+/* --- classes ---------------------------------------------------------------------------------- */
 
 enum { MOST_CLASSES = 100000 };
 

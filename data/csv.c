@@ -48,8 +48,7 @@ static ty_status peek(ty_ctx *ctx, ty_csv *csv, int *byte) {
     return TY_OK;
 }
 
-/* --- opening -----------------------------------------------------------------------------------
- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static char guess_separator(const char *text, size_t n) {
     static const char candidates[] = {',', '\t', ';'};
@@ -109,8 +108,7 @@ void ty_csv_close(ty_csv *csv) {
     free(csv);
 }
 
-/* --- rows --------------------------------------------------------------------------------------
- */
+/* --- rows ------------------------------------------------------------------------------------- */
 
 static ty_status fail_at(ty_ctx *ctx, const ty_csv *csv, int64_t line, const char *what) {
     return ty_fail(ctx, TY_ERR_DATA, "%s:%lld:%lld: %s", ty_input_name(csv->input), (long long)line,
@@ -286,8 +284,7 @@ ty_status ty_csv_next(ty_ctx *ctx, ty_csv *csv, ty_csv_row *out, bool *has_row) 
     }
 }
 
-/* --- cells -------------------------------------------------------------------------------------
- */
+/* --- cells ------------------------------------------------------------------------------------ */
 
 static bool is_missing(const ty_csv_cell *cell) {
     static const char *const words[] = {"na", "n/a", "nan", "null", "?"};

@@ -40,8 +40,7 @@ static ty_status fingerprint(ty_ctx *ctx, const ty_data_config *config, const ch
     return st;
 }
 
-/* --- checks ------------------------------------------------------------------------------------
- */
+/* --- checks ----------------------------------------------------------------------------------- */
 
 static ty_status check_augmentation(ty_ctx *ctx, const ty_data_config *config,
                                     const ty_content *content) {
@@ -101,8 +100,7 @@ static ty_status check_balance(ty_ctx *ctx, const ty_data_config *config, const 
     return TY_OK;
 }
 
-/* --- opening -----------------------------------------------------------------------------------
- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static ty_status fit_statistics(ty_ctx *ctx, const ty_data_config *config, ty_dataset *set) {
     ty_stats stats = {0};

@@ -86,8 +86,7 @@ ty_status ty_dataset_summarise(ty_ctx *ctx, ty_dataset *set) {
     return st == TY_OK ? second : st;
 }
 
-/* --- for people --------------------------------------------------------------------------------
- */
+/* --- for people ------------------------------------------------------------------------------- */
 
 enum { MOST_LINES = 40 };
 
@@ -180,8 +179,7 @@ ty_status ty_dataset_describe(ty_ctx *ctx, const ty_dataset *set, ty_text *out) 
     return out->is_short ? ty_fail_nomem(ctx, "the data's description") : TY_OK;
 }
 
-/* --- for machines ------------------------------------------------------------------------------
- */
+/* --- for machines ----------------------------------------------------------------------------- */
 
 static void add_splits(const ty_dataset *set, ty_text *out) {
     ty_text_add(out, "\"splits\":{");

@@ -7,8 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- the cache ---------------------------------------------------------------------------------
- */
+/* --- the cache -------------------------------------------------------------------------------- */
 
 #define CACHE_NAME "data-digests"
 enum { MOST_ENTRIES = 1000, MOST_CACHE_BYTES = 1 << 20 };
@@ -122,8 +121,7 @@ static ty_status save_cache(ty_ctx *ctx, const char *folder, const digest_cache 
     return st;
 }
 
-/* --- the tree ----------------------------------------------------------------------------------
- */
+/* --- the tree --------------------------------------------------------------------------------- */
 
 typedef struct leaf {
     const ty_data_file *file;

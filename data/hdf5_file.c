@@ -6,8 +6,7 @@
 #include <hdf5.h>
 #include <string.h>
 
-/* --- one array ---------------------------------------------------------------------------------
- */
+/* --- one array -------------------------------------------------------------------------------- */
 
 static ty_status open_file(ty_ctx *ctx, const char *path, hid_t *out) {
     (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
@@ -20,8 +19,8 @@ static ty_status open_file(ty_ctx *ctx, const char *path, hid_t *out) {
     return TY_OK;
 }
 
-/* Whether name leads somewhere by hard links alone; soft and external links are as good as absent.
- */
+/* Whether name leads somewhere by hard links alone; soft and external links are as good as
+ * absent. */
 static bool is_inside(hid_t file, const char *name) {
     char part[TY_H5_NAME_BYTES];
     const size_t length = strlen(name);
@@ -169,8 +168,7 @@ static ty_status survey_array(ty_ctx *ctx, const char *path, hid_t file, const c
     return TY_OK;
 }
 
-/* --- the parts of a file -----------------------------------------------------------------------
- */
+/* --- the parts of a file ---------------------------------------------------------------------- */
 
 static const char *const usual_features[] = {"x", "features", "data", "images", "X", NULL};
 static const char *const usual_targets[] = {"y", "target", "label", "labels", "Y", NULL};
@@ -261,8 +259,7 @@ ty_status ty_h5_survey_file(ty_ctx *ctx, const char *path, const ty_h5_names *na
     return ty_isolated_run(ctx, &job);
 }
 
-/* --- content -----------------------------------------------------------------------------------
- */
+/* --- content ---------------------------------------------------------------------------------- */
 
 typedef struct read_job {
     const char *path;

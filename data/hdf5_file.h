@@ -48,8 +48,8 @@ typedef struct ty_h5_survey {
 
 /* Finds the arrays of each part: in groups train, val and test, or in the root. Only hard links are
  * followed, inside this file; no plug-ins are loaded. *survey is shared memory (ty_isolated_alloc).
- * Errors: TY_ERR_DATA naming file and array; TY_ERR_CONFIG a name in the config that is not there.
- */
+ * Errors: TY_ERR_DATA naming file and array; TY_ERR_CONFIG a name in the config that is not
+ * there. */
 ty_status ty_h5_survey_file(ty_ctx *ctx, const char *path, const ty_h5_names *names,
                             ty_h5_survey *survey) TY_MUST_USE;
 

@@ -4,8 +4,8 @@
  *     n_filled, n_taken, n_released only grow; slot of batch b is b mod n_slots
  *     invariant under lock: n_released <= n_taken <= n_filled <= n_released + n_slots
  *
- * The thread owns the slots in [n_filled, n_released + n_slots), so it fills them without the lock.
- */
+ * The thread owns the slots in [n_filled, n_released + n_slots), so it fills them without the
+ * lock. */
 #include "data/loader.h"
 
 #include <pthread.h>
@@ -44,8 +44,7 @@ struct ty_loader {
     ty_status st; /* why the thread gave up; the message is in ctx */
 };
 
-/* --- filling, on the thread --------------------------------------------------------------------
- */
+/* --- filling, on the thread ------------------------------------------------------------------- */
 
 static ty_status fill_row(ty_loader *loader, const slot *to, int64_t row, int64_t position) {
     const ty_loader_options *o = &loader->options;
@@ -104,8 +103,7 @@ static void *run_thread(void *argument) {
     return NULL;
 }
 
-/* --- opening -----------------------------------------------------------------------------------
- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static ty_status check_options(ty_ctx *ctx, const ty_loader_options *o, int64_t n) {
     if (o->rows < 1 || o->first_row < 0 || o->first_row + o->rows > o->rows_all_ranks ||
@@ -243,8 +241,7 @@ void ty_loader_close(ty_loader *loader) {
     free(loader);
 }
 
-/* --- taking ------------------------------------------------------------------------------------
- */
+/* --- taking ----------------------------------------------------------------------------------- */
 
 /* Gives back what the last call handed out and waits for the next batch. Under lock. */
 static bool await_batch(ty_loader *loader) {

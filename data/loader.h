@@ -3,8 +3,8 @@
  * The order of training samples is a pure function: position p (samples consumed since the start of
  * training) is sample permute(seed, epoch = p / N, p % N). So a sampler's whole state is one
  * integer, any rank can compute any part, and nothing depends on how many ranks there are. Sets
- * larger than the window are permuted by blocks, then within windows of blocks, by the same rule.
- */
+ * larger than the window are permuted by blocks, then within windows of blocks, by the same
+ * rule. */
 #ifndef TY_DATA_LOADER_H
 #define TY_DATA_LOADER_H
 

@@ -59,8 +59,8 @@ typedef struct ty_content {
 typedef struct ty_reader {
     const char *format;
 
-    /* Whether "auto" takes this reader. path is absolute; head holds the first bytes, decompressed.
-     */
+    /* Whether "auto" takes this reader. path is absolute; head holds the first bytes,
+     * decompressed. */
     bool (*accepts)(const char *path, bool is_folder, const char *head, size_t head_bytes);
 
     /* Fills content (zeroed but for arena). What it leaves there is released by close, also after a

@@ -12,8 +12,7 @@ static bool csv_accepts(const char *path, bool is_folder, const char *head, size
     return !is_folder && head_bytes > 0 && memchr(head, '\0', head_bytes) == NULL;
 }
 
-/* --- the target --------------------------------------------------------------------------------
- */
+/* --- the target ------------------------------------------------------------------------------- */
 
 /* Whole numbers of few different values: more likely to be names of classes than quantities. */
 static bool looks_like_classes(const double *values, int64_t n) {
@@ -96,8 +95,7 @@ static ty_status set_text_target(ty_ctx *ctx, const ty_data_config *config, cons
     return TY_OK;
 }
 
-/* --- opening -----------------------------------------------------------------------------------
- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static ty_status add_file(ty_ctx *ctx, ty_content *content, const char *path, const char *prefix) {
     const char *slash = strrchr(path, '/');
@@ -132,8 +130,7 @@ static void csv_close(ty_content *content) {
         ty_table_clear(content->self);
 }
 
-/* --- fitting -----------------------------------------------------------------------------------
- */
+/* --- fitting ---------------------------------------------------------------------------------- */
 
 /* Two passes: exact enough for columns like times in seconds since 1970. */
 static void fit_numeric(ty_column *column, const ty_split_map *train) {
@@ -204,8 +201,7 @@ static ty_status csv_fit(ty_ctx *ctx, const ty_data_config *config, ty_content *
     return TY_OK;
 }
 
-/* --- one sample --------------------------------------------------------------------------------
- */
+/* --- one sample ------------------------------------------------------------------------------- */
 
 static float encode_number(const ty_column *column, double value, bool is_raw) {
     const double filled = isnan(value) ? column->mean : value;
@@ -235,8 +231,7 @@ static ty_status csv_fetch(ty_ctx *ctx, const ty_content *content, int part, int
     return TY_OK;
 }
 
-/* --- what is known of the columns --------------------------------------------------------------
- */
+/* --- what is known of the columns ------------------------------------------------------------- */
 
 static void add_column(const ty_column *column, ty_text *json) {
     ty_text_add(json, "{\"name\":");

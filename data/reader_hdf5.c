@@ -59,8 +59,7 @@ static ty_status open_file(ty_ctx *ctx, const char *path, int *fd, int64_t *size
     return check_signature(ctx, path, *fd, *size);
 }
 
-/* --- what was found ----------------------------------------------------------------------------
- */
+/* --- what was found --------------------------------------------------------------------------- */
 
 /* The survey comes from a process that a hostile file may have taken over: nothing in it is taken
  * on trust. */
@@ -130,8 +129,7 @@ static ty_status check_part(ty_ctx *ctx, const hdf5_part *part, int64_t size,
     return TY_OK;
 }
 
-/* --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 /* Shared memory for an array, within the machine's means. */
 static ty_status alloc_array(ty_ctx *ctx, const hdf5_part *part, const ty_h5_array *array,
@@ -201,8 +199,7 @@ static ty_status set_targets(ty_ctx *ctx, const ty_data_config *config, const ty
                           set->parts[bad_part].y.name, (long long)bad_row);
 }
 
-/* --- opening -----------------------------------------------------------------------------------
- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static ty_status survey(ty_ctx *ctx, const ty_data_config *config, const char *path,
                         bool is_test_file, hdf5_set *set, ty_h5_survey *found) {
@@ -292,8 +289,7 @@ static void hdf5_close(ty_content *content) {
     }
 }
 
-/* --- one sample --------------------------------------------------------------------------------
- */
+/* --- one sample ------------------------------------------------------------------------------- */
 
 /* One stored integer, sign included. */
 static double integer_at(const ty_h5_array *array, uint64_t bits) {

@@ -33,8 +33,8 @@ static bool is_named(const char *name, const char *word, const char *kind) {
            strncmp(name + word_length + 2 + kind_length, "idx", 3) == 0;
 }
 
-/* The part's file of a kind, or NULL. Names are sorted, so that the plain one comes before its .gz.
- */
+/* The part's file of a kind, or NULL. Names are sorted, so that the plain one comes before its
+ * .gz. */
 static const char *find_file(char *const *names, size_t n, int part, const char *kind) {
     for (int w = 0; w < 3 && part_words[part][w]; w++)
         for (size_t i = 0; i < n; i++)

@@ -31,8 +31,8 @@ static void add_bytes(channel_sums *sums, layout at, const uint8_t *x) {
     }
 }
 
-/* Shifted by the first sample's values: squares of 1e6 +- 1 would leave no digits for the variance.
- */
+/* Shifted by the first sample's values: squares of 1e6 +- 1 would leave no digits for the
+ * variance. */
 static void add_floats(channel_sums *sums, layout at, const float *x, bool is_first) {
     for (int64_t c = 0; c < at.n_channels; c++, x += at.channel_elements) {
         if (is_first)

@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- every row of a file -----------------------------------------------------------------------
- */
+/* --- every row of a file ---------------------------------------------------------------------- */
 
 /* What is done with a row; index counts rows behind the header from 0. *goes_on false ends the
  * reading. */
@@ -78,8 +77,7 @@ int64_t ty_table_line(ty_ctx *ctx, const ty_table *table, int part, int64_t row)
     return st == TY_OK ? search.line : 0;
 }
 
-/* --- scan --------------------------------------------------------------------------------------
- */
+/* --- scan ------------------------------------------------------------------------------------- */
 
 static ty_status check_utf8(ty_ctx *ctx, const char *path, int64_t line, int64_t column,
                             const ty_csv_cell *cell) {
@@ -232,8 +230,7 @@ ty_status ty_table_scan(ty_ctx *ctx, ty_table *table) {
     return check_rows(ctx, table, TY_SPLIT_TEST);
 }
 
-/* --- load --------------------------------------------------------------------------------------
- */
+/* --- load ------------------------------------------------------------------------------------- */
 
 static bool is_loaded(const ty_table *table, int64_t c) {
     return c == table->target || table->columns[c].is_feature;

@@ -6,8 +6,8 @@
 #include "kernels/cpu.h"
 #include "kernels/loops.h"
 
-/* Half the width of the uniform law that a segment starts with; negative where its fans make none.
- */
+/* Half the width of the uniform law that a segment starts with; negative where its fans make
+ * none. */
 static double bound_of(const ty_segment *segment) {
     const bool is_xavier = segment->init == TY_INIT_XAVIER;
     const double fans = (double)segment->fan_in + (is_xavier ? (double)segment->fan_out : 0);

@@ -4,8 +4,8 @@
 enum { N_BLOCKS_AT_ONCE = 16, N_WORDS_AT_ONCE = 4 * N_BLOCKS_AT_ONCE };
 
 /* Counters live in the low halves of 64-bit lanes, where the widening multiply takes them from;
- * what the high halves hold is never read. It is the one operation that vector C has no words for.
- */
+ * what the high halves hold is never read. It is the one operation that vector C has no words
+ * for. */
 static inline wide_words multiply_low_halves(wide_words a, uint32_t by) {
     const wide_words b = a * 0 + by;
 #if LOOPS_BYTES == 64

@@ -36,8 +36,8 @@ ty_status ty_onednn_call_open_take(ty_ctx *ctx, ty_onednn *dnn, dnnl_primitive_d
                                    const ty_operand *operands, int n,
                                    ty_onednn_call **out) TY_MUST_USE;
 
-/* f32 in one of our layouts, canonical where layout is NULL, or in whatever layout is the fastest.
- */
+/* f32 in one of our layouts, canonical where layout is NULL, or in whatever layout is the
+ * fastest. */
 dnnl_memory_desc_t ty_onednn_md(ty_shape shape, const void *layout);
 dnnl_memory_desc_t ty_onednn_md_any(ty_shape shape);
 

@@ -1,5 +1,5 @@
-/* MLflow's SQLite schema: what we create, and what we need of one that MLflow has upgraded since.
- */
+/* MLflow's SQLite schema: what we create, and what we need of one that MLflow has upgraded
+ * since. */
 #ifndef TY_TRACKING_SCHEMA_H
 #define TY_TRACKING_SCHEMA_H
 

@@ -5,8 +5,8 @@
 
 #include <stddef.h>
 
-/* Writes the hex digits of the main program's GNU build id; "none" where it was linked without one.
- */
+/* Writes the hex digits of the main program's GNU build id; "none" where it was linked without
+ * one. */
 void ty_build_id(char *out, size_t bytes);
 
 #endif

@@ -97,8 +97,7 @@ static void image_write(ty_ckpt_image *image, uint64_t address, const void *data
     }
 }
 
-/* --- the driver's calls --------------------------------------------------------------------------
- */
+/* --- the driver's calls ----------------------------------------------------------------------- */
 
 static H5FD_t *driver_open(const char *name, unsigned flags, hid_t access, haddr_t max_address) {
     (void)name, (void)flags, (void)max_address;

@@ -27,8 +27,7 @@ hid_t ty_ckpt_file_type(ty_dtype dtype) {
     return H5I_INVALID_HID;
 }
 
-/* --- checks --------------------------------------------------------------------------------------
- */
+/* --- checks ----------------------------------------------------------------------------------- */
 
 /* The three documents at the root; a tensor may not take their names. */
 static bool is_reserved(const char *name) {
@@ -111,8 +110,7 @@ static ty_status sort_tensors(ty_ctx *ctx, const ty_checkpoint *content,
     return TY_OK;
 }
 
-/* --- structure -----------------------------------------------------------------------------------
- */
+/* --- structure -------------------------------------------------------------------------------- */
 
 /* The ids that making datasets needs; negative ones were never opened. */
 typedef struct builder {
@@ -264,8 +262,7 @@ static ty_status build(ty_ctx *ctx, builder *b, const ty_checkpoint *content,
     return TY_OK;
 }
 
-/* --- the whole -----------------------------------------------------------------------------------
- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 static int by_address(const void *a, const void *b) {
     const ty_ckpt_piece *left = a, *right = b;

@@ -17,8 +17,7 @@
 enum { TY_CKPT_BLOCK_BYTES = 512, TY_CKPT_PIECE_BYTES = 1024 * 1024, TY_CKPT_ALIGNMENT = 64 };
 #define TY_CKPT_SCHEMA "tiltyard.checkpoint/1"
 
-/* --- user block ----------------------------------------------------------------------------------
- */
+/* --- user block ------------------------------------------------------------------------------- */
 
 void ty_ckpt_block_encode(const ty_checkpoint_header *header,
                           unsigned char block[TY_CKPT_BLOCK_BYTES]);
@@ -32,8 +31,7 @@ ty_status ty_ckpt_block_open(ty_ctx *ctx, const char *path, ty_checkpoint_header
 ty_status ty_ckpt_block_check(ty_ctx *ctx, const char *path, const ty_checkpoint_header *header,
                               ty_hash128 hash) TY_MUST_USE;
 
-/* --- image ---------------------------------------------------------------------------------------
- */
+/* --- image ------------------------------------------------------------------------------------ */
 
 /* Memory that plays a file: whole (data set, only read), or sparse pages that the library fills.
  * Running out of memory is remembered, not answered: HDF5 may crash on a write that fails, so it is
@@ -71,8 +69,7 @@ typedef struct ty_ckpt_quiet {
 void ty_ckpt_quiet_begin(ty_ckpt_quiet *quiet);
 void ty_ckpt_quiet_end(const ty_ckpt_quiet *quiet);
 
-/* --- layout --------------------------------------------------------------------------------------
- */
+/* --- layout ----------------------------------------------------------------------------------- */
 
 /* Bytes that go to the file at address without passing the library. */
 typedef struct ty_ckpt_piece {
@@ -102,8 +99,7 @@ void ty_ckpt_layout_clear(ty_ckpt_layout *layout);
 /* The file's type of a dtype; a constant of the library, or negative. */
 hid_t ty_ckpt_file_type(ty_dtype dtype);
 
-/* --- files ---------------------------------------------------------------------------------------
- */
+/* --- files ------------------------------------------------------------------------------------ */
 
 ty_status ty_ckpt_publish(ty_ctx *ctx, const char *path, const ty_checkpoint *content,
                           bool is_best) TY_MUST_USE;

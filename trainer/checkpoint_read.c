@@ -19,8 +19,7 @@ struct ty_checkpoint_file {
     uint64_t bytes;
 };
 
-/* --- bytes ---------------------------------------------------------------------------------------
- */
+/* --- bytes ------------------------------------------------------------------------------------ */
 
 static ty_status load_rest(ty_ctx *ctx, const char *path, int fd, ty_checkpoint_file *file,
                            ty_hash_stream *hash) {
@@ -57,8 +56,7 @@ done:
     return st;
 }
 
-/* --- structure -----------------------------------------------------------------------------------
- */
+/* --- structure -------------------------------------------------------------------------------- */
 
 typedef struct walk {
     ty_ctx *ctx;
@@ -268,8 +266,7 @@ static ty_status parse(ty_ctx *ctx, const char *path, ty_checkpoint_file *file, 
     return st;
 }
 
-/* --- the file ------------------------------------------------------------------------------------
- */
+/* --- the file --------------------------------------------------------------------------------- */
 
 static int by_name(const void *a, const void *b) {
     return strcmp(((const ty_ckpt_tensor *)a)->name, ((const ty_ckpt_tensor *)b)->name);

@@ -46,8 +46,7 @@ struct ty_ckpt_writer {
     finished *polled; /* the caller's */
 };
 
-/* --- staging memory ------------------------------------------------------------------------------
- */
+/* --- staging memory --------------------------------------------------------------------------- */
 
 static size_t round_up(size_t bytes, size_t to) {
     return (bytes + to - 1) / to * to;
@@ -68,8 +67,7 @@ static ty_status reserve(ty_ctx *ctx, staging *to, size_t bytes) {
     return TY_OK;
 }
 
-/* --- the thread ----------------------------------------------------------------------------------
- */
+/* --- the thread ------------------------------------------------------------------------------- */
 
 static void prune(ty_ckpt_writer *writer, int64_t step) {
     ty_ctx *ctx = &writer->ctx;
@@ -139,8 +137,7 @@ static ty_status start_thread(ty_ctx *ctx, ty_ckpt_writer *writer) {
     return result == 0 ? TY_OK : ty_fail_errno(ctx, result, "cannot start the checkpoint thread");
 }
 
-/* --- open and close ------------------------------------------------------------------------------
- */
+/* --- open and close --------------------------------------------------------------------------- */
 
 static ty_status check_library(ty_ctx *ctx) {
     hbool_t is_threadsafe = 0;
@@ -217,8 +214,7 @@ void ty_ckpt_writer_close(ty_ckpt_writer *writer) {
     release(writer);
 }
 
-/* --- submit --------------------------------------------------------------------------------------
- */
+/* --- submit ----------------------------------------------------------------------------------- */
 
 static void wait_until_idle(ty_ckpt_writer *writer) {
     (void)pthread_mutex_lock(&writer->lock);
@@ -294,8 +290,7 @@ ty_status ty_ckpt_writer_submit(ty_ctx *ctx, ty_ckpt_writer *writer,
     return TY_OK;
 }
 
-/* --- poll ----------------------------------------------------------------------------------------
- */
+/* --- poll ------------------------------------------------------------------------------------- */
 
 static finished *take_first(ty_ckpt_writer *writer, bool wait) {
     (void)pthread_mutex_lock(&writer->lock);

@@ -1,5 +1,5 @@
-/* The ranks of one host: a page they share, in which each shows what it calls and what it brings.
- */
+/* The ranks of one host: a page they share, in which each shows what it calls and what it
+ * brings. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

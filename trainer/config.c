@@ -1,5 +1,5 @@
-/* The rows of a training config, section by section, and the checks that look at more than one key.
- */
+/* The rows of a training config, section by section, and the checks that look at more than one
+ * key. */
 #include "trainer/config.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 /* The sum of a large buffer over the ranks of one host: each writes its part into shared memory,
- * each adds one slice of all parts, and the result is where everybody reads it. Nothing is copied.
- */
+ * each adds one slice of all parts, and the result is where everybody reads it. Nothing is
+ * copied. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -57,8 +57,8 @@ void sum_tree_clear(sum_tree *tree) {
 
 /* --- summing ---------------------------------------------------------------------------------- */
 
-/* out may be a: each element is read before it is written, which the compiler is told to rely on.
- */
+/* out may be a: each element is read before it is written, which the compiler is told to rely
+ * on. */
 static void add2(float *out, const float *a, const float *b, int64_t n) {
 #pragma GCC ivdep
     for (int64_t i = 0; i < n; i++)

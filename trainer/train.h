@@ -1,5 +1,5 @@
-/* One training job: open (data agreed on, graph planned, state initialised or resumed), run, close.
- */
+/* One training job: open (data agreed on, graph planned, state initialised or resumed), run,
+ * close. */
 #ifndef TY_TRAINER_TRAIN_H
 #define TY_TRAINER_TRAIN_H
 

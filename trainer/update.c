@@ -127,8 +127,8 @@ static ty_status follow_statistics(ty_ctx *ctx, ty_trainer *trainer) {
     return ty_device_sync(ctx, dev);
 }
 
-/* Gradients are sums over samples: 1 / total weight makes them means, and clipping shortens them.
- */
+/* Gradients are sums over samples: 1 / total weight makes them means, and clipping shortens
+ * them. */
 static double scale_of(const ty_trainer *trainer, const ty_step_report *report) {
     const double most = trainer->config->train.max_grad_norm;
     const double clip = most > 0 && report->gradient_norm > most ? most / report->gradient_norm : 1;

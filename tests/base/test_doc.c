@@ -8,8 +8,7 @@
 
 #include "doc_fixture.h"
 
-/* --- what is refused ---------------------------------------------------------------------------
- */
+/* --- what is refused -------------------------------------------------------------------------- */
 
 static const bad_text bad_texts[] = {
     {"", "error: c.json:1:1: nothing but space; want an object: { ... }\n    1 | \n      | ^"},
@@ -151,8 +150,7 @@ static void a_long_line_is_cut_round_the_caret(void **state) {
     assert_string_equal(f->ctx.message, wanted);
 }
 
-/* --- limits ------------------------------------------------------------------------------------
- */
+/* --- limits ----------------------------------------------------------------------------------- */
 
 static char *repeat(const char *head, const char *unit, int64_t times, const char *tail) {
     ty_text text = {0};
@@ -217,8 +215,7 @@ static void expansion_of_variables_is_bounded(void **state) {
     assert_limit(f, repeat("[\"", "${env:X}", 20, "\"]"), false, "grows beyond 1048576 bytes");
 }
 
-/* --- what is accepted --------------------------------------------------------------------------
- */
+/* --- what is accepted ------------------------------------------------------------------------- */
 
 static void comments_and_trailing_commas_are_blanked(void **state) {
     fixture *f = *state;

@@ -10,8 +10,7 @@
 
 #include "doc_fixture.h"
 
-/* --- extends -----------------------------------------------------------------------------------
- */
+/* --- extends ---------------------------------------------------------------------------------- */
 
 static void a_file_is_merged_over_what_it_extends(void **state) {
     fixture *f = *state;
@@ -123,8 +122,7 @@ static void a_missing_document_is_not_found(void **state) {
     assert_null(f->doc);
 }
 
-/* --- standard input ----------------------------------------------------------------------------
- */
+/* --- standard input --------------------------------------------------------------------------- */
 
 typedef struct dripping_io {
     ty_io io;
@@ -176,8 +174,7 @@ static void standard_input_that_fails_is_an_error(void **state) {
     assert_null(f->doc);
 }
 
-/* --- set ---------------------------------------------------------------------------------------
- */
+/* --- set -------------------------------------------------------------------------------------- */
 
 static void set_reads_json_and_else_text(void **state) {
     fixture *f = *state;

@@ -1,5 +1,5 @@
-/* Files and folders on the real file system. What happens when a call fails is in test_io_faults.c.
- */
+/* Files and folders on the real file system. What happens when a call fails is in
+ * test_io_faults.c. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 /* Every operation of a journal's life and of an atomic write, failed once and for ever in each way:
- * what was promised stays, nothing half done is ever read, and afterwards everything works again.
- */
+ * what was promised stays, nothing half done is ever read, and afterwards everything works
+ * again. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -99,8 +99,7 @@ static void sweep(fixture *f, scenario prepare, scenario act, scenario check) {
     print_message("%d fault points in %lld operations\n", points, operations);
 }
 
-/* --- journal -------------------------------------------------------------------------------------
- */
+/* --- journal ---------------------------------------------------------------------------------- */
 
 static void payload_of(uint64_t n, char out[64]) {
     (void)snprintf(out, 64, "record %" PRIu64 " says %" PRIu64, n, n * n);
@@ -223,8 +222,7 @@ static void a_failed_sync_writes_the_records_once_more(void **state) {
     assert_int_equal(ty_journal_close(&f->faulty, journal), TY_OK);
 }
 
-/* --- atomic write --------------------------------------------------------------------------------
- */
+/* --- atomic write ----------------------------------------------------------------------------- */
 
 #define OLD "the old text"
 #define NEW "what is new, and longer"

@@ -66,8 +66,7 @@ static void assert_real(double got, double wanted) {
     assert_true(got == wanted);
 }
 
-/* --- loading -----------------------------------------------------------------------------------
- */
+/* --- loading ---------------------------------------------------------------------------------- */
 
 static void what_is_not_written_has_its_default(void **state) {
     fixture *f = *state;
@@ -205,8 +204,7 @@ static void strings_outlive_a_later_set(void **state) {
     assert_string_equal(name, "before");
 }
 
-/* --- walking -----------------------------------------------------------------------------------
- */
+/* --- walking ---------------------------------------------------------------------------------- */
 
 static ty_status write_down(void *self, const ty_resolved *key) {
     static const char *const effects[] = {"R", "C", "D"};
@@ -272,8 +270,7 @@ static void a_visitor_ends_the_walk(void **state) {
     assert_int_equal(n, 3);
 }
 
-/* --- dump and hash -----------------------------------------------------------------------------
- */
+/* --- dump and hash ---------------------------------------------------------------------------- */
 
 static char *dump(fixture *f) {
     ty_text text = {0};
@@ -471,8 +468,7 @@ static void one_text_and_a_list_of_it_have_one_hash(void **state) {
     assert_true(hashes[0] != hashes[2]);
 }
 
-/* --- memory ------------------------------------------------------------------------------------
- */
+/* --- memory ----------------------------------------------------------------------------------- */
 
 static size_t bytes_in_use(void) {
     struct mallinfo2 info = mallinfo2();

@@ -10,8 +10,7 @@
 
 #include "rows_fixture.h"
 
-/* --- the schema --------------------------------------------------------------------------------
- */
+/* --- the schema ------------------------------------------------------------------------------- */
 
 static json_t *schema(void) {
     ty_text text = {0};
@@ -128,8 +127,7 @@ static void forms_with_another_default_are_another_definition(void **state) {
     ty_text_clear(&text);
 }
 
-/* --- Markdown ----------------------------------------------------------------------------------
- */
+/* --- Markdown --------------------------------------------------------------------------------- */
 
 static void markdown_has_a_line_for_every_key(void **state) {
     (void)state;
@@ -159,8 +157,7 @@ static void markdown_has_a_line_for_every_key(void **state) {
     ty_text_clear(&text);
 }
 
-/* --- the terminal ------------------------------------------------------------------------------
- */
+/* --- the terminal ----------------------------------------------------------------------------- */
 
 static void assert_explained(const char *path, const char *wanted) {
     ty_ctx ctx;

@@ -4,8 +4,7 @@
 
 #include "tests/data/data_fixture.h"
 
-/* --- an io that counts what is read ------------------------------------------------------------
- */
+/* --- an io that counts what is read ----------------------------------------------------------- */
 
 typedef struct counting_io {
     ty_io io;
@@ -53,8 +52,7 @@ static void take_fingerprint(data_fixture *f, const ty_data_config *config,
     ty_dataset_close(set);
 }
 
-/* --- places ------------------------------------------------------------------------------------
- */
+/* --- places ----------------------------------------------------------------------------------- */
 
 static const char *no_env(const char *name) {
     return strcmp(name, "XDG_DATA_DIRS") == 0 ? "/nonexistent/share" : NULL;
@@ -116,8 +114,7 @@ static void fashion_mnist_is_whole_and_named(void **state) {
     ty_dataset_close(set);
 }
 
-/* --- fingerprint -------------------------------------------------------------------------------
- */
+/* --- fingerprint ------------------------------------------------------------------------------ */
 
 static void the_fingerprint_changes_with_one_byte_and_not_with_the_place(void **state) {
     data_fixture *f = *state;
@@ -236,8 +233,7 @@ static void a_cache_that_cannot_be_written_is_only_warned_of(void **state) {
     assert_non_null(strstr(f->log, "digests are not kept"));
 }
 
-/* --- splits ------------------------------------------------------------------------------------
- */
+/* --- splits ----------------------------------------------------------------------------------- */
 
 /* Value of each sample of a split in a CSV whose only feature is the row's number. */
 static void collect(data_fixture *f, const ty_dataset *set, ty_split split, int seen[]) {
@@ -327,8 +323,7 @@ static void fractions_that_leave_nothing_are_refused(void **state) {
     assert_refused(f, &config, TY_ERR_CONFIG, WORDS("data.test_fraction", "its own test part"));
 }
 
-/* --- checks ------------------------------------------------------------------------------------
- */
+/* --- checks ----------------------------------------------------------------------------------- */
 
 static void a_class_that_training_lost_to_the_split_is_named(void **state) {
     data_fixture *f = *state;

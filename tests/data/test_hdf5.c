@@ -335,8 +335,7 @@ static void a_file_that_shrinks_under_training_is_told_by_the_loader(void **stat
     ty_dataset_close(set);
 }
 
-/* --- the child itself --------------------------------------------------------------------------
- */
+/* --- the child itself ------------------------------------------------------------------------- */
 
 static ty_status crash(ty_ctx *ctx, void *self) {
     (void)ctx, (void)self;

@@ -16,8 +16,7 @@
 
 #include "kernels/kernels.h"
 
-/* --- attributes
- * ----------------------------------------------------------------------------------- */
+/* --- attributes ------------------------------------------------------------------------------- */
 
 typedef enum field_kind { INT64, PAIR, BOOL, DOUBLE, INT32, ACTIVATION } field_kind;
 
@@ -94,8 +93,7 @@ static void set_field(void *attrs, const field *to, const json_t *value) {
     }
 }
 
-/* --- a request
- * ------------------------------------------------------------------------------------ */
+/* --- a request -------------------------------------------------------------------------------- */
 
 typedef struct probe {
     ty_ctx ctx;
@@ -275,8 +273,7 @@ static void run(probe *p, const json_t *request) {
     must(p, ty_device_sync(&p->ctx, p->dev));
 }
 
-/* --- the answer
- * ----------------------------------------------------------------------------------- */
+/* --- the answer ------------------------------------------------------------------------------- */
 
 static void print_tensor(probe *p, const ty_tensor *tensor) {
     const int64_t n = ty_shape_count(tensor->shape);

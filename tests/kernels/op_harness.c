@@ -12,8 +12,7 @@ enum { GUARD = 64, GUARD_BYTE = 0xa5, JUNK_BYTE = 0xff, MAX_BUFFERS = 24, MAX_PR
 
 static const char *const device_names[] = {"cpu"};
 
-/* --- memory with guards --------------------------------------------------------------------------
- */
+/* --- memory with guards ----------------------------------------------------------------------- */
 
 typedef struct buffer {
     const char *what;
@@ -79,8 +78,7 @@ static bool buffers_are_whole(const rig *r, char *text, size_t room) {
     return true;
 }
 
-/* --- values
- * --------------------------------------------------------------------------------------- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 /* splitmix64: the tests' own numbers, so that they don't rest on the code under test. */
 static double next_uniform(uint64_t *state) {
@@ -194,8 +192,7 @@ static double *load(rig *r, const ty_tensor *tensor) {
     return values;
 }
 
-/* --- a call
- * --------------------------------------------------------------------------------------- */
+/* --- a call ----------------------------------------------------------------------------------- */
 
 static ty_tensor tensor_of(ty_shape shape, ty_dtype dtype, const void *layout) {
     return (ty_tensor){.dtype = dtype,
@@ -295,8 +292,7 @@ static void rig_close(rig *r) {
     ty_ctx_clear(&r->ctx);
 }
 
-/* --- what a call gave
- * ----------------------------------------------------------------------------- */
+/* --- what a call gave ------------------------------------------------------------------------- */
 
 /* The start value of gradients that are added to. */
 static double start_of(int64_t i) {
@@ -421,8 +417,7 @@ static void *do_job(void *opaque) {
     return NULL;
 }
 
-/* --- comparing
- * ------------------------------------------------------------------------------------- */
+/* --- comparing -------------------------------------------------------------------------------- */
 
 typedef struct label {
     const op_case *of;
@@ -474,8 +469,7 @@ static void expect_same_outcome(const job *a, const job *b) {
                          b->out.batch_stat[i], ty_shape_count(s->stat[i].shape));
 }
 
-/* --- finite differences
- * --------------------------------------------------------------------------- */
+/* --- finite differences ----------------------------------------------------------------------- */
 
 /* sum(d_y * y), or for a loss the weighted sum of its first column. */
 static double objective(op_values *v, const double *d_y) {
@@ -544,8 +538,7 @@ static void expect_forward(const job *j, op_values *v) {
                              c->tolerance_forward);
 }
 
-/* --- the check
- * ------------------------------------------------------------------------------------- */
+/* --- the check -------------------------------------------------------------------------------- */
 
 static void expect_done(const job *j) {
     if (j->out.st != TY_OK)

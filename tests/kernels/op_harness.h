@@ -56,8 +56,8 @@ struct op_case {
     void (*adjust)(op_values *values);
 };
 
-/* Fails the running test, naming case, device, tensor and element, unless everything above holds.
- */
+/* Fails the running test, naming case, device, tensor and element, unless everything above
+ * holds. */
 void op_check(const op_case *c);
 
 /* infer must fail with TY_ERR_CONFIG and a message that contains text. */

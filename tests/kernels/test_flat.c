@@ -211,8 +211,7 @@ static void optimizers_refuse_what_has_no_meaning(void **state) {
     assert_non_null(strstr(b->ctx.message, "0 <= beta < 1"));
 }
 
-/* --- starts ------------------------------------------------------------------------------------
- */
+/* --- starts ----------------------------------------------------------------------------------- */
 
 enum { N_START = 200003 };
 
@@ -304,8 +303,7 @@ static void a_start_without_fans_is_refused(void **state) {
     assert_non_null(strstr(b->ctx.message, "lonely"));
 }
 
-/* --- arithmetic --------------------------------------------------------------------------------
- */
+/* --- arithmetic ------------------------------------------------------------------------------- */
 
 static void arithmetic_is_elementwise_and_works_in_place(void **state) {
     bench *b = *state;

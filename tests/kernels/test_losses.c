@@ -99,8 +99,7 @@ static void cross_entropy_refuses_what_does_not_fit(void **state) {
     op_check_refused(&c, "label_smoothing is 1");
 }
 
-/* --- extremes: called as the plan calls it -----------------------------------------------------
- */
+/* --- extremes: called as the plan calls it ---------------------------------------------------- */
 
 enum { MAX_ROWS = 4, MAX_CLASSES = 20 };
 
@@ -242,8 +241,7 @@ static void a_sample_of_weight_zero_has_no_gradient_whatever_it_holds(void **sta
         assert_true(c.dx[k] == 0);
 }
 
-/* --- mse ---------------------------------------------------------------------------------------
- */
+/* --- mse -------------------------------------------------------------------------------------- */
 
 static void mse_reference(op_values *v) {
     const int64_t n = v->of->x[0].shape.dims[1];

@@ -57,8 +57,7 @@ static void set_name(char out[NAME_BYTES], const char *path) {
     (void)snprintf(out, NAME_BYTES, "%s", slash ? slash + 1 : path);
 }
 
-/* --- recording -----------------------------------------------------------------------------------
- */
+/* --- recording -------------------------------------------------------------------------------- */
 
 static int power_open(void *self, const char *path, int flags, mode_t mode) {
     power_io *power = self;
@@ -151,8 +150,7 @@ size_t power_io_count(const power_io *power) {
     return power->count;
 }
 
-/* --- what a cut leaves ---------------------------------------------------------------------------
- */
+/* --- what a cut leaves ------------------------------------------------------------------------ */
 
 typedef struct content {
     unsigned char *data;

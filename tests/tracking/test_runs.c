@@ -128,8 +128,8 @@ static void a_name_that_two_runs_have_is_refused_with_both(void **state) {
     assert_non_null(strstr(f->ctx.message, "other/same"));
 }
 
-/* Runs a child that records and then dies by SIGKILL, its last point unsynced for up to a second.
- */
+/* Runs a child that records and then dies by SIGKILL, its last point unsynced for up to a
+ * second. */
 static void die_in_a_run(fixture *f) {
     (void)fflush(NULL);
     const pid_t child = fork();

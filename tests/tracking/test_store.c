@@ -175,8 +175,7 @@ static void one_data_set_in_two_roles_is_one_input_with_both(void **state) {
                         "012345678901234567890123456789012345{\"uri\": \"/data/d.csv\"}");
 }
 
-/* --- stores that will not
- * -------------------------------------------------------------------------- */
+/* --- stores that will not --------------------------------------------------------------------- */
 
 static void a_busy_store_only_delays(void **state) {
     fixture *f = *state;
@@ -317,8 +316,7 @@ static void a_store_that_is_replaced_while_a_run_lasts_gets_all_of_it(void **sta
     assert_string_equal(ask_store(f, "SELECT step FROM metrics ORDER BY step"), "1|2");
 }
 
-/* --- places
- * ---------------------------------------------------------------------------------------- */
+/* --- places ----------------------------------------------------------------------------------- */
 
 static void a_moved_folder_is_found_where_it_is(void **state) {
     fixture *f = *state;
@@ -359,8 +357,7 @@ static void odd_characters_in_a_path_are_escaped_as_mlflow_unescapes_them(void *
     assert_non_null(strstr(uri, "/runs/exp/100%25 a%23b%3F/artifacts"));
 }
 
-/* --- company
- * --------------------------------------------------------------------------------------- */
+/* --- company ---------------------------------------------------------------------------------- */
 
 static void two_processes_fold_into_one_store(void **state) {
     fixture *f = *state;

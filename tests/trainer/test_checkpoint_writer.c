@@ -1,5 +1,5 @@
-/* The background writer and its folder: snapshots, results, retention, the newest valid one, kills.
- */
+/* The background writer and its folder: snapshots, results, retention, the newest valid one,
+ * kills. */
 #include "tests/trainer/checkpoint_fixture.h"
 
 #include <inttypes.h>
@@ -272,8 +272,7 @@ static void the_newest_valid_one_is_found_and_the_others_told(void **state) {
     assert_false(found);
 }
 
-/* --- kills ---------------------------------------------------------------------------------------
- */
+/* --- kills ------------------------------------------------------------------------------------ */
 
 static uint64_t next_random(uint64_t *seed) {
     *seed ^= *seed >> 12;

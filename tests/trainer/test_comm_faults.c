@@ -454,8 +454,8 @@ static void what_a_killed_job_left_is_swept_by_the_next_start(void **state) {
     clear(&end);
     segments after = list_segments();
     for (int i = 0; i < left.count; i++) {
-        /* Other jobs of this machine come and go; what was there before this one is not its doing.
-         */
+        /* Other jobs of this machine come and go; what was there before this one is not its
+         * doing. */
         if (!has_name(&before, left.names[i]) && has_name(&after, left.names[i]))
             fail_msg("%s is left", left.names[i]);
     }

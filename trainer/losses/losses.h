@@ -13,8 +13,8 @@
 
 enum { TY_LOSS_CONFIG_BYTES = 16 };
 
-/* Appends the loss behind value x (predictions) of a graph that has its target and weight inputs.
- */
+/* Appends the loss behind value x (predictions) of a graph that has its target and weight
+ * inputs. */
 typedef ty_status ty_loss_build(ty_ctx *ctx, ty_graph *graph, const void *config, int x, int *rows);
 
 #define TY_LOSS_DECLARE(type, rows, help) ty_loss_build ty_loss_##type;
