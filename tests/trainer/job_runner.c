@@ -10,14 +10,13 @@ static int run_training(job *j, int64_t stop_step) {
         (void)fprintf(stderr, "%s\n", j->ctx->message);
         return ty_status_exit_code(st);
     }
+    /* A run that was finished before has no points in this sitting. */
+    const int64_t step = j->result.step;
     if (ty_comm_rank(j->trainer->comm) == 0)
-        (void)printf("step %lld hash %016llx loss %a val %a best %lld\n", (long long)j->result.step,
-                     (unsigned long long)j->result.params_hash,
-                     job_metric(j, "train/loss", j->result.step),
-                     job_has_metric(j, "val/loss", j->result.step)
-                         ? job_metric(j, "val/loss", j->result.step)
-                         : -1,
-                     (long long)j->result.best_step);
+        (void)printf("step %lld hash %016llx best %lld loss %a val %a\n", (long long)step,
+                     (unsigned long long)j->result.params_hash, (long long)j->result.best_step,
+                     job_has_metric(j, "train/loss", step) ? job_metric(j, "train/loss", step) : -1,
+                     job_has_metric(j, "val/loss", step) ? job_metric(j, "val/loss", step) : -1);
     return 0;
 }
 
