@@ -1,5 +1,6 @@
-/* Bump memory with mark and reset: what lives as long as a phase is taken here and never freed alone.
- * Grows by blocks; a returned pointer stays valid until the arena is reset below it or cleared. */
+/* Bump memory with mark and reset: what lives as long as a phase is taken here and never freed
+ * alone. Grows by blocks; a returned pointer stays valid until the arena is reset below it or
+ * cleared. */
 #ifndef TY_BASE_ARENA_H
 #define TY_BASE_ARENA_H
 

@@ -1,4 +1,5 @@
-/* Arithmetic on sizes that come from outside. Each returns false, and leaves *out alone, where it would overflow. */
+/* Arithmetic on sizes that come from outside. Each returns false, and leaves *out alone, where it
+ * would overflow. */
 #ifndef TY_BASE_CHECKED_H
 #define TY_BASE_CHECKED_H
 

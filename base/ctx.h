@@ -1,5 +1,6 @@
-/* The context: one per thread. It holds the last failure's message and everything that would otherwise be
- * global: logger, files, clock, environment, scratch memory. Rooms below cli/ reach the world only through it. */
+/* The context: one per thread. It holds the last failure's message and everything that would
+ * otherwise be global: logger, files, clock, environment, scratch memory. Rooms below cli/ reach
+ * the world only through it. */
 #ifndef TY_BASE_CTX_H
 #define TY_BASE_CTX_H
 
@@ -48,13 +49,14 @@ typedef struct ty_ctx {
 /* A context on the real clock, files and environment that logs nowhere. Owns its scratch arena. */
 void ty_ctx_init(ty_ctx *ctx);
 
-/* A context for another thread: the parent's log, clock, files and environment; own message and scratch. */
+/* A context for another thread: the parent's log, clock, files and environment; own message and
+ * scratch. */
 void ty_ctx_init_child(ty_ctx *ctx, const ty_ctx *parent);
 
 void ty_ctx_clear(ty_ctx *ctx);
 
-/* Writes the message and returns st, so that a failing line reads `return ty_fail(ctx, TY_ERR_X, "...")`.
- * The message says what was attempted, what was seen and what was wanted. */
+/* Writes the message and returns st, so that a failing line reads `return ty_fail(ctx, TY_ERR_X,
+ * "...")`. The message says what was attempted, what was seen and what was wanted. */
 ty_status ty_fail(ty_ctx *ctx, ty_status st, const char *format, ...) TY_PRINTF(3, 4);
 
 /* Puts "prefix: " before the message that is already there. Returns st. */

@@ -1,6 +1,7 @@
 /* A checked JSON document that knows where each of its values was written.
- * Read as JSONC: // and block comments and trailing commas are blanked to spaces, so that offsets stay; jansson parses the
- * rest strictly (duplicate keys and NaN are errors). Bytes, depth and count are limited before memory is spent. */
+ * Read as JSONC: // and block comments and trailing commas are blanked to spaces, so that offsets
+ * stay; jansson parses the rest strictly (duplicate keys and NaN are errors). Bytes, depth and
+ * count are limited before memory is spent. */
 #ifndef TY_BASE_DOC_H
 #define TY_BASE_DOC_H
 
@@ -26,24 +27,27 @@ typedef struct ty_origin {
     int key_line, key_column; /* of the key, where the value is an object's member */
 } ty_origin;
 
-/* Reads path ("-" is stdin through fd 0), resolves "extends" (a path or a list of them, relative to the file; RFC 7396
- * merge, null deletes, the later of a list wins, cycles are errors) and ${env:NAME} / ${env:NAME:-default} inside strings
- * ($${env:NAME} is ${env:NAME} itself).
- * *out is the caller's to close. Errors: TY_ERR_CONFIG with "error: file:line:column: ..." and a caret line, from a single
- * slip on; TY_ERR_NOT_FOUND. */
+/* Reads path ("-" is stdin through fd 0), resolves "extends" (a path or a list of them, relative to
+ * the file; RFC 7396 merge, null deletes, the later of a list wins, cycles are errors) and
+ * ${env:NAME} / ${env:NAME:-default} inside strings ($${env:NAME} is ${env:NAME} itself).
+ * *out is the caller's to close. Errors: TY_ERR_CONFIG with "error: file:line:column: ..." and a
+ * caret line, from a single slip on; TY_ERR_NOT_FOUND. */
 ty_status ty_doc_read(ty_ctx *ctx, const char *path, ty_doc **out) TY_MUST_USE;
 
-/* The same from memory; name stands for the file in messages. extends is resolved against the working folder. */
+/* The same from memory; name stands for the file in messages. extends is resolved against the
+ * working folder. */
 ty_status ty_doc_parse(ty_ctx *ctx, const char *name, const char *text, size_t bytes,
                        ty_doc **out) TY_MUST_USE;
 void ty_doc_close(ty_doc *doc);
 
-/* Applies one --set: "a.b.2.c=value". The value is read as JSON and, where it is none, as a string. Arrays are entered
- * by index. Paths are created as objects, and a string on the way becomes {"type": string}; whether the key exists is the
- * rows' business. Errors: TY_ERR_CONFIG naming the assignment; doc may then hold the objects on the way. */
+/* Applies one --set: "a.b.2.c=value". The value is read as JSON and, where it is none, as a string.
+ * Arrays are entered by index. Paths are created as objects, and a string on the way becomes
+ * {"type": string}; whether the key exists is the rows' business. Errors: TY_ERR_CONFIG naming the
+ * assignment; doc may then hold the objects on the way. */
 ty_status ty_doc_set(ty_ctx *ctx, ty_doc *doc, const char *assignment) TY_MUST_USE;
 
-/* Borrowed, until the next ty_doc_set. path is dotted; "" is the root; NULL where there is nothing. */
+/* Borrowed, until the next ty_doc_set. path is dotted; "" is the root; NULL where there is
+ * nothing. */
 const json_t *ty_doc_at(const ty_doc *doc, const char *path);
 
 /* The origin of the value at path; a zeroed one where the document has no such value. */
@@ -52,9 +56,10 @@ ty_origin ty_doc_origin(const ty_doc *doc, const char *path);
 /* The number at path as the user wrote it ("3e-4"); NULL where it is no number. */
 const char *ty_doc_number_text(const ty_doc *doc, const char *path);
 
-/* Writes "error: FILE:LINE:COL: message", the source line and a caret under the value (or its key), or, for a value of a
- * --set, its text; no newline at the end. What follows a newline in message is the hint behind the caret. Where there is
- * nothing at path, the place is that of the nearest value above. Control characters are shown as "?". */
+/* Writes "error: FILE:LINE:COL: message", the source line and a caret under the value (or its key),
+ * or, for a value of a --set, its text; no newline at the end. What follows a newline in message is
+ * the hint behind the caret. Where there is nothing at path, the place is that of the nearest value
+ * above. Control characters are shown as "?". */
 void ty_doc_explain(const ty_doc *doc, const char *path, bool at_key, const char *message,
                     ty_text *out);
 

@@ -1,8 +1,9 @@
 /* Private to base: what a document is made of. doc*.c build the tree, rows*.c read it.
  *
- * Every value is a node that mirrors one jansson value and knows where it was written. Nodes live in the document's arena;
- * jansson values are counted by the tree they hang in and by `kept`, which holds every tree that was ever read, so that keys
- * and strings stay where they are until the document is closed. */
+ * Every value is a node that mirrors one jansson value and knows where it was written. Nodes live
+ * in the document's arena; jansson values are counted by the tree they hang in and by `kept`, which
+ * holds every tree that was ever read, so that keys and strings stay where they are until the
+ * document is closed. */
 #ifndef TY_BASE_DOC_TREE_H
 #define TY_BASE_DOC_TREE_H
 
@@ -74,12 +75,13 @@ typedef struct doc_parse_options {
     int depth;        /* how deep the text hangs in the document already */
 } doc_parse_options;
 
-/* doc_scan.c: checks limits, UTF-8 and grammar of source, blanks comments and trailing commas and returns the tree with
- * places, but without keys and values. */
+/* doc_scan.c: checks limits, UTF-8 and grammar of source, blanks comments and trailing commas and
+ * returns the tree with places, but without keys and values. */
 ty_status ty_doc_scan(ty_ctx *ctx, ty_doc *doc, doc_source *source, const doc_parse_options *options,
                       doc_node **out) TY_MUST_USE;
 
-/* doc_parse.c: scans, lets jansson parse, and joins both. source's text must live as long as doc. */
+/* doc_parse.c: scans, lets jansson parse, and joins both. source's text must live as long as
+ * doc. */
 ty_status ty_doc_parse_source(ty_ctx *ctx, ty_doc *doc, doc_source *source,
                               const doc_parse_options *options, doc_node **out) TY_MUST_USE;
 
@@ -98,7 +100,8 @@ doc_node *ty_doc_member(const doc_node *object, const char *key);
 doc_node *ty_doc_item(const doc_node *list, int64_t index);
 doc_node *ty_doc_find(const ty_doc *doc, const char *path);
 
-/* The node at path or, where there is none, at the longest part of path that there is; never NULL. */
+/* The node at path or, where there is none, at the longest part of path that there is; never
+ * NULL. */
 const doc_node *ty_doc_nearest(const ty_doc *doc, const char *path);
 
 /* Changes of node and jansson tree together; put is false when memory is out. */
@@ -116,7 +119,8 @@ void ty_doc_render(ty_text *out, const doc_source *source, doc_span span, const 
                    const char *hint);
 void ty_doc_render_finding(ty_text *out, const doc_finding *finding);
 
-/* The finding as ctx's message; TY_ERR_CONFIG. format's text behind its first newline is the hint. */
+/* The finding as ctx's message; TY_ERR_CONFIG. format's text behind its first newline is the
+ * hint. */
 ty_status ty_doc_fail(ty_ctx *ctx, const doc_node *node, bool at_key, const char *format, ...)
     TY_PRINTF(4, 5);
 ty_status ty_doc_fail_at(ty_ctx *ctx, const doc_source *source, size_t begin, size_t end,

@@ -1,5 +1,6 @@
-/* What a run has to say. The trainer (and later sweeps) publish these; observers hear them on rank 0: the console, the
- * journal, early stopping, pruning. An observer may ask to stop or pause; the trainer makes all ranks agree first. */
+/* What a run has to say. The trainer (and later sweeps) publish these; observers hear them on rank
+ * 0: the console, the journal, early stopping, pruning. An observer may ask to stop or pause; the
+ * trainer makes all ranks agree first. */
 #ifndef TY_BASE_EVENT_H
 #define TY_BASE_EVENT_H
 
@@ -77,8 +78,9 @@ typedef struct ty_event {
 
 typedef enum ty_answer { TY_CONTINUE, TY_STOP, TY_PAUSE } ty_answer;
 
-/* notify must not block on the network or fail the run: an observer keeps its own troubles. reason is written where the
- * answer is not TY_CONTINUE; it must stay valid until the next notify. event and its strings are borrowed. */
+/* notify must not block on the network or fail the run: an observer keeps its own troubles. reason
+ * is written where the answer is not TY_CONTINUE; it must stay valid until the next notify. event
+ * and its strings are borrowed. */
 typedef struct ty_observer {
     ty_answer (*notify)(void *self, const ty_event *event, const char **reason);
     void *self;
@@ -89,8 +91,8 @@ typedef struct ty_observers {
     int64_t n;
 } ty_observers;
 
-/* Tells all of them, in order; the strongest answer (STOP > PAUSE > CONTINUE) and its reason win, the first of equals.
- * *reason is NULL where the answer is TY_CONTINUE. */
+/* Tells all of them, in order; the strongest answer (STOP > PAUSE > CONTINUE) and its reason win,
+ * the first of equals. *reason is NULL where the answer is TY_CONTINUE. */
 ty_answer ty_observers_notify(const ty_observers *observers, const ty_event *event,
                               const char **reason);
 

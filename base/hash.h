@@ -1,4 +1,5 @@
-/* XXH3 against accidents, SHA-256 where a digest is shown or published. Both come from libraries. */
+/* XXH3 against accidents, SHA-256 where a digest is shown or published. Both come from
+ * libraries. */
 #ifndef TY_BASE_HASH_H
 #define TY_BASE_HASH_H
 

@@ -1,5 +1,6 @@
-/* The seam to the file system: every byte of a checkpoint, journal or report passes one of these calls, so that
- * tests can fail the n-th of them (tests/support/fault_io.h). Semantics are POSIX's: -1 and errno on failure. */
+/* The seam to the file system: every byte of a checkpoint, journal or report passes one of these
+ * calls, so that tests can fail the n-th of them (tests/support/fault_io.h). Semantics are POSIX's:
+ * -1 and errno on failure. */
 #ifndef TY_BASE_IO_H
 #define TY_BASE_IO_H
 
@@ -58,18 +59,22 @@ ty_status ty_file_sync(ty_ctx *ctx, const char *path, int fd) TY_MUST_USE;
 ty_status ty_file_stat(ty_ctx *ctx, const char *path, struct stat *out) TY_MUST_USE;
 ty_status ty_file_stat_fd(ty_ctx *ctx, const char *path, int fd, struct stat *out) TY_MUST_USE;
 
-/* Reads a whole regular file of at most max_bytes into malloc memory, with a NUL behind the last byte.
- * Errors: TY_ERR_NOT_FOUND; TY_ERR_IO not a regular file or unreadable; TY_ERR_DATA longer than max_bytes. */
+/* Reads a whole regular file of at most max_bytes into malloc memory, with a NUL behind the last
+ * byte.
+ * Errors: TY_ERR_NOT_FOUND; TY_ERR_IO not a regular file or unreadable; TY_ERR_DATA longer than
+ * max_bytes. */
 ty_status ty_file_read_all(ty_ctx *ctx, const char *path, size_t max_bytes, char **out_data,
                            size_t *out_bytes) TY_MUST_USE;
 
-/* Creates a new file ".tmp-<name>-..." next to path, for reading and writing; links are not followed. *out_temp is in
- * arena; file and descriptor are the caller's, who publishes or unlinks it. */
+/* Creates a new file ".tmp-<name>-..." next to path, for reading and writing; links are not
+ * followed. *out_temp is in arena; file and descriptor are the caller's, who publishes or unlinks
+ * it. */
 ty_status ty_file_open_temp(ty_ctx *ctx, const char *path, ty_arena *arena, char **out_temp,
                             int *out_fd) TY_MUST_USE;
 
-/* Publishes data under path or leaves what was there: temporary in the same folder, fsync, rename, folder fsync. Where only
- * the last of these failed, the new content is in place but may not survive a power cut. */
+/* Publishes data under path or leaves what was there: temporary in the same folder, fsync, rename,
+ * folder fsync. Where only the last of these failed, the new content is in place but may not
+ * survive a power cut. */
 ty_status ty_file_write_atomic(ty_ctx *ctx, const char *path, const void *data,
                                size_t bytes) TY_MUST_USE;
 

@@ -12,9 +12,8 @@
 #include "base/hash.h"
 #include "base/io_retry.h"
 
-#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "journals are little-endian and so must be the machine"
-#endif
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "journals are little-endian and so must be the machine");
 
 enum { BUFFER_BYTES = 64 * 1024, SEARCH_BYTES = 256 * 1024 };
 

@@ -1,5 +1,5 @@
-/* A lease says "somebody is working here": host, boot id and an expiry that a heartbeat moves on. It is no pid, since
- * folders are shared between hosts and containers. */
+/* A lease says "somebody is working here": host, boot id and an expiry that a heartbeat moves on.
+ * It is no pid, since folders are shared between hosts and containers. */
 #ifndef TY_BASE_LEASE_H
 #define TY_BASE_LEASE_H
 
@@ -11,18 +11,19 @@ extern "C" {
 
 typedef struct ty_lease ty_lease;
 
-/* Takes the lease at path and keeps it alive from a thread of its own, which rewrites it each ttl_ms / 4.
- * A lease whose flock is held is never taken: its holder lives, be it suspended. One whose flock is free is taken over where
- * its holder is known dead: expired, or the same boot id (so the flock says it), or the same host with another boot id.
- * ttl_ms >= 100. *out is the caller's to release.
+/* Takes the lease at path and keeps it alive from a thread of its own, which rewrites it each
+ * ttl_ms / 4. A lease whose flock is held is never taken: its holder lives, be it suspended. One
+ * whose flock is free is taken over where its holder is known dead: expired, or the same boot id
+ * (so the flock says it), or the same host with another boot id. ttl_ms >= 100. *out is the
+ * caller's to release.
  * Errors: TY_ERR_BUSY naming host, pid and age of the holder; TY_ERR_IO. */
 ty_status ty_lease_acquire(ty_ctx *ctx, const char *path, int ttl_ms, ty_lease **out) TY_MUST_USE;
 
 /* Whether a live holder has it; a missing or unreadable file is nobody. */
 bool ty_lease_is_held(ty_ctx *ctx, const char *path);
 
-/* True once somebody else took the lease over, or removed it, because this process was suspended or cut off for longer than
- * its ttl. It never becomes false again. */
+/* True once somebody else took the lease over, or removed it, because this process was suspended or
+ * cut off for longer than its ttl. It never becomes false again. */
 bool ty_lease_is_lost(const ty_lease *lease);
 
 /* Stops the heartbeat and removes the file. Accepts NULL. */

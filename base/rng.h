@@ -1,5 +1,6 @@
-/* Counter-based random numbers: Philox4x32-10 (Salmon et al., SC 2011). A number is a pure function of
- * (seed, stream, two 64-bit indices), so there is no state to save and nothing depends on who draws first.
+/* Counter-based random numbers: Philox4x32-10 (Salmon et al., SC 2011). A number is a pure function
+ * of (seed, stream, two 64-bit indices), so there is no state to save and nothing depends on who
+ * draws first.
  *   key     = seed mixed with the stream
  *   counter = (a, b): what the stream says they are, e.g. (sample id, element / 4) */
 #ifndef TY_BASE_RNG_H
@@ -45,8 +46,9 @@ float ty_rng_uniform_positive(uint32_t bits);
 /* Two standard normal numbers from two words (Box-Muller, in double, rounded to float). */
 void ty_rng_normal2(uint32_t bits_a, uint32_t bits_b, float out[2]);
 
-/* The image of index under a pseudo-random permutation of [0, n): a Feistel network on the bits of n with cycle
- * walking (Black & Rogaway 2002), so that any element is found in O(1) and nothing is stored. 0 <= index < n. */
+/* The image of index under a pseudo-random permutation of [0, n): a Feistel network on the bits of
+ * n with cycle walking (Black & Rogaway 2002), so that any element is found in O(1) and nothing is
+ * stored. 0 <= index < n. */
 int64_t ty_rng_permute(ty_rng_key key, int64_t n, int64_t index);
 
 #ifdef __cplusplus

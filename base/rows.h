@@ -1,5 +1,5 @@
-/* Config rows: one row holds everything that is known of a key. Rows drive parsing, --set, check, schema, --help,
- * docs/CONFIG.md and the params that are logged; a new key is one row. */
+/* Config rows: one row holds everything that is known of a key. Rows drive parsing, --set, check,
+ * schema, --help, docs/CONFIG.md and the params that are logged; a new key is one row. */
 #ifndef TY_BASE_ROWS_H
 #define TY_BASE_ROWS_H
 
@@ -25,8 +25,9 @@ typedef enum ty_row_type {
     TY_ROW_VARIANTS  /* ty_variants: a list of them */
 } ty_row_type;
 
-/* What a key changes. Only RESULT rows are in a run's hash (docs/ARCHITECTURE.md). What is inside a section or variant
- * changes no more than the section or variant itself: all of a DISPLAY section is DISPLAY. */
+/* What a key changes. Only RESULT rows are in a run's hash (docs/ARCHITECTURE.md). What is inside a
+ * section or variant changes no more than the section or variant itself: all of a DISPLAY section
+ * is DISPLAY. */
 typedef enum ty_row_effect { TY_EFFECT_RESULT, TY_EFFECT_COST, TY_EFFECT_DISPLAY } ty_row_effect;
 
 #define TY_AUTO INT64_MIN
@@ -80,7 +81,8 @@ typedef struct ty_row {
     const char *fallback; /* default as JSON text ("0.001", "\"auto\"", "null"); NULL: the key is required */
     const char *unit;     /* for help: "samples", "ratio"; NULL for none */
     const char *help;
-    /* For INT, REAL, REALS and AMOUNT's value. Both 0 and closed: unbounded. max <= min, or infinite: only min counts. */
+    /* For INT, REAL, REALS and AMOUNT's value. Both 0 and closed: unbounded. max <= min, or
+     * infinite: only min counts. */
     double min, max;
     bool min_is_open, max_is_open; /* want > min rather than >= */
     bool allows_auto;     /* INT, REAL: "auto" may be written */
@@ -105,17 +107,18 @@ typedef struct ty_foreign_name {
     const char *ours; /* a dotted path, or a sentence where there are two answers */
 } ty_foreign_name;
 
-/* Fills out (zeroed, of the size that rows describe) from doc; every error is collected and reported at once in
- * ctx->message: file:line:column, source line, caret, nearest key or our name for a foreign one (foreign ends with a
- * NULL row; may be NULL), and "N errors, nothing was run" at the end. Strings and lists live in doc. "$schema" is always
- * allowed at the root. An integer may be written as 1e6. A variant written without "type" has its default's type.
+/* Fills out (zeroed, of the size that rows describe) from doc; every error is collected and
+ * reported at once in ctx->message: file:line:column, source line, caret, nearest key or our name
+ * for a foreign one (foreign ends with a NULL row; may be NULL), and "N errors, nothing was run" at
+ * the end. Strings and lists live in doc. "$schema" is always allowed at the root. An integer may
+ * be written as 1e6. A variant written without "type" has its default's type.
  * Errors: TY_ERR_CONFIG; TY_ERR_INTERNAL a row's own default is no JSON. */
 ty_status ty_rows_load(ty_ctx *ctx, const ty_rows *rows, const ty_foreign_name *foreign, ty_doc *doc,
                        void *out) TY_MUST_USE;
 
-/* Adds a finding of a cross-field check in the same form as ty_rows_load's errors, for a value at path. What follows a
- * newline in the message is the hint behind the caret. Findings add up: the message holds all since doc was loaded.
- * Returns TY_ERR_CONFIG, message in ctx. */
+/* Adds a finding of a cross-field check in the same form as ty_rows_load's errors, for a value at
+ * path. What follows a newline in the message is the hint behind the caret. Findings add up: the
+ * message holds all since doc was loaded. Returns TY_ERR_CONFIG, message in ctx. */
 ty_status ty_rows_reject(ty_ctx *ctx, const ty_doc *doc, const char *path, const char *format, ...)
     TY_PRINTF(4, 5);
 
@@ -129,22 +132,24 @@ typedef struct ty_resolved {
     ty_origin origin;
 } ty_resolved;
 
-/* Walks every resolved key in the rows' order (variants included: "optimizer.type" first). visit's result other than
- * TY_OK ends the walk. doc must have been loaded by rows. */
+/* Walks every resolved key in the rows' order (variants included: "optimizer.type" first). visit's
+ * result other than TY_OK ends the walk. doc must have been loaded by rows. */
 ty_status ty_rows_walk(ty_ctx *ctx, const ty_rows *rows, const ty_doc *doc,
                        ty_status (*visit)(void *self, const ty_resolved *key), void *self) TY_MUST_USE;
 
 /* The resolved config as JSON text that reads back to the same configuration. */
 ty_status ty_rows_dump(ty_ctx *ctx, const ty_rows *rows, const ty_doc *doc, ty_text *out) TY_MUST_USE;
 
-/* Hash of all RESULT keys, defaults included, with canonical values: 1e-3 and 0.001, "2 min" and "120 s", "relu" and
- * {"type": "relu"} are the same; the order of rows and members does not matter. A new COST or DISPLAY row leaves every
- * config's hash as it is; a new RESULT row changes them all, since what was computed before had no such key: give a row
- * RESULT only if it does change results, and expect finished runs to be other runs then. */
+/* Hash of all RESULT keys, defaults included, with canonical values: 1e-3 and 0.001, "2 min" and
+ * "120 s", "relu" and {"type": "relu"} are the same; the order of rows and members does not matter.
+ * A new COST or DISPLAY row leaves every config's hash as it is; a new RESULT row changes them all,
+ * since what was computed before had no such key: give a row RESULT only if it does change results,
+ * and expect finished runs to be other runs then. */
 ty_status ty_rows_hash(ty_ctx *ctx, const ty_rows *rows, const ty_doc *doc, uint64_t *out) TY_MUST_USE;
 
-/* JSON Schema 2020-12 of the whole config; Markdown tables (docs/CONFIG.md); terminal text for one key, a section or, with
- * path NULL, all. Indices in path are passed over. Errors: TY_ERR_ARG there is no such key. */
+/* JSON Schema 2020-12 of the whole config; Markdown tables (docs/CONFIG.md); terminal text for one
+ * key, a section or, with path NULL, all. Indices in path are passed over. Errors: TY_ERR_ARG there
+ * is no such key. */
 void ty_rows_schema(const ty_rows *rows, const char *title, ty_text *out);
 void ty_rows_markdown(const ty_rows *rows, ty_text *out);
 ty_status ty_rows_explain(ty_ctx *ctx, const ty_rows *rows, const char *path, ty_text *out) TY_MUST_USE;

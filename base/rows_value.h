@@ -5,7 +5,8 @@
 #include "base/doc_tree.h"
 #include "base/rows.h"
 
-/* Where in the config we are: a chain on the stack, turned into "model.layers.2.out" only when somebody has to read it. */
+/* Where in the config we are: a chain on the stack, turned into "model.layers.2.out" only when
+ * somebody has to read it. */
 typedef struct rows_path {
     const struct rows_path *parent;
     const char *key; /* NULL: index counts; the root has neither, and is the NULL path */
@@ -21,10 +22,12 @@ void ty_rows_path_add(ty_text *out, const rows_path *path);
 ty_status ty_row_parse_fallback(ty_ctx *ctx, ty_doc *doc, const ty_row *row,
                                 const doc_node **out) TY_MUST_USE;
 
-/* section's member of the row's key, else the default parsed before; NULL: neither. section may be NULL. */
+/* section's member of the row's key, else the default parsed before; NULL: neither. section may be
+ * NULL. */
 const doc_node *ty_row_value(const ty_doc *doc, const ty_row *row, const doc_node *section);
 
-/* The node that says which form a variant has: a bare string, "type", or the default's; NULL: none. */
+/* The node that says which form a variant has: a bare string, "type", or the default's; NULL:
+ * none. */
 const doc_node *ty_row_type_node(const ty_doc *doc, const ty_row *row, const doc_node *node);
 const ty_variant_row *ty_row_find_variant(const ty_row *row, const doc_node *type);
 
@@ -38,7 +41,8 @@ bool ty_row_admits(const ty_row *row, double value);
 bool ty_row_admits_null(const ty_row *row);
 int ty_row_choice(const ty_row *row, const char *name); /* -1: none */
 
-/* A hint for an amount that is none, by its text or its number's text; in arena. NULL: there is nothing to say. */
+/* A hint for an amount that is none, by its text or its number's text; in arena. NULL: there is
+ * nothing to say. */
 char *ty_row_suggest_amount(const ty_row *row, const char *text, ty_arena *arena);
 
 /* --- words about rows -------------------------------------------------------------------------- */
@@ -53,7 +57,8 @@ bool ty_row_has_max(const ty_row *row);
 
 /* --- rows_find.c ------------------------------------------------------------------------------- */
 
-/* Whether two names are near enough for "did you mean"; case, "-" and "_" don't matter. *best is the least distance so far. */
+/* Whether two names are near enough for "did you mean"; case, "-" and "_" don't matter. *best is
+ * the least distance so far. */
 bool ty_rows_is_nearer(const char *written, const char *known, int *best);
 
 /* What there is to say of an unknown key, in arena; NULL: nothing. */

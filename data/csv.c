@@ -317,7 +317,8 @@ static const char *read_digits(const char *text, decimal *to, bool is_fraction, 
     return text;
 }
 
-/* Whether all of text is [+-] digits [. digits] [e [+-] digits]; strtod alone would take "0x1p3", "nan(1)" and more. */
+/* Whether all of text is [+-] digits [. digits] [e [+-] digits]; strtod alone would take "0x1p3",
+ * "nan(1)" and more. */
 static bool read_decimal(const char *text, decimal *out) {
     int n_whole = 0, n_fraction = 0, n_exponent = 0;
     *out = (decimal){0};
@@ -339,8 +340,8 @@ static bool read_decimal(const char *text, decimal *out) {
     return *text == '\0';
 }
 
-/* Exact where digits and power of ten are doubles themselves, so that one operation rounds once (Clinger 1990);
- * strtod otherwise. */
+/* Exact where digits and power of ten are doubles themselves, so that one operation rounds once
+ * (Clinger 1990); strtod otherwise. */
 static double decimal_value(const char *text, const decimal *number) {
     static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                     1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,

@@ -23,8 +23,8 @@ typedef struct ty_normalize_attrs {
     const float *mean, *inverse_std; /* host memory, copied by prepare */
 } ty_normalize_attrs;
 
-/* y = act(x W^T + b). A fused activation keeps y for backward, which is why only those whose derivative follows from y
- * may be fused: none, relu, tanh, sigmoid. */
+/* y = act(x W^T + b). A fused activation keeps y for backward, which is why only those whose
+ * derivative follows from y may be fused: none, relu, tanh, sigmoid. */
 typedef struct ty_linear_attrs {
     int64_t out;
     bool has_bias;
@@ -49,8 +49,8 @@ typedef struct ty_pool2d_attrs {
     int64_t kernel[2], stride[2], padding[2];
 } ty_pool2d_attrs;
 
-/* Ioffe & Szegedy 2015. Biased batch variance normalises; batch_stat receives mean and UNBIASED variance, as PyTorch's
- * running statistics take it. */
+/* Ioffe & Szegedy 2015. Biased batch variance normalises; batch_stat receives mean and UNBIASED
+ * variance, as PyTorch's running statistics take it. */
 typedef struct ty_batch_norm_attrs {
     double epsilon;
     bool has_relu;
@@ -68,12 +68,14 @@ typedef struct ty_scale_attrs {
     double factor;
 } ty_scale_attrs;
 
-/* Rows of both losses, one per sample: {loss, a, b, c}. The loss is not multiplied by the sample's weight; the gradient is:
- * d_x = weight * d loss / d x, a SUM over samples (the update divides by the total weight, so ranks and shards only add).
+/* Rows of both losses, one per sample: {loss, a, b, c}. The loss is not multiplied by the sample's
+ * weight; the gradient is: d_x = weight * d loss / d x, a SUM over samples (the update divides by
+ * the total weight, so ranks and shards only add).
  *   softmax_xent  a = predicted class, b = its probability, c = rank of the true class (0 = correct; ties by index)
  *   mse           a = first prediction, b = mean absolute error, c = 0
- * A target equal to ignore_index makes loss and gradient 0 and a = -1 (the trainer gives it weight 0). Any other target
- * outside [0, K) makes both NaN. A sample of weight 0 has gradient 0, whatever its numbers are. */
+ * A target equal to ignore_index makes loss and gradient 0 and a = -1 (the trainer gives it weight
+ * 0). Any other target outside [0, K) makes both NaN. A sample of weight 0 has gradient 0, whatever
+ * its numbers are. */
 typedef struct ty_softmax_xent_attrs {
     double label_smoothing; /* Szegedy et al. 2016: target = (1 - s) onehot + s / K */
     int32_t ignore_index;   /* INT32_MIN: none */

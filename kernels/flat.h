@@ -1,5 +1,6 @@
-/* Kernels over flat f32 buffers: what parameters, gradients and optimizer state are made of. Each args struct is the whole
- * signature of its CPU twin and its GPU launcher. All pointers are device memory; work is queued. */
+/* Kernels over flat f32 buffers: what parameters, gradients and optimizer state are made of. Each
+ * args struct is the whole signature of its CPU twin and its GPU launcher. All pointers are device
+ * memory; work is queued. */
 #ifndef TY_KERNELS_FLAT_H
 #define TY_KERNELS_FLAT_H
 
@@ -10,7 +11,8 @@
 extern "C" {
 #endif
 
-/* A named range of the flat buffers; one table for parameters, gradients, optimizer state, checkpoints and export. */
+/* A named range of the flat buffers; one table for parameters, gradients, optimizer state,
+ * checkpoints and export. */
 typedef struct ty_segment {
     const char *name; /* "layers.0.conv2d.weight" */
     ty_shape shape;
@@ -33,13 +35,13 @@ ty_status ty_flat_add(ty_ctx *ctx, ty_device *dev, float *to, const float *a, co
 ty_status ty_flat_blend(ty_ctx *ctx, ty_device *dev, float *to, const float *from, int64_t n,
                         float rate) TY_MUST_USE;
 
-/* out[0] = sum of squares (double, fixed order: the bits depend on n alone), out[1] = number of non-finite values. out is
- * device memory of 2 doubles. */
+/* out[0] = sum of squares (double, fixed order: the bits depend on n alone), out[1] = number of
+ * non-finite values. out is device memory of 2 doubles. */
 ty_status ty_flat_norm(ty_ctx *ctx, ty_device *dev, const float *x, int64_t n, double *out) TY_MUST_USE;
 
-/* Fills each segment by its init, element i of segment s from Philox(seed, INIT, s, i / 4): the same on every device.
- * NORMAL is N(0, 0.02^2); XAVIER is U(+-sqrt(6 / (fan_in + fan_out))) (Glorot & Bengio 2010); KAIMING is
- * U(+-sqrt(6 / fan_in)) (He et al. 2015, gain sqrt 2).
+/* Fills each segment by its init, element i of segment s from Philox(seed, INIT, s, i / 4): the
+ * same on every device. NORMAL is N(0, 0.02^2); XAVIER is U(+-sqrt(6 / (fan_in + fan_out))) (Glorot
+ * & Bengio 2010); KAIMING is U(+-sqrt(6 / fan_in)) (He et al. 2015, gain sqrt 2).
  * Errors: TY_ERR_ARG a segment of either law without fans. */
 typedef struct ty_init_args {
     float *params;
@@ -66,8 +68,8 @@ typedef struct ty_sgd_args {
 } ty_sgd_args;
 ty_status ty_flat_sgd(ty_ctx *ctx, ty_device *dev, const ty_sgd_args *args) TY_MUST_USE;
 
-/* AdamW (Loshchilov & Hutter 2019, algorithm 2, as PyTorch): p *= 1 - lr wd; m, v moments with bias correction by step;
- * p -= lr m_hat / (sqrt(v_hat) + epsilon). m and v start as zeros.
+/* AdamW (Loshchilov & Hutter 2019, algorithm 2, as PyTorch): p *= 1 - lr wd; m, v moments with bias
+ * correction by step; p -= lr m_hat / (sqrt(v_hat) + epsilon). m and v start as zeros.
  * Errors: TY_ERR_ARG step < 1, a beta outside [0, 1). */
 typedef struct ty_adamw_args {
     float *params;

@@ -58,13 +58,14 @@ dnnl_primitive_attr_t ty_onednn_attr(void);
 /* Adds relu, tanh or sigmoid as the primitive's last step; nothing for none. */
 dnnl_status_t ty_onednn_add_activation(dnnl_primitive_attr_t attr, ty_activation activation);
 
-/* A primitive descriptor of one pass with its activations in a layout; spec is the describing file's own. */
+/* A primitive descriptor of one pass with its activations in a layout; spec is the describing
+ * file's own. */
 typedef dnnl_status_t ty_describe(const ty_device *dev, const void *spec, ty_pass pass,
                                   const void *layout, dnnl_primitive_desc_t *out);
 
-/* For ops whose passes share what forward keeps, and with it the layout: tries the one the values are had in, blocks that
- * the level has registers for, and canonical order, and takes the first in which forward and (in training) backward are
- * fast, else the last. */
+/* For ops whose passes share what forward keeps, and with it the layout: tries the one the values
+ * are had in, blocks that the level has registers for, and canonical order, and takes the first in
+ * which forward and (in training) backward are fast, else the last. */
 typedef struct ty_choice {
     ty_describe *describe;
     const void *spec;

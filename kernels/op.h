@@ -1,14 +1,16 @@
-/* The op table. An op maps input tensors, parameters and running statistics to one output; its backward pass maps the
- * output's gradient to theirs. Facts that hold on every device are in ty_op; each device adds a ty_op_impl.
+/* The op table. An op maps input tensors, parameters and running statistics to one output; its
+ * backward pass maps the output's gradient to theirs. Facts that hold on every device are in ty_op;
+ * each device adds a ty_op_impl.
  *
  *   infer    shapes from shapes; pure
- *   prepare  once per call site: fills y.layout/y.bytes, aux.bytes, workspace_bytes and state (oneDNN primitives, plans)
+ *   prepare  once per call site: fills y.layout and y.bytes, aux.bytes, workspace_bytes and state
+ *            (oneDNN primitives, cuDNN plans)
  *   forward, backward   queue the work; no allocation, no waiting
  *   release  frees state
  *
- * Parameter gradients are ACCUMULATED (+=) into d_param, which the planner zeroes once per shard; input gradients are
- * written (=) unless accumulates_dx is set. Everything an args struct holds may be device memory, and nothing in it says when
- * the work is done. */
+ * Parameter gradients are ACCUMULATED (+=) into d_param, which the planner zeroes once per shard;
+ * input gradients are written (=) unless accumulates_dx is set. Everything an args struct holds may
+ * be device memory, and nothing in it says when the work is done. */
 #ifndef TY_KERNELS_OP_H
 #define TY_KERNELS_OP_H
 
@@ -67,21 +69,24 @@ typedef struct ty_op {
     unsigned backward_reads; /* TY_READS_*; an op whose attrs ask for less may ignore more */
     size_t attrs_bytes;
     bool has_backward;
-    /* Errors: TY_ERR_CONFIG with shapes seen and wanted. in[0..n_inputs) are the inputs' shapes and dtypes. */
+    /* Errors: TY_ERR_CONFIG with shapes seen and wanted. in[0..n_inputs) are the inputs' shapes and
+     * dtypes. */
     ty_status (*infer)(ty_ctx *ctx, const void *attrs, const ty_tensor *in, ty_op_shapes *out);
 } ty_op;
 
 /* Indexed by ty_op_id. */
 extern const ty_op ty_ops[TY_OP_COUNT];
 
-/* What changes from step to step. One struct per lane, filled before each shard; calls point to it. */
+/* What changes from step to step. One struct per lane, filled before each shard; calls point to
+ * it. */
 typedef struct ty_op_env {
     uint64_t seed;
     int64_t step;
     const int64_t *sample_ids; /* on the device, [B] */
 } ty_op_env;
 
-/* One planned call: the whole signature of prepare, forward, backward and of a device's launchers. */
+/* One planned call: the whole signature of prepare, forward, backward and of a device's
+ * launchers. */
 typedef struct ty_op_args {
     ty_op_id id;
     const void *attrs;
@@ -102,7 +107,8 @@ typedef struct ty_op_args {
 } ty_op_args;
 
 typedef struct ty_op_impl {
-    /* Sees shapes, dtypes and layouts (data pointers are not set yet). Errors: TY_ERR_DEVICE, TY_ERR_NOMEM. */
+    /* Sees shapes, dtypes and layouts (data pointers are not set yet). Errors: TY_ERR_DEVICE,
+     * TY_ERR_NOMEM. */
     ty_status (*prepare)(ty_ctx *ctx, ty_device *dev, ty_op_args *args);
     ty_status (*forward)(ty_ctx *ctx, ty_device *dev, const ty_op_args *args);
     ty_status (*backward)(ty_ctx *ctx, ty_device *dev, const ty_op_args *args); /* NULL: has none */
@@ -112,7 +118,8 @@ typedef struct ty_op_impl {
 /* The device's row for an op. Never NULL for an op that the device has; NULL says it has none. */
 const ty_op_impl *ty_device_op(const ty_device *dev, ty_op_id id);
 
-/* Copies a value out in canonical order, whatever its layout. host has room for count * dtype bytes. */
+/* Copies a value out in canonical order, whatever its layout. host has room for count * dtype
+ * bytes. */
 ty_status ty_tensor_copy_out(ty_ctx *ctx, ty_device *dev, const ty_tensor *tensor,
                              void *host) TY_MUST_USE;
 

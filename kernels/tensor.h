@@ -21,11 +21,13 @@ typedef struct ty_shape {
     int64_t dims[TY_MAX_RANK];
 } ty_shape;
 
-/* The product of all dims; 0 for rank 0. Shapes are checked for overflow where they are made (ty_op.infer). */
+/* The product of all dims; 0 for rank 0. Shapes are checked for overflow where they are made
+ * (ty_op.infer). */
 int64_t ty_shape_count(ty_shape shape);
 
-/* Activations: layout and bytes are chosen by the op that produces the value. Parameters, statistics, targets, weights:
- * layout NULL (canonical, row-major, densely packed). The gradient of a value has the value's layout. */
+/* Activations: layout and bytes are chosen by the op that produces the value. Parameters,
+ * statistics, targets, weights: layout NULL (canonical, row-major, densely packed). The gradient of
+ * a value has the value's layout. */
 typedef struct ty_tensor {
     void *data; /* on the device */
     ty_dtype dtype;

@@ -1,5 +1,6 @@
-/* The door of tracking: a run is written to its journal first; sinks replay the journal into MLflow. Here: the embedded store,
- * mlflow.db in MLflow's own SQLite schema. Later: a server over REST. */
+/* The door of tracking: a run is written to its journal first; sinks replay the journal into
+ * MLflow. Here: the embedded store, mlflow.db in MLflow's own SQLite schema. Later: a server over
+ * REST. */
 #ifndef TY_TRACKING_TRACKING_H
 #define TY_TRACKING_TRACKING_H
 
@@ -26,21 +27,24 @@ typedef struct ty_tracker_ids {
     const char *deep_link;    /* "/#/experiments/1/runs?workflowType=machine_learning" */
 } ty_tracker_ids;
 
-/* Opens or continues the run's journal (lease beside it), starts the writer thread and the folding thread. The store being
- * busy, foreign or full never fails this or the run: it is said once and folding goes on later.
- * *out is the caller's to close. Errors: TY_ERR_BUSY another process works on the run; TY_ERR_IO the journal. */
+/* Opens or continues the run's journal (lease beside it), starts the writer thread and the folding
+ * thread. The store being busy, foreign or full never fails this or the run: it is said once and
+ * folding goes on later.
+ * *out is the caller's to close. Errors: TY_ERR_BUSY another process works on the run; TY_ERR_IO
+ * the journal. */
 ty_status ty_tracker_open(ty_ctx *ctx, const ty_tracker_options *options, ty_tracker **out) TY_MUST_USE;
 const ty_tracker_ids *ty_tracker_describe(ty_tracker *tracker);
 
-/* The observer to wire: costs under a microsecond per metric point and never waits for disk or network; where the ring is full
- * it writes to the journal in line. Points (key, step) that the journal already has are not recorded again. */
+/* The observer to wire: costs under a microsecond per metric point and never waits for disk or
+ * network; where the ring is full it writes to the journal in line. Points (key, step) that the
+ * journal already has are not recorded again. */
 ty_observer ty_tracker_observer(ty_tracker *tracker);
 
 /* Everything noted so far is in the journal and synced. */
 ty_status ty_tracker_flush(ty_ctx *ctx, ty_tracker *tracker) TY_MUST_USE;
 
-/* Flushes, folds what is left (waiting at most deadline_ms for a busy store; the rest is folded by the next start or by
- * `runs rebuild`) and closes. Accepts NULL. */
+/* Flushes, folds what is left (waiting at most deadline_ms for a busy store; the rest is folded by
+ * the next start or by `runs rebuild`) and closes. Accepts NULL. */
 ty_status ty_tracker_close(ty_ctx *ctx, ty_tracker *tracker, int deadline_ms);
 
 /* A run as its folder tells it. Strings live in the arena given to the call. */
@@ -79,27 +83,31 @@ typedef struct ty_run_record {
     int64_t n_files;
 } ty_run_record;
 
-/* All runs under <folder>/runs, newest first. A damaged journal is reported through the log and left out. */
+/* All runs under <folder>/runs, newest first. A damaged journal is reported through the log and
+ * left out. */
 ty_status ty_runs_list(ty_ctx *ctx, const char *folder, ty_arena *arena, ty_run_info **out,
                        int64_t *out_n) TY_MUST_USE;
 
-/* One run by its folder, its name, or its MLflow run id (or a unique prefix of 6 and more). The run's folder in arena.
+/* One run by its folder, its name, or its MLflow run id (or a unique prefix of 6 and more). The
+ * run's folder in arena.
  * Errors: TY_ERR_NOT_FOUND with near names; TY_ERR_ARG where it is not unique. */
 ty_status ty_runs_find(ty_ctx *ctx, const char *folder, const char *which, ty_arena *arena,
                        const char **out_run_folder) TY_MUST_USE;
 ty_status ty_runs_read(ty_ctx *ctx, const char *run_folder, ty_arena *arena, ty_run_record *out) TY_MUST_USE;
 
-/* Adds to the store what is in the journals and missing there; touches nothing that others wrote; corrects artifact paths
- * where the folder has moved. */
+/* Adds to the store what is in the journals and missing there; touches nothing that others wrote;
+ * corrects artifact paths where the folder has moved. */
 typedef struct ty_rebuild_report {
     int64_t runs, runs_added, points_added, values_added;
 } ty_rebuild_report;
 ty_status ty_runs_rebuild(ty_ctx *ctx, const char *folder, ty_rebuild_report *out) TY_MUST_USE;
 
-/* Marks runs whose process died (state RUNNING, no live lease) as KILLED, in journal and store. Called on each start. */
+/* Marks runs whose process died (state RUNNING, no live lease) as KILLED, in journal and store.
+ * Called on each start. */
 ty_status ty_runs_reap(ty_ctx *ctx, const char *folder, int64_t *out_reaped) TY_MUST_USE;
 
-/* The path in MLflow's UI that shows the newest run's experiment; in arena. Errors: TY_ERR_BUSY, TY_ERR_INTEGRITY the store. */
+/* The path in MLflow's UI that shows the newest run's experiment; in arena. Errors: TY_ERR_BUSY,
+ * TY_ERR_INTEGRITY the store. */
 ty_status ty_runs_deep_link(ty_ctx *ctx, const char *folder, ty_arena *arena,
                             const char **out) TY_MUST_USE;
 

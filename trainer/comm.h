@@ -1,10 +1,11 @@
-/* Ranks talking to each other. Two implementations behind one face: self (one rank, no MPI call) and MPI.
- * Every call below is collective unless it says otherwise: all ranks make the same calls in the same order. Each carries a
- * sequence number and a deadline; on expiry the call fails with TY_ERR_COMM naming the rank that is missing and what it was
- * last seen doing. The deadline counts only time in which this rank itself ran, so a suspended job may wake up again.
- * A failure is final: every later call fails with the same message, and the way out is ty_comm_abort.
- * Ranks that are out of step (another call, root or size) fail, all of them, instead of mixing their bytes.
- * All calls on the thread that opened the comm (MPI_THREAD_FUNNELED). */
+/* Ranks talking to each other. Two implementations behind one face: self (one rank, no MPI call)
+ * and MPI. Every call below is collective unless it says otherwise: all ranks make the same calls
+ * in the same order. Each carries a sequence number and a deadline; on expiry the call fails with
+ * TY_ERR_COMM naming the rank that is missing and what it was last seen doing. The deadline counts
+ * only time in which this rank itself ran, so a suspended job may wake up again. A failure is
+ * final: every later call fails with the same message, and the way out is ty_comm_abort.
+ * Ranks that are out of step (another call, root or size) fail, all of them, instead of mixing
+ * their bytes. All calls on the thread that opened the comm (MPI_THREAD_FUNNELED). */
 #ifndef TY_TRAINER_COMM_H
 #define TY_TRAINER_COMM_H
 
@@ -21,19 +22,22 @@ typedef struct ty_comm_options {
     int ranks_per_node;  /* pretend that nodes hold this many ranks; 0: as they do */
 } ty_comm_options;
 
-/* MPI is initialised only where a launcher started us (OMPI_COMM_WORLD_SIZE, PMI_SIZE, PMIX_RANK); before that, what killed
- * jobs of this user left in /dev/shm is removed. Should starting MPI take longer than the deadline and than 120 s, the
- * process exits with TY_ERR_COMM's code: nothing else ends that call.
- * *out is the caller's to close; ctx's log, clock and environment have to outlive it. Sets ctx->rank. options may be NULL.
+/* MPI is initialised only where a launcher started us (OMPI_COMM_WORLD_SIZE, PMI_SIZE, PMIX_RANK);
+ * before that, what killed jobs of this user left in /dev/shm is removed. Should starting MPI take
+ * longer than the deadline and than 120 s, the process exits with TY_ERR_COMM's code: nothing else
+ * ends that call.
+ * *out is the caller's to close; ctx's log, clock and environment have to outlive it. Sets
+ * ctx->rank. options may be NULL.
  * Errors: TY_ERR_COMM, also for a world of 1 inside a Slurm step of several tasks (no PMI). */
 ty_status ty_comm_open(ty_ctx *ctx, const ty_comm_options *options, ty_comm **out) TY_MUST_USE;
 
-/* Leaves in order: every rank has to come here or to ty_comm_abort, its reductions closed. After a failure it leaves without
- * the others and without MPI_Finalize, which would wait for them: the process has to exit with a code then. Accepts NULL. */
+/* Leaves in order: every rank has to come here or to ty_comm_abort, its reductions closed. After a
+ * failure it leaves without the others and without MPI_Finalize, which would wait for them: the
+ * process has to exit with a code then. Accepts NULL. */
 void ty_comm_close(ty_comm *comm);
 
-/* Not collective: ends the job with exit_code, within 2 s also where ranks are stopped or gone. Does not return where there
- * is more than one rank. */
+/* Not collective: ends the job with exit_code, within 2 s also where ranks are stopped or gone.
+ * Does not return where there is more than one rank. */
 void ty_comm_abort(ty_comm *comm, int exit_code);
 
 /* Not collective. */
@@ -43,8 +47,9 @@ int ty_comm_local_rank(const ty_comm *comm); /* on this host */
 int ty_comm_local_size(const ty_comm *comm);
 const char *ty_comm_kind(const ty_comm *comm); /* "self", "mpi" */
 
-/* Every rank brings its own status; all get the same answer: TY_OK if all are, else the status and message of the lowest
- * failing rank, prefixed "rank 3 (host): ". The one way to a decision that leads to another collective. */
+/* Every rank brings its own status; all get the same answer: TY_OK if all are, else the status and
+ * message of the lowest failing rank, prefixed "rank 3 (host): ". The one way to a decision that
+ * leads to another collective. */
 ty_status ty_comm_agree(ty_ctx *ctx, ty_comm *comm, ty_status mine) TY_MUST_USE;
 
 /* Bitwise OR of everybody's flags: stop requests, signals. */
@@ -55,7 +60,8 @@ typedef struct ty_comm_fact {
     const char *value; /* compared as text */
 } ty_comm_fact;
 
-/* Start-up handshake: fails on every rank, naming the first rank and fact that differ from rank 0's. */
+/* Start-up handshake: fails on every rank, naming the first rank and fact that differ from rank
+ * 0's. */
 ty_status ty_comm_handshake(ty_ctx *ctx, ty_comm *comm, const ty_comm_fact *facts, int n_facts) TY_MUST_USE;
 
 ty_status ty_comm_min(ty_ctx *ctx, ty_comm *comm, int64_t mine, int64_t *out) TY_MUST_USE;
@@ -66,14 +72,16 @@ ty_status ty_comm_broadcast(ty_ctx *ctx, ty_comm *comm, int root, void *data, si
 ty_status ty_comm_all_gather(ty_ctx *ctx, ty_comm *comm, const void *mine, size_t bytes,
                              void *out) TY_MUST_USE;
 
-/* Sum of a few doubles in the fixed tree over ranks (((0+1)+(2+3))+...): in place, same bits everywhere, and, where size is a
- * power of two, the same as when one rank had summed everybody's parts in that tree. */
+/* Sum of a few doubles in the fixed tree over ranks (((0+1)+(2+3))+...): in place, same bits
+ * everywhere, and, where size is a power of two, the same as when one rank had summed everybody's
+ * parts in that tree. */
 ty_status ty_comm_sum(ty_ctx *ctx, ty_comm *comm, double *values, int n) TY_MUST_USE;
 
-/* The sum of a large f32 buffer, without copies where ranks share a host (a shared-memory window each rank writes its part
- * into); between hosts in pieces of at most 4 MB. The order for each element is the fixed tree of ty_comm_sum; without
- * is_exact a host's ranks are summed first also where they are no subtree of it: less to send, and still the same bits on
- * every rank and in every run of that layout.
+/* The sum of a large f32 buffer, without copies where ranks share a host (a shared-memory window
+ * each rank writes its part into); between hosts in pieces of at most 4 MB. The order for each
+ * element is the fixed tree of ty_comm_sum; without is_exact a host's ranks are summed first also
+ * where they are no subtree of it: less to send, and still the same bits on every rank and in every
+ * run of that layout.
  * Errors of open, agreed on by all ranks: TY_ERR_ARG n < 0; TY_ERR_NOMEM; TY_ERR_COMM. */
 typedef struct ty_reduction ty_reduction;
 ty_status ty_reduction_open(ty_ctx *ctx, ty_comm *comm, int64_t n, bool is_exact,

@@ -1,4 +1,5 @@
-/* What ends a run. Everything here looks at agreed wishes and shared numbers, so it is the same on all ranks. */
+/* What ends a run. Everything here looks at agreed wishes and shared numbers, so it is the same on
+ * all ranks. */
 #include "trainer/job.h"
 
 #include <inttypes.h>

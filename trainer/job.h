@@ -135,7 +135,8 @@ void ty_report_write(ty_trainer *trainer);
 
 /* --- loop.c ----------------------------------------------------------------------------------- */
 
-/* Trains until the run ends here. Errors: TY_STOP_*, TY_ERR_DIVERGED, whatever failed on any rank. */
+/* Trains until the run ends here. Errors: TY_STOP_*, TY_ERR_DIVERGED, whatever failed on any
+ * rank. */
 ty_status ty_loop_run(ty_ctx *ctx, ty_trainer *trainer) TY_MUST_USE;
 
 /* --- ending.c: what ends a run ---------------------------------------------------------------- */

@@ -12,8 +12,8 @@
 extern "C" {
 #endif
 
-/* Ranks: open, run, evaluate and close are collective. A rank that fails alone (TY_ERR_DEVICE, TY_ERR_NOMEM in the middle of a
- * step) should leave through ty_comm_abort rather than close. */
+/* Ranks: open, run, evaluate and close are collective. A rank that fails alone (TY_ERR_DEVICE,
+ * TY_ERR_NOMEM in the middle of a step) should leave through ty_comm_abort rather than close. */
 typedef struct ty_trainer ty_trainer;
 
 typedef struct ty_trainer_options {

@@ -36,7 +36,8 @@ DOUBLE_MAX = sys.float_info.max
 
 
 def probe(folder, experiment, run, first, last, ending="finish", check=True):
-    done = subprocess.run([PROBE, folder, experiment, run, str(first), str(last), ending], capture_output=True, text=True)
+    words = [PROBE, folder, experiment, run, str(first), str(last), ending]
+    done = subprocess.run(words, capture_output=True, text=True)
     if check and done.returncode != 0:
         raise AssertionError(f"{done.args}: {done.returncode}\n{done.stderr}")
     return done.stdout.split()

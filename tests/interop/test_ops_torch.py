@@ -2,10 +2,10 @@
 
 Usage: test_ops_torch.py OP_PROBE [unittest arguments]. Exit 77 (skipped) where torch can't be imported.
 
-Tolerances: got and want differ by at most `tolerance * max(1, largest |want|)`. An f32 sum of n products of numbers up to 1,
-each rounded to 2^-24, errs by about sqrt(n) * 2^-24 of the largest term; n is at most 1,000 here, which gives 2e-6. Backward
-passes chain two such sums: 4e-6. Batch normalisation divides by a standard deviation near 0.6, squared in its
-derivative: 1e-5. Elementwise functions are within a few units in the last place: 1e-6.
+Tolerances: got and want differ by at most `tolerance * max(1, largest |want|)`. An f32 sum of n products of numbers up
+to 1, each rounded to 2^-24, errs by about sqrt(n) * 2^-24 of the largest term; n is at most 1,000 here, which gives
+2e-6. Backward passes chain two such sums: 4e-6. Batch normalisation divides by a standard deviation near 0.6, squared
+in its derivative: 1e-5. Elementwise functions are within a few units in the last place: 1e-6.
 """
 
 import json

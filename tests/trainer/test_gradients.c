@@ -1,9 +1,10 @@
 /* The backward pass of whole nets against differences of their forward pass, segment by segment.
  *
- * Along a unit direction d, (f(p + h d) - f(p - h d)) / 2h is d . grad up to h^2 f''' / 6 and the rounding of f. With h = 2^-6
- * the first is ~4e-5 |f'''|; f is a sum of ~10 in f32, rounded to ~1e-6 after a few layers, which h divides to ~6e-5. So 2e-3 of
- * the gradient's length (and of 1) is a factor of ten above both, and a factor of hundreds below any wrong term. The nets are smooth:
- * no relu, no max. */
+ * Along a unit direction d, (f(p + h d) - f(p - h d)) / 2h is d . grad up to h^2 f''' / 6 and the
+ * rounding of f. With h = 2^-6 the first is ~4e-5 |f'''|; f is a sum of ~10 in f32, rounded to
+ * ~1e-6 after a few layers, which h divides to ~6e-5. So 2e-3 of the gradient's length (and of 1)
+ * is a factor of ten above both, and a factor of hundreds below any wrong term. The nets are
+ * smooth: no relu, no max. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -82,7 +83,8 @@ static void close_net(net *n) {
     ty_doc_close(n->doc);
 }
 
-/* Samples, targets and weights of 1, 2, 3...: inputs share the arena, so they are written before each pass. */
+/* Samples, targets and weights of 1, 2, 3...: inputs share the arena, so they are written before
+ * each pass. */
 static void write_inputs(net *n) {
     const ty_tensor *x = &n->plan.values[n->graph.x], *target = &n->plan.values[n->graph.target];
     float *weight = n->plan.values[n->graph.weight].data;
