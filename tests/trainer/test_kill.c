@@ -1,5 +1,6 @@
-/* kill -9 at random moments: whatever was lost since the last checkpoint is computed again, to the same bits. The seed is
- * printed; TY_TEST_SEED repeats a run, TY_TEST_KILLS sets how many kills there are. TY_RUNNER comes from CMake. */
+/* kill -9 at random moments: whatever was lost since the last checkpoint is computed again, to the
+ * same bits. The seed is printed; TY_TEST_SEED repeats a run, TY_TEST_KILLS sets how many kills
+ * there are. TY_RUNNER comes from CMake. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
