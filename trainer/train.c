@@ -10,6 +10,7 @@
 #include "trainer/build_id.h"
 #include "trainer/cores.h"
 #include "trainer/job.h"
+#include "trainer/schedules/schedules.h"
 
 /* --- lanes ------------------------------------------------------------------------------------ */
 
@@ -61,6 +62,33 @@ static ty_status shake_hands(ty_ctx *ctx, const ty_trainer *trainer) {
 
 /* --- graph and plan --------------------------------------------------------------------------- */
 
+static ty_status check_val(ty_ctx *ctx, const ty_trainer *trainer, const char *key,
+                           const char *metric) {
+    if (!metric || strcmp(metric, "auto") == 0 || trainer->data->count[TY_SPLIT_VAL] > 0)
+        return TY_OK;
+    return ty_fail(ctx, TY_ERR_CONFIG,
+                   "%s is \"%s\", but there are no val samples: set data.val_fraction", key,
+                   metric);
+}
+
+/* What a config cannot know of itself: it takes the data. */
+static ty_status check_amounts(ty_ctx *ctx, const ty_trainer *trainer) {
+    const ty_train_config *config = trainer->config;
+    const ty_extent *extent = &trainer->extent;
+    if (extent->samples_per_step > extent->samples_per_epoch)
+        return ty_fail(ctx, TY_ERR_CONFIG,
+                       "train.global_batch_size is %" PRId64 ", but there are %" PRId64
+                       " samples to train on: want a smaller batch or more data",
+                       extent->samples_per_step, extent->samples_per_epoch);
+    const int64_t warmup = ty_schedule_warmup_steps(&config->schedule, extent);
+    if (extent->total_steps > 0 && warmup > extent->total_steps)
+        return ty_fail(ctx, TY_ERR_CONFIG,
+                       "schedule.warmup is %" PRId64 " steps, but the whole training is %" PRId64,
+                       warmup, extent->total_steps);
+    TY_TRY(check_val(ctx, trainer, "checkpoint.best", config->checkpoint.best));
+    return check_val(ctx, trainer, "train.early_stop.metric", config->train.early_stop.metric);
+}
+
 static ty_status measure(ty_ctx *ctx, ty_trainer *trainer) {
     const ty_amount duration = trainer->config->train.duration;
     const int64_t samples = trainer->data->count[TY_SPLIT_TRAIN];
@@ -69,13 +97,7 @@ static ty_status measure(ty_ctx *ctx, ty_trainer *trainer) {
     trainer->extent = (ty_extent){.samples_per_epoch = samples > 0 ? samples : 1,
                                   .samples_per_step = trainer->geometry.batch};
     trainer->extent.total_steps = ty_amount_steps(duration, &trainer->extent);
-    const bool wants_val = trainer->config->train.early_stop.metric != NULL;
-    if (wants_val && trainer->data->count[TY_SPLIT_VAL] == 0)
-        return ty_fail(ctx, TY_ERR_CONFIG,
-                       "train.early_stop.metric is %s, but there are no val samples: set "
-                       "data.val_fraction",
-                       trainer->config->train.early_stop.metric);
-    return TY_OK;
+    return trainer->options.is_forward_only ? TY_OK : check_amounts(ctx, trainer);
 }
 
 static ty_status build_graphs(ty_ctx *ctx, ty_trainer *trainer) {

@@ -66,6 +66,7 @@ const ty_rows ty_conv2d_rows = TY_ROWS(rows);
 
 ty_status ty_layer_conv2d(ty_ctx *ctx, ty_graph *graph, const void *keys, int x, int *y) {
     const conv2d_config *config = keys;
+    TY_TRY(ty_layer_wants_image(ctx, graph, x));
     const int64_t padding = config->padding == TY_AUTO ? (config->kernel - 1) / 2 : config->padding;
     const ty_conv2d_attrs attrs = {.out = config->out,
                                    .kernel = {config->kernel, config->kernel},

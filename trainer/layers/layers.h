@@ -40,6 +40,10 @@ extern const ty_variant_row ty_layer_variants[];
 ty_status ty_layer_append(ty_ctx *ctx, ty_graph *graph, const ty_variant *layer, int x,
                           int *y) TY_MUST_USE;
 
+/* Whether value x is [channels, height, width] a sample. Errors: TY_ERR_CONFIG, its path left to the
+ * caller. */
+ty_status ty_layer_wants_image(ty_ctx *ctx, const ty_graph *graph, int x) TY_MUST_USE;
+
 /* "init" of layers with weights: index 0 leaves the op's own choice. */
 extern const char *const ty_layer_inits[];
 void ty_layer_set_init(ty_graph *graph, int choice);

@@ -38,6 +38,7 @@ const ty_rows ty_pool_rows = TY_ROWS(rows);
 
 static ty_status add(ty_ctx *ctx, ty_graph *graph, const pool_config *config, bool is_max, int x,
                      int *y) {
+    TY_TRY(ty_layer_wants_image(ctx, graph, x));
     const int64_t stride = config->stride == TY_AUTO ? config->kernel : config->stride;
     const ty_pool2d_attrs attrs = {.is_max = is_max,
                                    .kernel = {config->kernel, config->kernel},
@@ -58,6 +59,7 @@ ty_status ty_layer_global_avg_pool(ty_ctx *ctx, ty_graph *graph, const void *key
     (void)keys;
     const ty_pool2d_attrs attrs = {.is_global = true};
     int planes;
+    TY_TRY(ty_layer_wants_image(ctx, graph, x));
     TY_TRY(ty_graph_add(ctx, graph, TY_OP_POOL2D, &attrs, (const int[]){x}, &planes));
     return ty_layer_flatten(ctx, graph, NULL, planes, y);
 }

@@ -24,12 +24,10 @@ ty_status ty_loss_cross_entropy(ty_ctx *ctx, ty_graph *graph, const void *keys, 
     const cross_entropy_config *config = keys;
     const ty_shape logits = graph->values[x].shape;
     if (graph->values[graph->target].dtype != TY_DTYPE_I32)
-        return ty_fail(ctx, TY_ERR_CONFIG, "the data's targets are numbers, want classes: use mse");
+        return ty_fail(ctx, TY_ERR_CONFIG,
+                       "loss is cross_entropy, but the data's targets are numbers: use mse");
     if (logits.rank != 2 || logits.dims[1] != graph->n_outputs)
-        return ty_fail(
-            ctx, TY_ERR_CONFIG,
-            "the last layer gives %lld values a sample, want one for each of %lld classes",
-            (long long)(ty_shape_count(logits) / logits.dims[0]), (long long)graph->n_outputs);
+        return ty_loss_misfit(ctx, graph, x, "classes");
     const bool smooths = config && graph->is_training;
     const ty_softmax_xent_attrs attrs = {.label_smoothing = smooths ? config->label_smoothing : 0,
                                          .ignore_index = INT32_MIN};

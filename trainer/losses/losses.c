@@ -23,7 +23,16 @@ ty_status ty_loss_auto(ty_ctx *ctx, ty_graph *graph, const void *keys, int x, in
     return ty_loss_mse(ctx, graph, NULL, x, rows);
 }
 
+ty_status ty_loss_misfit(ty_ctx *ctx, const ty_graph *graph, int x, const char *what) {
+    const ty_shape shape = graph->values[x].shape;
+    const char *layer = graph->n_layers ? graph->layers[graph->n_layers - 1].type : "none";
+    return ty_fail(ctx, TY_ERR_CONFIG,
+                   "model.layers.%d (%s): the last layer gives %lld values a sample, want one for "
+                   "each of %lld %s, as \"linear\" without \"out\" has them",
+                   graph->n_layers - 1, layer, (long long)(ty_shape_count(shape) / shape.dims[0]),
+                   (long long)graph->n_outputs, what);
+}
+
 ty_status ty_loss_append(ty_ctx *ctx, ty_graph *graph, const ty_variant *loss, int x, int *rows) {
-    const ty_status st = builds[loss->row->id](ctx, graph, loss->config, x, rows);
-    return st == TY_OK ? st : ty_fail_within(ctx, st, "loss (%s)", loss->row->type);
+    return builds[loss->row->id](ctx, graph, loss->config, x, rows);
 }

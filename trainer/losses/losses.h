@@ -26,6 +26,10 @@ extern const ty_rows ty_cross_entropy_rows;
 /* For config.c; ends with a row of type NULL. */
 extern const ty_variant_row ty_loss_variants[];
 
+/* The last layer's width does not fit the data: TY_ERR_CONFIG naming the layer. what: "classes" or
+ * "targets". */
+ty_status ty_loss_misfit(ty_ctx *ctx, const ty_graph *graph, int x, const char *what) TY_MUST_USE;
+
 /* Errors: TY_ERR_CONFIG where the loss and the data's task do not go together. */
 ty_status ty_loss_append(ty_ctx *ctx, ty_graph *graph, const ty_variant *loss, int x,
                          int *rows) TY_MUST_USE;

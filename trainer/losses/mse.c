@@ -6,13 +6,9 @@ ty_status ty_loss_mse(ty_ctx *ctx, ty_graph *graph, const void *keys, int x, int
     const ty_shape predictions = graph->values[x].shape;
     if (graph->values[graph->target].dtype != TY_DTYPE_F32)
         return ty_fail(ctx, TY_ERR_CONFIG,
-                       "the data's targets are classes, want numbers: use cross_entropy");
+                       "loss is mse, but the data's targets are classes: use cross_entropy");
     if (predictions.rank != 2 || predictions.dims[1] != graph->n_outputs)
-        return ty_fail(
-            ctx, TY_ERR_CONFIG,
-            "the last layer gives %lld values a sample, want one for each of %lld targets",
-            (long long)(ty_shape_count(predictions) / predictions.dims[0]),
-            (long long)graph->n_outputs);
+        return ty_loss_misfit(ctx, graph, x, "targets");
     const ty_mse_attrs attrs = {0};
     return ty_graph_add(ctx, graph, TY_OP_MSE, &attrs,
                         (const int[]){x, graph->target, graph->weight}, out);

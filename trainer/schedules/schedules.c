@@ -29,6 +29,11 @@ bool ty_schedule_needs_total(const ty_variant *schedule) {
     return strcmp(schedule->row->type, "constant") != 0 || base->warmup.unit == TY_UNIT_PERCENT;
 }
 
+int64_t ty_schedule_warmup_steps(const ty_variant *schedule, const ty_extent *extent) {
+    const ty_schedule_base *base = schedule->config;
+    return ty_amount_steps(base->warmup, extent);
+}
+
 double ty_schedule_warmup(const ty_schedule_base *base, const ty_extent *extent, int64_t step) {
     const int64_t warmup = ty_amount_steps(base->warmup, extent);
     return step < warmup ? (double)(step + 1) / (double)warmup : 1;

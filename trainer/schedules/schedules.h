@@ -59,6 +59,9 @@ double ty_schedule_at(const ty_variant *schedule, const ty_extent *extent, int64
 /* True where the schedule has to know how many steps there will be. */
 bool ty_schedule_needs_total(const ty_variant *schedule);
 
+/* How many steps the rate grows. */
+int64_t ty_schedule_warmup_steps(const ty_variant *schedule, const ty_extent *extent);
+
 /* Helpers of the files beside this one. Warm-up: (step + 1) / warmup, then 1. Progress: 0 at the
  * end of the warm-up, 1 after the last step. Floor: min_lr as a ratio. */
 double ty_schedule_warmup(const ty_schedule_base *base, const ty_extent *extent, int64_t step);
