@@ -78,6 +78,8 @@ static ty_status set_modes(ty_ctx *ctx, ty_store *store) {
 static ty_status prepare_store(ty_ctx *ctx, ty_store *store) {
     int64_t n_tables = 0;
     (void)sqlite3_busy_handler(store->db, on_busy, store);
+    /* A file that somebody else made is not to run anything here. */
+    TY_TRY(ty_sql_exec(ctx, store, "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON"));
     TY_TRY(ty_sql_exec(ctx, store, "PRAGMA foreign_keys=ON"));
     TY_TRY(count_tables(ctx, store, &n_tables));
     if (n_tables == 0)

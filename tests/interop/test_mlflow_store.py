@@ -183,6 +183,27 @@ class Client(Folder):
         self.assertNotEqual(other, experiment_id)
         self.assert_run(c, third, "new-experiment", 20)
 
+    def test_mlflow_may_upgrade_the_store_while_a_run_is_folded(self):
+        probe(self.folder, "fashion", "before", 1, 10)
+        writer = subprocess.Popen(
+            [PROBE, self.folder, "fashion", "long", "1", "60000"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        c = client(self.folder)
+        self.assertEqual(c.get_experiment_by_name("fashion").name, "fashion")
+        during = writer.poll() is None
+        out, errors = writer.communicate(timeout=200)
+        print(f"upgraded to {revision(self.folder)} {'while' if during else 'after'} the run was folded", flush=True)
+        self.assertEqual(writer.returncode, 0, errors)
+        self.assertNotEqual(revision(self.folder), REVISION)
+        with sqlite3.connect(os.path.join(self.folder, "mlflow.db")) as db:
+            run_id = out.split()[0]
+            for key, n in (("train/loss", 60000), ("val/accuracy", 6000)):
+                counted = db.execute(
+                    "SELECT count(*), count(DISTINCT step), max(step) FROM metrics WHERE run_uuid = ? AND key = ?", (run_id, key)
+                ).fetchone()
+                self.assertEqual(counted, (n, n, 60000), key)
+        self.assertEqual(c.get_run(run_id).info.status, "FINISHED")
+
     def test_runs_of_mlflows_own_client_live_beside_ours(self):
         probe(self.folder, "fashion", "ours", 1, 20)
         c = client(self.folder)
@@ -293,6 +314,21 @@ class Server(Folder):
         run = self.call("runs/get", run_id=run_id)["run"]
         self.assertEqual(run["info"]["run_name"], "live")
         self.assertEqual(len(run["data"]["metrics"]), 6)
+
+    def test_the_server_reads_while_a_run_is_folded(self):
+        writer = subprocess.Popen(
+            [PROBE, self.shared, "fashion", "storm", "1", "40000"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        answers = 0
+        while writer.poll() is None:
+            self.call("runs/search", {"experiment_ids": [self.experiment_id]})
+            answers += 1
+        out, errors = writer.communicate()
+        self.assertEqual(writer.returncode, 0, errors)
+        run = self.call("runs/get", run_id=out.split()[0])["run"]
+        latest = {m["key"]: m["step"] for m in run["data"]["metrics"]}
+        self.assertEqual(latest["train/loss"], 40000)
+        print(f"{answers} searches while 128,000 points were folded", flush=True)
 
     def test_what_the_ui_writes_stays(self):
         run_id, _, _ = probe(self.shared, "fashion", "edited", 1, 20)

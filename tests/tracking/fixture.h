@@ -152,7 +152,7 @@ static inline void record_run(fixture *f, int64_t first, int64_t last) {
     fixture_close(f, t);
 }
 
-/* --- the store -------------------------------------------------------------------------------- */
+/* --- the store --------------------------------------------------------------------------- */
 
 static inline sqlite3 *open_store_in(const char *folder) {
     char path[2 * TEMP_FOLDER_BYTES];
@@ -211,7 +211,7 @@ static inline const char *dump_store(fixture *f) {
         " SELECT name || artifact_location FROM experiments ORDER BY 1");
 }
 
-/* --- the journal ------------------------------------------------------------------------------ */
+/* --- the journal ------------------------------------------------------------------------- */
 
 /* Calls visit for each record. */
 static inline void each_record(fixture *f, void (*visit)(void *self, const ty_track_record *record),

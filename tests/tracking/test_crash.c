@@ -110,7 +110,7 @@ static void a_kill_loses_at_most_the_last_second_and_a_rebuild_completes_the_sto
     (void)munmap(s, sizeof *s);
 }
 
-/* --- disks that refuse ------------------------------------------------------------------------ */
+/* --- disks that refuse ------------------------------------------------------------------- */
 
 /* What a run does to the disk from opening to closing, with the n-th operation failing. */
 static ty_status run_on(fixture *f, fault_io *fault, bool *is_open) {

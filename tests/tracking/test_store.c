@@ -175,7 +175,7 @@ static void one_data_set_in_two_roles_is_one_input_with_both(void **state) {
                         "012345678901234567890123456789012345{\"uri\": \"/data/d.csv\"}");
 }
 
-/* --- stores that will not --------------------------------------------------------------------- */
+/* --- stores that will not ---------------------------------------------------------------- */
 
 static void a_busy_store_only_delays(void **state) {
     fixture *f = *state;
@@ -316,7 +316,52 @@ static void a_store_that_is_replaced_while_a_run_lasts_gets_all_of_it(void **sta
     assert_string_equal(ask_store(f, "SELECT step FROM metrics ORDER BY step"), "1|2");
 }
 
-/* --- places ----------------------------------------------------------------------------------- */
+/* Whatever a disk made of the file: a status or a success, never a crash, and the journal is as it was. */
+static void a_damaged_store_never_takes_the_run_along(void **state) {
+    fixture *f = *state;
+    char path[2 * TEMP_FOLDER_BYTES], *data = NULL;
+    size_t bytes;
+    record_run(f, 1, 2000);
+    store_path(f, path);
+    assert_ok(f, ty_file_read_all(&f->ctx, path, 1 << 24, &data, &bytes));
+    uint64_t draw = 1;
+    int n_failed = 0;
+    for (int i = 0; i < 200; i++) {
+        char *damaged = malloc(bytes);
+        assert_non_null(damaged);
+        memcpy(damaged, data, bytes);
+        for (int k = 0; k < 1 + i / 10; k++) {
+            draw = draw * 6364136223846793005u + 1442695040888963407u;
+            damaged[(draw >> 20) % (i % 2 ? bytes : 8192)] ^= (char)(1 << (draw >> 60) % 8);
+        }
+        write_store(f, damaged, i % 7 == 0 ? bytes / 2 + (size_t)i : bytes);
+        free(damaged);
+        ty_rebuild_report report;
+        n_failed += ty_runs_rebuild(&f->ctx, f->folder.path, &report) != TY_OK;
+    }
+    free(data);
+    assert_true(n_failed > 20);
+    ty_run_record record;
+    assert_ok(f, ty_runs_read(&f->ctx, f->run, &f->arena, &record));
+    assert_int_equal(record.curves[0].n, 2000);
+}
+
+static void a_journal_that_was_put_back_goes_on_from_where_it_is(void **state) {
+    fixture *f = *state;
+    char *old = NULL;
+    size_t bytes;
+    record_run(f, 1, 10);
+    assert_ok(f, ty_file_read_all(&f->ctx, f->journal, 1 << 20, &old, &bytes));
+    for (int64_t i = 1; i < 9; i++)
+        record_run(f, 10 * i + 1, 10 * i + 10);
+    assert_ok(f, ty_file_write_atomic(&f->ctx, f->journal, old, bytes));
+    free(old);
+    record_run(f, 11, 200);
+    assert_int_equal(fixture_said(f, "an older journal was put back"), 1);
+    assert_string_equal(ask_store(f, "SELECT count(DISTINCT step) FROM metrics"), "200");
+}
+
+/* --- places ------------------------------------------------------------------------------ */
 
 static void a_moved_folder_is_found_where_it_is(void **state) {
     fixture *f = *state;
@@ -357,7 +402,7 @@ static void odd_characters_in_a_path_are_escaped_as_mlflow_unescapes_them(void *
     assert_non_null(strstr(uri, "/runs/exp/100%25 a%23b%3F/artifacts"));
 }
 
-/* --- company ---------------------------------------------------------------------------------- */
+/* --- company ----------------------------------------------------------------------------- */
 
 static void two_processes_fold_into_one_store(void **state) {
     fixture *f = *state;
@@ -407,6 +452,8 @@ int main(void) {
         ROW(a_store_with_more_columns_and_workspaces_is_written_on),
         ROW(a_store_that_cannot_be_opened_is_said_once),
         ROW(a_store_that_is_replaced_while_a_run_lasts_gets_all_of_it),
+        ROW(a_damaged_store_never_takes_the_run_along),
+        ROW(a_journal_that_was_put_back_goes_on_from_where_it_is),
         ROW(a_moved_folder_is_found_where_it_is),
         ROW(odd_characters_in_a_path_are_escaped_as_mlflow_unescapes_them),
         ROW(two_processes_fold_into_one_store),
