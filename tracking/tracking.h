@@ -44,8 +44,8 @@ ty_observer ty_tracker_observer(ty_tracker *tracker);
 /* Everything noted so far is in the journal and synced. */
 ty_status ty_tracker_flush(ty_ctx *ctx, ty_tracker *tracker) TY_MUST_USE;
 
-/* Flushes (a run without a STATE since its START ends as KILLED), folds what is left (waiting at most deadline_ms for a busy store; the rest is folded by the next start or by
- * `runs rebuild`) and closes. Accepts NULL. */
+/* Flushes (a run without a STATE since its START ends as KILLED), folds what is left (waiting at most deadline_ms for a busy
+ * store; the rest is folded by the next start or by `runs rebuild`) and closes. Accepts NULL. */
 ty_status ty_tracker_close(ty_ctx *ctx, ty_tracker *tracker, int deadline_ms);
 
 /* A run as its folder tells it. Strings live in the arena given to the call. */

@@ -141,7 +141,9 @@ static void die_in_a_run(fixture *f) {
         assert_ok(f, ty_tracker_flush(&f->ctx, t));
         (void)kill(getpid(), SIGKILL);
     }
-    assert_int_equal(waitpid(child, NULL, 0), child);
+    int how = 0;
+    assert_int_equal(waitpid(child, &how, 0), child);
+    assert_true(WIFSIGNALED(how));
 }
 
 static int64_t reap(fixture *f) {
