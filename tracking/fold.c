@@ -87,7 +87,7 @@ static ty_status start_over(ty_ctx *ctx, ty_fold *fold) {
     return open_reader(ctx, fold);
 }
 
-/* --- reading ----------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 /* MLflow names artifacts from the artifacts folder on. */
 static const char *as_mlflow_lists(const char *artifact) {
@@ -189,7 +189,7 @@ static ty_status report_failure(ty_ctx *ctx, const ty_fold *fold) {
                    fold->failure_text ? fold->failure_text : "reading a journal");
 }
 
-/* --- writing (in a transaction) ---------------------------------------------------------- */
+/* --- writing (in a transaction) --------------------------------------------------------------- */
 
 static ty_status add_run(ty_ctx *ctx, ty_fold *fold, ty_store *store, const ty_track_record *r,
                          ty_rebuild_report *report) {

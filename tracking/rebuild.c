@@ -10,7 +10,7 @@
 static const char topic[] = "tracking";
 enum { LEASE_MS = 30000, REAP_PATIENCE_MS = 2000 };
 
-/* --- folding ----------------------------------------------------------------------------- */
+/* --- folding ---------------------------------------------------------------------------------- */
 
 typedef struct rebuild {
     const char *folder;
@@ -73,7 +73,7 @@ ty_status ty_runs_rebuild(ty_ctx *ctx, const char *folder, ty_rebuild_report *ou
     return st;
 }
 
-/* --- reaping ----------------------------------------------------------------------------- */
+/* --- reaping ---------------------------------------------------------------------------------- */
 
 typedef struct reap {
     rebuild rebuild;

@@ -4,7 +4,7 @@
 
 static const char topic[] = "tracking";
 
-/* --- every run --------------------------------------------------------------------------- */
+/* --- every run -------------------------------------------------------------------------------- */
 
 typedef ty_status (*visit_fn)(ty_ctx *ctx, void *self, const char *run_folder);
 
@@ -90,7 +90,7 @@ ty_status ty_run_id_of(ty_ctx *ctx, const char *run_folder, ty_arena *arena, cha
     return st == TY_OK ? st : ty_fail_within(ctx, st, "%s", path);
 }
 
-/* --- moving ------------------------------------------------------------------------------ */
+/* --- moving ----------------------------------------------------------------------------------- */
 
 typedef struct move {
     ty_store *store;

@@ -10,7 +10,7 @@
 static const char topic[] = "tracking";
 enum { MIN_ID_PREFIX = 6, MAX_NEAR = 3 };
 
-/* --- one run's info ---------------------------------------------------------------------- */
+/* --- one run's info --------------------------------------------------------------------------- */
 
 void ty_run_info_add(ty_run_info *info, const ty_track_record *r) {
     if (r->type != TY_TRACK_METRICS && r->step > info->last_step)
@@ -109,7 +109,7 @@ static ty_status read_folder(ty_ctx *ctx, const char *run_folder, ty_arena *aren
     return st;
 }
 
-/* --- the list ---------------------------------------------------------------------------- */
+/* --- the list --------------------------------------------------------------------------------- */
 
 typedef struct list {
     ty_arena *arena;
@@ -160,7 +160,7 @@ ty_status ty_runs_list(ty_ctx *ctx, const char *folder, ty_arena *arena, ty_run_
     return st;
 }
 
-/* --- one by name ------------------------------------------------------------------------- */
+/* --- one by name ------------------------------------------------------------------------------ */
 
 typedef struct search {
     const char *which;

@@ -29,7 +29,7 @@ struct ty_sink {
     bool is_closing;
 };
 
-/* --- one attempt ------------------------------------------------------------------------- */
+/* --- one attempt ------------------------------------------------------------------------------ */
 
 static ty_status reach_store(ty_sink *s) {
     if (s->store)
@@ -82,7 +82,7 @@ static ty_status attempt(ty_sink *s, uint64_t sequence) {
     return TY_OK;
 }
 
-/* --- the thread (lock held unless said) -------------------------------------------------- */
+/* --- the thread (lock held unless said) ------------------------------------------------------- */
 
 static void pause_for(ty_sink *s, int ms) {
     struct timespec until;

@@ -34,7 +34,7 @@ ty_status ty_store_find_run(ty_ctx *ctx, ty_store *store, const char *run_id,
     return TY_OK;
 }
 
-/* --- experiments and runs ---------------------------------------------------------------- */
+/* --- experiments and runs --------------------------------------------------------------------- */
 
 static ty_status find_experiment(ty_ctx *ctx, ty_store *store, const char *name, int64_t *out) {
     sqlite3_stmt *row;
@@ -113,7 +113,7 @@ ty_status ty_store_set_state(ty_ctx *ctx, ty_store *store, const char *run_id, t
                       end_ns / ns_per_ms);
 }
 
-/* --- what a run says --------------------------------------------------------------------- */
+/* --- what a run says -------------------------------------------------------------------------- */
 
 ty_status ty_store_add_param(ty_ctx *ctx, ty_store *store, const char *run_id, const char *key,
                              const char *value, int64_t *added) {
@@ -154,7 +154,7 @@ ty_status ty_store_add_point(ty_ctx *ctx, ty_store *store, const char *run_id,
                       time_ms, value, is_nan);
 }
 
-/* --- data sets --------------------------------------------------------------------------- */
+/* --- data sets -------------------------------------------------------------------------------- */
 
 /* The text in the first column of the row that answers; "" where there is none. */
 static ty_status ask_id(ty_ctx *ctx, sqlite3_stmt *row, bool has_row, char out[64]) {
@@ -221,7 +221,7 @@ ty_status ty_store_add_dataset(ty_ctx *ctx, ty_store *store, const char *run_id,
                       ty_limit_bytes(r->dataset.context, TY_LIMIT_CONTEXT));
 }
 
-/* --- places ------------------------------------------------------------------------------ */
+/* --- places ----------------------------------------------------------------------------------- */
 
 char *ty_store_uri(ty_arena *arena, const char *path) {
     ty_text uri = {0};

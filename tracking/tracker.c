@@ -22,7 +22,7 @@ struct ty_tracker {
     char deep_link[80];
 };
 
-/* --- events ------------------------------------------------------------------------------ */
+/* --- events ----------------------------------------------------------------------------------- */
 
 /* "artifacts/<folder>/<name of the file>" */
 static void name_artifact(const char *folder, const char *name, ty_text *out) {
@@ -124,7 +124,7 @@ ty_observer ty_tracker_observer(ty_tracker *tracker) {
     return (ty_observer){.notify = on_event, .self = tracker};
 }
 
-/* --- opening ----------------------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static ty_status take_lease(ty_ctx *ctx, const char *run_folder, ty_lease **out) {
     ty_arena_mark mark = ty_arena_mark_here(&ctx->scratch);
@@ -277,7 +277,7 @@ const ty_tracker_ids *ty_tracker_describe(ty_tracker *t) {
     return &t->ids;
 }
 
-/* --- the end ----------------------------------------------------------------------------- */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 ty_status ty_tracker_flush(ty_ctx *ctx, ty_tracker *t) {
     return ty_writer_flush(ctx, t->writer);

@@ -35,17 +35,19 @@ typedef struct ty_tracker_ids {
 ty_status ty_tracker_open(ty_ctx *ctx, const ty_tracker_options *options, ty_tracker **out) TY_MUST_USE;
 const ty_tracker_ids *ty_tracker_describe(ty_tracker *tracker);
 
-/* The observer to wire: costs under a microsecond per metric point and never waits for disk or network; where the ring is full
- * it writes to the journal in line. Points of a key come in rising steps: one at or before the key's last step is known and is
- * not recorded again. A step below 0 has no meaning and becomes the next one of its key. Any thread may notify.
- * FILEs and MODELs appear in the run's artifacts folder (MODELs as checkpoints/<name>) as links to the file told. */
+/* The observer to wire: costs under a microsecond per metric point and never waits for disk or
+ * network; where the ring is full it writes to the journal in line. Points of a key come in rising
+ * steps: one at or before the key's last step is known and is not recorded again. A step below 0
+ * has no meaning and becomes the next one of its key. Any thread may notify. FILEs and MODELs
+ * appear in the run's artifacts folder (MODELs as checkpoints/<name>) as links to the file told. */
 ty_observer ty_tracker_observer(ty_tracker *tracker);
 
 /* Everything noted so far is in the journal and synced. */
 ty_status ty_tracker_flush(ty_ctx *ctx, ty_tracker *tracker) TY_MUST_USE;
 
-/* Flushes (a run without a STATE since its START ends as KILLED), folds what is left (waiting at most deadline_ms for a busy
- * store; the rest is folded by the next start or by `runs rebuild`) and closes. Accepts NULL. */
+/* Flushes (a run without a STATE since its START ends as KILLED), folds what is left (waiting at
+ * most deadline_ms for a busy store; the rest is folded by the next start or by `runs rebuild`) and
+ * closes. Accepts NULL. */
 ty_status ty_tracker_close(ty_ctx *ctx, ty_tracker *tracker, int deadline_ms);
 
 /* A run as its folder tells it. Strings live in the arena given to the call. */

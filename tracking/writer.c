@@ -32,7 +32,7 @@ struct ty_writer {
     uint64_t batch;
 };
 
-/* --- gathering points (lock held) -------------------------------------------------------- */
+/* --- gathering points (lock held) ------------------------------------------------------------- */
 
 static void clear_batch(ty_writer *w) {
     w->keys.length = w->points.length = 0;
@@ -89,7 +89,7 @@ static ty_status take_point(ty_writer *w, const ty_ring_item *item) {
     return TY_OK;
 }
 
-/* --- everything else (lock held) --------------------------------------------------------- */
+/* --- everything else (lock held) -------------------------------------------------------------- */
 
 /* Makes the file an artifact and names it as seen from the run's folder. One that is gone is said
  * and still recorded. */
@@ -137,7 +137,7 @@ static ty_status take_record(ty_writer *w, const ty_ring_item *item) {
     return st;
 }
 
-/* --- draining (lock held) ---------------------------------------------------------------- */
+/* --- draining (lock held) --------------------------------------------------------------------- */
 
 static ty_status drain_ring(ty_writer *w) {
     ty_ring_item item;
@@ -196,7 +196,7 @@ static ty_status sync_journal(ty_writer *w) {
     return TY_OK;
 }
 
-/* --- the thread -------------------------------------------------------------------------- */
+/* --- the thread ------------------------------------------------------------------------------- */
 
 static void wait_tick(ty_writer *w) {
     struct timespec until;

@@ -43,6 +43,11 @@ def probe(folder, experiment, run, first, last, ending="finish", check=True):
     return done.stdout.split()
 
 
+def start_probe(folder, experiment, run, first, last):
+    words = [PROBE, folder, experiment, run, str(first), str(last)]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
 def revision(folder):
     with sqlite3.connect(os.path.join(folder, "mlflow.db")) as db:
         return db.execute("SELECT version_num FROM alembic_version").fetchone()[0]
@@ -185,9 +190,7 @@ class Client(Folder):
 
     def test_mlflow_may_upgrade_the_store_while_a_run_is_folded(self):
         probe(self.folder, "fashion", "before", 1, 10)
-        writer = subprocess.Popen(
-            [PROBE, self.folder, "fashion", "long", "1", "60000"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        writer = start_probe(self.folder, "fashion", "long", 1, 60000)
         c = client(self.folder)
         self.assertEqual(c.get_experiment_by_name("fashion").name, "fashion")
         during = writer.poll() is None
@@ -199,7 +202,8 @@ class Client(Folder):
             run_id = out.split()[0]
             for key, n in (("train/loss", 60000), ("val/accuracy", 6000)):
                 counted = db.execute(
-                    "SELECT count(*), count(DISTINCT step), max(step) FROM metrics WHERE run_uuid = ? AND key = ?", (run_id, key)
+                    "SELECT count(*), count(DISTINCT step), max(step) FROM metrics WHERE run_uuid = ? AND key = ?",
+                    (run_id, key),
                 ).fetchone()
                 self.assertEqual(counted, (n, n, 60000), key)
         self.assertEqual(c.get_run(run_id).info.status, "FINISHED")
@@ -316,9 +320,7 @@ class Server(Folder):
         self.assertEqual(len(run["data"]["metrics"]), 6)
 
     def test_the_server_reads_while_a_run_is_folded(self):
-        writer = subprocess.Popen(
-            [PROBE, self.shared, "fashion", "storm", "1", "40000"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        writer = start_probe(self.shared, "fashion", "storm", 1, 40000)
         answers = 0
         while writer.poll() is None:
             self.call("runs/search", {"experiment_ids": [self.experiment_id]})
