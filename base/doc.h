@@ -29,9 +29,10 @@ typedef struct ty_origin {
 
 /* Reads path ("-" is stdin through fd 0), resolves "extends" (a path or a list of them, relative to
  * the file; RFC 7396 merge, null deletes, the later of a list wins, cycles are errors) and
- * ${env:NAME} / ${env:NAME:-default} inside strings ($${env:NAME} is ${env:NAME} itself).
- * *out is the caller's to close. Errors: TY_ERR_CONFIG with "error: file:line:column: ..." and a
- * caret line, from a single slip on; TY_ERR_NOT_FOUND. */
+ * ${env:NAME} / ${env:NAME:-default} inside strings ($${env:NAME} is ${env:NAME} itself). *out is
+ * the caller's to close.
+ * Errors: TY_ERR_CONFIG with "error: file:line:column: ..." and a caret line, from a single slip
+ * on; TY_ERR_NOT_FOUND. */
 ty_status ty_doc_read(ty_ctx *ctx, const char *path, ty_doc **out) TY_MUST_USE;
 
 /* The same from memory; name stands for the file in messages. extends is resolved against the
@@ -42,8 +43,8 @@ void ty_doc_close(ty_doc *doc);
 
 /* Applies one --set: "a.b.2.c=value". The value is read as JSON and, where it is none, as a string.
  * Arrays are entered by index. Paths are created as objects, and a string on the way becomes
- * {"type": string}; whether the key exists is the rows' business. Errors: TY_ERR_CONFIG naming the
- * assignment; doc may then hold the objects on the way. */
+ * {"type": string}; whether the key exists is the rows' business.
+ * Errors: TY_ERR_CONFIG naming the assignment; doc may then hold the objects on the way. */
 ty_status ty_doc_set(ty_ctx *ctx, ty_doc *doc, const char *assignment) TY_MUST_USE;
 
 /* Borrowed, until the next ty_doc_set. path is dotted; "" is the root; NULL where there is

@@ -148,8 +148,8 @@ ty_status ty_rows_dump(ty_ctx *ctx, const ty_rows *rows, const ty_doc *doc, ty_t
 ty_status ty_rows_hash(ty_ctx *ctx, const ty_rows *rows, const ty_doc *doc, uint64_t *out) TY_MUST_USE;
 
 /* JSON Schema 2020-12 of the whole config; Markdown tables (docs/CONFIG.md); terminal text for one
- * key, a section or, with path NULL, all. Indices in path are passed over. Errors: TY_ERR_ARG there
- * is no such key. */
+ * key, a section or, with path NULL, all. Indices in path are passed over.
+ * Errors: TY_ERR_ARG there is no such key. */
 void ty_rows_schema(const ty_rows *rows, const char *title, ty_text *out);
 void ty_rows_markdown(const ty_rows *rows, ty_text *out);
 ty_status ty_rows_explain(ty_ctx *ctx, const ty_rows *rows, const char *path, ty_text *out) TY_MUST_USE;

@@ -20,8 +20,8 @@ typedef struct job {
     const char *run_folder;
 } job;
 
-/* Reads path with the command line's --set list. Same text, same verdict on every rank. Errors:
- * TY_ERR_CONFIG with all findings; TY_ERR_NOT_FOUND naming near files. */
+/* Reads path with the command line's --set list. Same text, same verdict on every rank.
+ * Errors: TY_ERR_CONFIG with all findings; TY_ERR_NOT_FOUND naming near files. */
 ty_status job_read_config(cli *app, job *j, const char *path) TY_MUST_USE;
 
 /* The same from a run's own config.json, where the command line's --set may still change COST and

@@ -18,8 +18,8 @@ static inline bool ty_augment_is_off(const ty_augment *augment) {
 
 /* Writes the image as it is seen in this epoch: mirrored or not, then moved by up to crop_padding
  * pixels each way with zeros where it moved from. A pure function of (seed, sample, epoch) and the
- * image, so neither ranks nor batches matter. Shapes: from and to are [C,H,W]; they must not
- * overlap. */
+ * image, so neither ranks nor batches matter.
+ * Shapes: from and to are [C,H,W]; they must not overlap. */
 void ty_augment_apply(const ty_augment *augment, int64_t sample, int64_t epoch, const void *from,
                       void *to);
 

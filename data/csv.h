@@ -27,7 +27,8 @@ typedef struct ty_csv_row {
 typedef struct ty_csv ty_csv;
 
 /* Reads from input, which is borrowed and has to be at its start. The separator is the one of tab,
- * semicolon and comma that the first line has most of. Errors: TY_ERR_DATA UTF-16, NUL bytes. */
+ * semicolon and comma that the first line has most of.
+ * Errors: TY_ERR_DATA UTF-16, NUL bytes. */
 ty_status ty_csv_open(ty_ctx *ctx, ty_input *input, ty_csv **out) TY_MUST_USE;
 void ty_csv_close(ty_csv *csv); /* accepts NULL */
 

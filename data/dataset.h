@@ -59,8 +59,9 @@ typedef struct ty_data_info {
 typedef struct ty_dataset ty_dataset;
 
 /* Opens, validates and fingerprints. cache_folder (may be NULL) keeps digests of files by
- * dev/inode/mtime/size. *out is the caller's to close. Errors: TY_ERR_DATA naming file and offset
- * or row; TY_ERR_NOT_FOUND with what to install or write instead; TY_ERR_CONFIG. */
+ * dev/inode/mtime/size. *out is the caller's to close.
+ * Errors: TY_ERR_DATA naming file and offset or row; TY_ERR_NOT_FOUND with what to install or write
+ * instead; TY_ERR_CONFIG. */
 ty_status ty_dataset_open(ty_ctx *ctx, const ty_data_config *config, const char *cache_folder,
                           ty_dataset **out) TY_MUST_USE;
 void ty_dataset_close(ty_dataset *set); /* accepts NULL */
@@ -77,7 +78,8 @@ ty_status ty_dataset_sample(ty_ctx *ctx, const ty_dataset *set, ty_split split, 
                             void *x, void *y) TY_MUST_USE;
 
 /* Adds what is known of the set for people (`tiltyard data info`): a few lines, then tables of
- * splits, classes, channels or columns; and the same as one JSON object. Errors: TY_ERR_NOMEM. */
+ * splits, classes, channels or columns; and the same as one JSON object.
+ * Errors: TY_ERR_NOMEM. */
 ty_status ty_dataset_describe(ty_ctx *ctx, const ty_dataset *set, ty_text *out) TY_MUST_USE;
 ty_status ty_dataset_describe_json(ty_ctx *ctx, const ty_dataset *set, ty_text *out) TY_MUST_USE;
 

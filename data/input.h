@@ -7,8 +7,8 @@
 
 typedef struct ty_input ty_input;
 
-/* Opens a regular file. *out is the caller's to close. Errors: TY_ERR_NOT_FOUND, TY_ERR_IO;
- * TY_ERR_DATA where it is none. */
+/* Opens a regular file. *out is the caller's to close.
+ * Errors: TY_ERR_NOT_FOUND, TY_ERR_IO; TY_ERR_DATA where it is none. */
 ty_status ty_input_open(ty_ctx *ctx, const char *path, ty_input **out) TY_MUST_USE;
 
 /* The same over borrowed memory; name stands for the file in messages. */

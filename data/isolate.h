@@ -26,9 +26,11 @@ typedef struct ty_isolated {
 } ty_isolated;
 
 /* Forks, runs work and waits for it. The child has no terminal, leaves no core file and ends with
- * its parent; whatever work opens ends with it. Order:  no lock that work needs may be held by
- * another thread of this process: call it while starting up. Errors: what work returned, with its
- * message; TY_ERR_DATA where the child died or ran out of time; TY_ERR_FAILED. */
+ * its parent; whatever work opens ends with it.
+ * Order:  no lock that work needs may be held by another thread of this process: call it while
+ *         starting up.
+ * Errors: what work returned, with its message; TY_ERR_DATA where the child died or ran out of
+ *         time; TY_ERR_FAILED. */
 ty_status ty_isolated_run(ty_ctx *ctx, const ty_isolated *job) TY_MUST_USE;
 
 #endif

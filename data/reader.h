@@ -101,7 +101,8 @@ ty_status ty_content_add_file(ty_ctx *ctx, ty_content *content, const char *name
                               const char *path) TY_MUST_USE;
 
 /* malloc of count * size bytes that is refused, with advice, where the machine has not that much
- * left. Errors: TY_ERR_NOMEM, TY_ERR_DATA on overflow. */
+ * left.
+ * Errors: TY_ERR_NOMEM, TY_ERR_DATA on overflow. */
 ty_status ty_content_alloc(ty_ctx *ctx, const char *what, int64_t count, size_t size,
                            void **out) TY_MUST_USE;
 
@@ -118,8 +119,9 @@ typedef struct ty_raw_targets {
 
 /* Makes classes or numbers of raw[TY_SPLIT_COUNT]: classes when config's task says so or, for
  * "auto", when a single integer is stored for each sample. Classes are the sorted distinct values
- * of the train part, numbered from 0. Errors: TY_ERR_DATA, with *bad_part (-1: none) and *bad_row
- * for the reader to say where the value lies. */
+ * of the train part, numbered from 0.
+ * Errors: TY_ERR_DATA, with *bad_part (-1: none) and *bad_row for the reader to say where the value
+ * lies. */
 ty_status ty_content_set_targets(ty_ctx *ctx, const ty_data_config *config,
                                  const ty_data_place *place, const ty_raw_targets raw[],
                                  ty_content *content, int *bad_part, int64_t *bad_row) TY_MUST_USE;

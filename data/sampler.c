@@ -5,13 +5,15 @@
  *     sample = permute(key(seed, epoch, 0), n, index)
  *
  * Otherwise the split is cut into blocks of neighbours, which are read together, and shuffled
- * twice: offset                   drawn for each epoch; sample v of the shifted order is (v +
- * offset) mod n of the split, so that blocks are cut elsewhere each time block k is [k * block, (k
- * + 1) * block) of the shifted order, k < n_full = n / block; what remains, less than a block,
- * comes last sequence of blocks       permute(key(seed, epoch, 2), n_full, place) window w indices
- * [w * window, (w + 1) * window) of the epoch, cut off at n: window / block blocks of that sequence
- *     order inside a window    permute(key(seed, epoch, 3 + w), size of the window, index - w *
- * window) */
+ * twice:
+ *     offset      drawn for each epoch; sample v of the shifted order is (v + offset) mod n of the
+ *                 split, so that blocks are cut elsewhere each time
+ *     block k     [k * block, (k + 1) * block) of the shifted order, k < n_full = n / block; what
+ *                 remains, less than a block, comes last
+ *     sequence    of blocks: permute(key(seed, epoch, 2), n_full, place)
+ *     window w    indices [w * window, (w + 1) * window) of the epoch, cut off at n: window / block
+ *                 blocks of that sequence
+ *     order       inside a window: permute(key(seed, epoch, 3 + w), its size, index - w * window) */
 #include <assert.h>
 
 #include "data/loader.h"

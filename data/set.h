@@ -18,8 +18,8 @@ struct ty_dataset {
     const char *state;
 };
 
-/* Fills info, schema_json and state from what is known; the last step of opening. Errors:
- * TY_ERR_NOMEM. */
+/* Fills info, schema_json and state from what is known; the last step of opening.
+ * Errors: TY_ERR_NOMEM. */
 ty_status ty_dataset_summarise(ty_ctx *ctx, ty_dataset *set) TY_MUST_USE;
 
 #endif

@@ -20,9 +20,9 @@ int64_t ty_split_row(const ty_split_map *map, int64_t index);
 
 /* Cuts the parts into splits: a part that the files have is used as it is; one that they lack is
  * the fraction of train that config asks for, drawn by split_seed. At most max_samples of each,
- * drawn by split_seed too. Memory: 8 bytes for each row that is not in train, from arena. Errors:
- * TY_ERR_CONFIG where a fraction leaves a split without samples or competes with a part of the
- * files; TY_ERR_DATA without training samples. */
+ * drawn by split_seed too. Memory: 8 bytes for each row that is not in train, from arena.
+ * Errors: TY_ERR_CONFIG where a fraction leaves a split without samples or competes with a part of
+ * the files; TY_ERR_DATA without training samples. */
 ty_status ty_split_plan(ty_ctx *ctx, const ty_data_config *config, const int64_t part_count[],
                         ty_arena *arena, ty_split_map out[]) TY_MUST_USE;
 

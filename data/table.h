@@ -51,15 +51,16 @@ typedef struct ty_table {
 } ty_table;
 
 /* First pass over path[TY_SPLIT_TRAIN]: names, kinds, rows; and over path[TY_SPLIT_TEST] where
- * there is one: rows. Errors: TY_ERR_DATA naming file:line:column. */
+ * there is one: rows.
+ * Errors: TY_ERR_DATA naming file:line:column. */
 ty_status ty_table_scan(ty_ctx *ctx, ty_table *table) TY_MUST_USE;
 
-/* Finds target and features by config's names. Errors: TY_ERR_CONFIG with the nearest name;
- * TY_ERR_DATA infinite numbers, no feature left. */
+/* Finds target and features by config's names.
+ * Errors: TY_ERR_CONFIG with the nearest name; TY_ERR_DATA infinite numbers, no feature left. */
 ty_status ty_table_choose(ty_ctx *ctx, const ty_data_config *config, ty_table *table) TY_MUST_USE;
 
-/* Second pass: the cells of target and features of every part. Errors: TY_ERR_DATA; TY_ERR_NOMEM
- * with advice. */
+/* Second pass: the cells of target and features of every part.
+ * Errors: TY_ERR_DATA; TY_ERR_NOMEM with advice. */
 ty_status ty_table_load(ty_ctx *ctx, ty_table *table) TY_MUST_USE;
 
 /* The line of a row, found by reading the file again; 0 where it is not found. For messages. */

@@ -26,8 +26,8 @@ extern const char *const ty_isa_names[];
 int ty_isa_best(void);
 
 /* name: "cpu", "cuda", "auto". max_isa_level caps our loops and oneDNN (ranks agree on the
- * weakest); negative: no cap. *out is the caller's to close, on the same thread. Errors:
- * TY_ERR_DEVICE with the reason. */
+ * weakest); negative: no cap. *out is the caller's to close, on the same thread.
+ * Errors: TY_ERR_DEVICE with the reason. */
 ty_status ty_device_open(ty_ctx *ctx, const char *name, int max_isa_level, ty_device **out) TY_MUST_USE;
 void ty_device_close(ty_device *dev); /* accepts NULL */
 const ty_device_info *ty_device_describe(const ty_device *dev);

@@ -107,8 +107,8 @@ typedef struct ty_op_args {
 } ty_op_args;
 
 typedef struct ty_op_impl {
-    /* Sees shapes, dtypes and layouts (data pointers are not set yet). Errors: TY_ERR_DEVICE,
-     * TY_ERR_NOMEM. */
+    /* Sees shapes, dtypes and layouts (data pointers are not set yet).
+     * Errors: TY_ERR_DEVICE, TY_ERR_NOMEM. */
     ty_status (*prepare)(ty_ctx *ctx, ty_device *dev, ty_op_args *args);
     ty_status (*forward)(ty_ctx *ctx, ty_device *dev, const ty_op_args *args);
     ty_status (*backward)(ty_ctx *ctx, ty_device *dev, const ty_op_args *args); /* NULL: has none */

@@ -34,8 +34,8 @@ ty_status ty_op_want_f32(ty_ctx *ctx, const char *op, const ty_tensor *x, int ra
 enum { TY_SHAPE_TEXT = 128 };
 const char *ty_shape_text(ty_shape shape, char text[TY_SHAPE_TEXT]);
 
-/* *out is the shape with its count checked against overflow. Errors: TY_ERR_CONFIG naming the
- * op. */
+/* *out is the shape with its count checked against overflow.
+ * Errors: TY_ERR_CONFIG naming the op. */
 ty_status ty_op_set_shape(ty_ctx *ctx, const char *op, ty_shape shape, ty_shape *out) TY_MUST_USE;
 
 /* A window that slides over height and width: out = floor((in + 2 padding - kernel) / stride) + 1.

@@ -3,13 +3,15 @@
  *   1 RUN      {"time_ns","run_id","experiment","run","user","source","store"}   record 1, once
  *   2 START    {"time_ns","step","is_resumed","from_step","total_steps","samples_per_epoch"}
  *              the run begins or goes on; with is_resumed, what follows after from_step is computed
- * again 3 PARAM    {"time_ns","key","value"} 4 TAG      {"time_ns","key","value"}             the
- * last one of a key holds 5 DATASET
- * {"time_ns","name","digest","source","context","schema","profile"} 6 METRICS
- * {"keys":["train/loss",...],"points":[[index of key, step, time_ns, value],...]} 7 FILE
- * {"time_ns","step","path","artifact"}  both relative to the run's folder where they lie in it 8
- * MODEL    {"time_ns","step","name","path","artifact"} 9 STATE {"time_ns","step","state","reason"}
- * the run ended, and how
+ *              again
+ *   3 PARAM    {"time_ns","key","value"}
+ *   4 TAG      {"time_ns","key","value"}             the last one of a key holds
+ *   5 DATASET  {"time_ns","name","digest","source","context","schema","profile"}
+ *   6 METRICS  {"keys":["train/loss",...],"points":[[index of key, step, time_ns, value],...]}
+ *   7 FILE     {"time_ns","step","path","artifact"}  both relative to the run's folder where they
+ *              lie in it
+ *   8 MODEL    {"time_ns","step","name","path","artifact"}
+ *   9 STATE    {"time_ns","step","state","reason"}   the run ended, and how
  *
  * NaN and infinities are the strings "NaN", "Infinity", "-Infinity". Times are wall clock, fixed
  * where the event was made. Unknown keys and types are left alone, so that an older program reads a
@@ -78,7 +80,8 @@ typedef struct ty_track_record {
 void ty_track_encode(const ty_track_record *record, ty_text *out);
 
 /* Reads one record of a journal; its strings and points live in arena. Unknown types succeed with
- * their type alone. Errors: TY_ERR_INTEGRITY naming the journal's record. */
+ * their type alone.
+ * Errors: TY_ERR_INTEGRITY naming the journal's record. */
 ty_status ty_track_decode(ty_ctx *ctx, const ty_journal_record *from, ty_arena *arena,
                           ty_track_record *out) TY_MUST_USE;
 

@@ -7,7 +7,8 @@
 
 /* Points runs whose folders lie under <folder>/runs, and the places derived from theirs, at where
  * they are now. Runs of others are left alone. A quick look decides whether there is anything to do
- * unless is_thorough. Errors: as the store's. */
+ * unless is_thorough.
+ * Errors: as the store's. */
 ty_status ty_relocate(ty_ctx *ctx, ty_store *store, const char *folder,
                       bool is_thorough) TY_MUST_USE;
 

@@ -9,7 +9,8 @@
 
 /* Creates every table in a database that has none, inside the caller's transaction. The revision is
  * MLflow 3.0's: newer ones upgrade it when they open it, while an MLflow that meets a revision
- * newer than itself refuses the file. Errors: TY_ERR_IO, SQLite's words. */
+ * newer than itself refuses the file.
+ * Errors: TY_ERR_IO, SQLite's words. */
 ty_status ty_schema_create(ty_ctx *ctx, sqlite3 *db) TY_MUST_USE;
 
 /* Whether our statements fit: every column they name exists, and no other column demands a value.

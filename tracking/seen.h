@@ -28,7 +28,8 @@ void ty_seen_init(ty_seen *seen);
 void ty_seen_clear(ty_seen *seen);
 
 /* Whether the curve at key has no point at step yet; then it has. A step below 0 has no meaning and
- * becomes the next one of its curve. *out_curve is borrowed. Errors: TY_ERR_NOMEM. */
+ * becomes the next one of its curve. *out_curve is borrowed.
+ * Errors: TY_ERR_NOMEM. */
 ty_status ty_seen_point(ty_ctx *ctx, ty_seen *seen, const char *key, int64_t *step, bool *is_new,
                         ty_seen_curve **out_curve) TY_MUST_USE;
 

@@ -14,8 +14,9 @@ enum { TY_STORE_BUSY_MS = 20000 };
 
 /* Opens <folder>/mlflow.db, creating it at the schema that every MLflow since 3.0 takes up. A
  * statement that meets a lock waits TY_STORE_BUSY_MS, or until *give_up_ns (ty_now_ns; another
- * thread may change it). *out is the caller's to close. Errors: TY_ERR_BUSY; TY_ERR_INTEGRITY no
- * database, or one that our statements don't fit; TY_ERR_IO. */
+ * thread may change it). *out is the caller's to close.
+ * Errors: TY_ERR_BUSY; TY_ERR_INTEGRITY no database, or one that our statements don't fit;
+ * TY_ERR_IO. */
 ty_status ty_store_open(ty_ctx *ctx, const char *folder, const _Atomic int64_t *give_up_ns,
                         ty_store **out) TY_MUST_USE;
 void ty_store_close(ty_store *store); /* rolls back; accepts NULL */

@@ -29,9 +29,8 @@ typedef struct ty_tracker_ids {
 
 /* Opens or continues the run's journal (lease beside it), starts the writer thread and the folding
  * thread. The store being busy, foreign or full never fails this or the run: it is said once and
- * folding goes on later.
- * *out is the caller's to close. Errors: TY_ERR_BUSY another process works on the run; TY_ERR_IO
- * the journal. */
+ * folding goes on later. *out is the caller's to close.
+ * Errors: TY_ERR_BUSY another process works on the run; TY_ERR_IO the journal. */
 ty_status ty_tracker_open(ty_ctx *ctx, const ty_tracker_options *options, ty_tracker **out) TY_MUST_USE;
 const ty_tracker_ids *ty_tracker_describe(ty_tracker *tracker);
 
@@ -109,8 +108,8 @@ ty_status ty_runs_rebuild(ty_ctx *ctx, const char *folder, ty_rebuild_report *ou
  * Called on each start. */
 ty_status ty_runs_reap(ty_ctx *ctx, const char *folder, int64_t *out_reaped) TY_MUST_USE;
 
-/* The path in MLflow's UI that shows the newest run's experiment; in arena. Errors: TY_ERR_BUSY,
- * TY_ERR_INTEGRITY the store. */
+/* The path in MLflow's UI that shows the newest run's experiment; in arena.
+ * Errors: TY_ERR_BUSY, TY_ERR_INTEGRITY the store. */
 ty_status ty_runs_deep_link(ty_ctx *ctx, const char *folder, ty_arena *arena,
                             const char **out) TY_MUST_USE;
 

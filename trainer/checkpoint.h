@@ -36,8 +36,8 @@ typedef struct ty_checkpoint {
  * Errors: TY_ERR_ARG a name or shape that cannot be stored; TY_ERR_IO; TY_ERR_NOMEM. */
 ty_status ty_checkpoint_write(ty_ctx *ctx, const char *path, const ty_checkpoint *checkpoint) TY_MUST_USE;
 
-/* What the user block says, after the whole file was hashed. Errors: TY_ERR_INTEGRITY naming file
- * and offset; TY_ERR_IO. */
+/* What the user block says, after the whole file was hashed.
+ * Errors: TY_ERR_INTEGRITY naming file and offset; TY_ERR_IO. */
 typedef struct ty_checkpoint_header {
     int64_t step;
     uint64_t bytes;

@@ -23,7 +23,8 @@ void ty_ckpt_block_encode(const ty_checkpoint_header *header,
                           unsigned char block[TY_CKPT_BLOCK_BYTES]);
 
 /* Opens path, reads and checks its first 512 bytes against the file's length. *out_fd is the
- * caller's. Errors: TY_ERR_INTEGRITY with file and offset; TY_ERR_IO; TY_ERR_NOT_FOUND. */
+ * caller's.
+ * Errors: TY_ERR_INTEGRITY with file and offset; TY_ERR_IO; TY_ERR_NOT_FOUND. */
 ty_status ty_ckpt_block_open(ty_ctx *ctx, const char *path, ty_checkpoint_header *out,
                              int *out_fd) TY_MUST_USE;
 

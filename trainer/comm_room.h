@@ -148,7 +148,8 @@ ty_status comm_mpi_open(ty_ctx *ctx, const ty_comm_options *options, ty_comm **o
 
 /* Memory that the ranks of one host share and no file name leads to, so that nothing is left
  * however they end. The leader makes it, the others find it as a descriptor of the leader's
- * process. Errors: TY_ERR_COMM, errno in the message. */
+ * process.
+ * Errors: TY_ERR_COMM, errno in the message. */
 ty_status comm_memory_make(ty_ctx *ctx, size_t bytes, int *out_fd, void **out) TY_MUST_USE;
 ty_status comm_memory_join(ty_ctx *ctx, int pid, int fd, size_t bytes, void **out) TY_MUST_USE;
 
@@ -198,8 +199,9 @@ typedef struct comm_patience {
 enum { COMM_GRACE_MS = 500 };
 
 comm_patience comm_patience_for(const ty_comm *comm, const comm_call *call);
-/* One pause of a polling loop: spins, then yields, then sleeps. Errors: TY_ERR_COMM naming who is
- * missing, dead or gone, or with the reason another rank of this host failed for. */
+/* One pause of a polling loop: spins, then yields, then sleeps.
+ * Errors: TY_ERR_COMM naming who is missing, dead or gone, or with the reason another rank of this
+ * host failed for. */
 ty_status comm_patience_pause(ty_ctx *ctx, ty_comm *comm, comm_patience *patience) TY_MUST_USE;
 
 /* The failure of two ranks that brought different calls. */

@@ -19,9 +19,10 @@ typedef struct ty_geometry {
 } ty_geometry;
 
 /* Divides. threads: how many lanes a rank may have; lanes are never more than a rank's shards.
- * exact: shards are the config's, whatever the ranks are; ranks have to be a power of two that
- * divides them. fast:  one shard a lane, more where micro_batch_size asks for accumulation. Errors:
- * TY_ERR_CONFIG saying what would fit. */
+ *   exact   shards are the config's, whatever the ranks are; ranks have to be a power of two that
+ *           divides them
+ *   fast    one shard a lane, more where micro_batch_size asks for accumulation
+ * Errors: TY_ERR_CONFIG saying what would fit. */
 ty_status ty_geometry_make(ty_ctx *ctx, const ty_train_config *config, int ranks, int rank,
                            int64_t threads, ty_geometry *out) TY_MUST_USE;
 

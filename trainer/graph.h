@@ -73,7 +73,8 @@ ty_status ty_graph_input(ty_ctx *ctx, ty_graph *graph, ty_dtype dtype, ty_shape 
                          int *out) TY_MUST_USE;
 
 /* Appends one call; attrs are copied; its parameters and statistics become segments named after the
- * layer in progress. Errors: TY_ERR_CONFIG from the op's infer; TY_ERR_NOMEM. */
+ * layer in progress.
+ * Errors: TY_ERR_CONFIG from the op's infer; TY_ERR_NOMEM. */
 ty_status ty_graph_add(ty_ctx *ctx, ty_graph *graph, ty_op_id op, const void *attrs,
                        const int *inputs, int *out) TY_MUST_USE;
 
@@ -87,8 +88,8 @@ void ty_graph_end_layer(ty_graph *graph, int y);
 void ty_graph_fuse(ty_graph *graph);
 
 /* Reverse differentiation: marks which nodes run backward, which inputs they write gradients to,
- * and where a gradient is added to one that an earlier call of the backward pass wrote. Errors:
- * TY_ERR_INTERNAL an op without backward is in the way. */
+ * and where a gradient is added to one that an earlier call of the backward pass wrote.
+ * Errors: TY_ERR_INTERNAL an op without backward is in the way. */
 ty_status ty_graph_differentiate(ty_ctx *ctx, ty_graph *graph) TY_MUST_USE;
 
 /* How many node inputs read the value. */

@@ -135,8 +135,8 @@ void ty_report_write(ty_trainer *trainer);
 
 /* --- loop.c ----------------------------------------------------------------------------------- */
 
-/* Trains until the run ends here. Errors: TY_STOP_*, TY_ERR_DIVERGED, whatever failed on any
- * rank. */
+/* Trains until the run ends here.
+ * Errors: TY_STOP_*, TY_ERR_DIVERGED, whatever failed on any rank. */
 ty_status ty_loop_run(ty_ctx *ctx, ty_trainer *trainer) TY_MUST_USE;
 
 /* --- ending.c: what ends a run ---------------------------------------------------------------- */
@@ -178,7 +178,8 @@ ty_status ty_update_apply(ty_ctx *ctx, ty_trainer *trainer,
 /* --- health.c --------------------------------------------------------------------------------- */
 
 /* Decides whether the step may touch the weights (report->is_skipped) and counts. The same answer
- * on all ranks. Errors: TY_ERR_DIVERGED by policy, naming step and layer. */
+ * on all ranks.
+ * Errors: TY_ERR_DIVERGED by policy, naming step and layer. */
 ty_status ty_health_check(ty_ctx *ctx, ty_trainer *trainer, ty_step_report *report) TY_MUST_USE;
 
 /* --- agree.c: the one small collective of a step ---------------------------------------------- */

@@ -16,7 +16,8 @@ typedef struct ty_lifetime {
 
 /* Gives each item an offset so that no two items whose times overlap share a byte, and answers the
  * arena's size. Largest first, each into the smallest gap that fits (greedy by size, Pisarchyk &
- * Lee 2020). Errors: TY_ERR_NOMEM. */
+ * Lee 2020).
+ * Errors: TY_ERR_NOMEM. */
 ty_status ty_lifetimes_place(ty_ctx *ctx, ty_lifetime *items, int n, size_t *out_bytes) TY_MUST_USE;
 
 #ifdef __cplusplus

@@ -38,8 +38,8 @@ typedef struct ty_plan {
 } ty_plan;
 
 /* Prepares every call in order, so that layouts flow from producer to reader, and plans the arena.
- * The training graph of a plan is differentiated; an evaluation graph runs forward only. Errors:
- * TY_ERR_DEVICE, TY_ERR_NOMEM. */
+ * The training graph of a plan is differentiated; an evaluation graph runs forward only.
+ * Errors: TY_ERR_DEVICE, TY_ERR_NOMEM. */
 ty_status ty_plan_open(ty_ctx *ctx, ty_device *dev, const ty_graph *graph,
                        ty_plan *out) TY_MUST_USE;
 void ty_plan_close(ty_plan *plan); /* accepts a zeroed plan */

@@ -76,8 +76,9 @@ typedef struct ty_train_result {
 } ty_train_result;
 
 /* Trains until the duration is reached or something asks to stop; evaluates, checkpoints, tells
- * observers (rank 0). Ranks: collective. Errors: TY_STOP_* with a checkpoint saved where there was
- * time; TY_ERR_DIVERGED; TY_ERR_COMM. */
+ * observers (rank 0).
+ * Ranks: collective.
+ * Errors: TY_STOP_* with a checkpoint saved where there was time; TY_ERR_DIVERGED; TY_ERR_COMM. */
 ty_status ty_trainer_run(ty_ctx *ctx, ty_trainer *trainer, const ty_observers *observers,
                          ty_train_result *out) TY_MUST_USE;
 
@@ -100,8 +101,8 @@ typedef struct ty_eval_result {
 
 /* Evaluates the current parameters on all ranks, exactly, also for uneven data; sums run in sample
  * order, so the bits do not depend on the number of ranks. use_best: the best checkpoint's
- * parameters, where there is one. Result lives in the trainer until the next call. Ranks:
- * collective; all see the same result. */
+ * parameters, where there is one. Result lives in the trainer until the next call.
+ * Ranks: collective; all see the same result. */
 ty_status ty_trainer_evaluate(ty_ctx *ctx, ty_trainer *trainer, ty_split split, bool use_best,
                               ty_eval_result *out) TY_MUST_USE;
 
