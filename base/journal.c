@@ -16,8 +16,8 @@ struct ty_journal {
     int fd;
     int64_t end, synced;
     uint64_t last_sequence, synced_sequence;
-    bool
-        is_broken; /* bytes behind end could not be cut: only opening again can tell what is true */
+    /* Bytes behind end could not be cut: only opening again can tell what is true. */
+    bool is_broken;
     bool needs_rewrite; /* a sync failed: the system may have dropped what it could not write */
     unsigned char *frame;
     size_t frame_capacity;

@@ -13,8 +13,8 @@ enum {
 };
 
 typedef struct ty_csv_cell {
-    const char
-        *text; /* NUL-terminated; without quotes, outer blanks removed where there were none */
+    /* NUL-terminated; without quotes, outer blanks removed where there were none. */
+    const char *text;
     size_t length;
 } ty_csv_cell;
 

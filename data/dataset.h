@@ -23,9 +23,9 @@ typedef struct ty_data_config {
     const char *target;   /* CSV: column name; NULL: the last one. HDF5: dataset name */
     const char *features; /* CSV: columns, "a,b" or all but "-a,-b". HDF5: dataset name */
     int task;             /* "auto", "classification", "regression" */
-    int normalize; /* "none", "standard" (per channel or column, fitted on train), "unit" (u8 / 255)
-                    */
-    double flip;   /* probability of a horizontal flip */
+    /* "none", "standard" (per channel or column, fitted on train), "unit" (u8 / 255) */
+    int normalize;
+    double flip;            /* probability of a horizontal flip */
     int64_t crop_padding;   /* pixels of zero padding a random crop is taken from; 0: none */
     int64_t shuffle_window; /* samples; larger sets are shuffled by blocks, then within a window;
                                TY_AUTO */
@@ -47,8 +47,8 @@ typedef struct ty_data_info {
     int64_t n_outputs;              /* classes, or target columns */
     const char *const *class_names; /* n_outputs of them; NULL for regression */
     int64_t n_channels;             /* of mean and inverse_std: C, features, or 1 */
-    const float *mean,
-        *inverse_std; /* of x as stored (u8 as 0..255); identity where not normalised */
+    /* Of x as stored (u8 as 0..255); identity where not normalised. */
+    const float *mean, *inverse_std;
     char fingerprint[TY_SHA256_HEX]; /* of the whole content and of what the config does to it */
     const char *source;              /* absolute path or named set */
     const char *schema_json;         /* inferred types, columns, encodings */

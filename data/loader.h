@@ -29,8 +29,8 @@ int64_t ty_sampler_at(const ty_sampler *sampler, int64_t epoch, int64_t index);
 void ty_sampler_init(ty_sampler *sampler, const ty_dataset *set, ty_split split, uint64_t seed);
 
 typedef struct ty_batch {
-    int64_t
-        rows; /* always the loader's; the last ones of an evaluation are padding with weight 0 */
+    /* Always the loader's; the last ones of an evaluation are padding with weight 0. */
+    int64_t rows;
     const void *x;         /* [rows, x_dims...] u8 or f32, host memory */
     const void *y;         /* i32 [rows] or f32 [rows, n_outputs] */
     const float *weight;   /* [rows] */

@@ -43,8 +43,8 @@ typedef struct ty_content {
     int x_rank;
     int64_t x_dims[3];
     int64_t x_count;
-    bool
-        is_encoded; /* features are normalised by the reader (CSV): mean 0 and inverse_std 1 hold */
+    /* Features are normalised by the reader (CSV): mean 0 and inverse_std 1 hold. */
+    bool is_encoded;
     bool is_classification;
     int64_t n_outputs;
     const char *const *class_names;  /* n_outputs of them, sorted by value; NULL for regression */

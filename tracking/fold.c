@@ -19,8 +19,8 @@ struct ty_fold {
     uint64_t read;     /* the last sequence that was read */
     int64_t experiment_id;
     bool is_gone_said;
-    ty_status
-        failure; /* the record behind `read` cannot be read; what is before it is still folded */
+    /* The record behind `read` cannot be read; what is before it is still folded. */
+    ty_status failure;
     char *failure_text;
     ty_keymap tags; /* const char *: the value that our records gave last */
     waiting pending[TY_FOLD_MAX_ROWS];

@@ -58,8 +58,8 @@ typedef struct ty_track_record {
             const char *key, *value;
         } text; /* PARAM, TAG */
         struct {
-            const char *name, *digest, *source, *context, *schema,
-                *profile; /* the last four may be NULL */
+            const char *name, *digest;
+            const char *source, *context, *schema, *profile; /* may be NULL */
         } dataset;
         struct {
             const ty_track_point *v;

@@ -15,8 +15,8 @@ typedef struct ty_ring_item {
     uint32_t type;
     int64_t step, time_ns;
     double value;
-    const char
-        *key; /* points: "" to TY_RING_KEY_BYTES - 1 bytes are copied, longer ones are duplicated */
+    /* Points: "" to TY_RING_KEY_BYTES - 1 bytes are copied, longer ones are duplicated. */
+    const char *key;
     char *payload; /* records: malloc memory, the ring's after a successful push */
     size_t payload_bytes;
 } ty_ring_item;

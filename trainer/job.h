@@ -99,8 +99,8 @@ struct ty_trainer {
     double *shard_sums;    /* [shards_of_rank][TY_SUM_COUNT] */
     const ty_batch *batch; /* of the step in progress */
 
-    double *norms, *norms_host; /* update.c: {sum of squares, non-finite} per segment, then of the
-                                   statistics */
+    /* update.c: {sum of squares, non-finite} per segment, then of the statistics. */
+    double *norms, *norms_host;
     float *mean_stats;
     double grad_scale, learning_rate;
 
@@ -155,8 +155,9 @@ ty_status ty_end_by_signal(ty_ctx *ctx, ty_trainer *trainer);
 /* Opens reduction, tree and their buffers. Collective. */
 ty_status ty_gradient_open(ty_ctx *ctx, ty_trainer *trainer) TY_MUST_USE;
 void ty_gradient_close(ty_trainer *trainer); /* collective */
-int64_t ty_gradient_count(
-    const ty_trainer *trainer); /* floats of one buffer: parameters, then batch statistics */
+
+/* Floats of one buffer: parameters, then batch statistics. */
+int64_t ty_gradient_count(const ty_trainer *trainer);
 
 /* Computes all shards of this rank's batch on its lanes: the sum of their gradients is left in the
  * reduction's input, the sums over samples in out. Not collective. */

@@ -28,9 +28,8 @@ typedef struct ty_plan {
     ty_op_args *calls;     /* one per node */
     ty_step *forward, *backward;
     int n_forward, n_backward;
-    ty_tensor *values,
-        *gradients;     /* one per value of the graph; data is NULL where there is none */
-    ty_lifetime *items; /* what lies in the arena */
+    ty_tensor *values, *gradients; /* one per value of the graph; data NULL: there is none */
+    ty_lifetime *items;            /* what lies in the arena */
     int n_items;
     size_t arena_bytes;
     int64_t *sample_ids; /* in the arena, [rows] */

@@ -23,12 +23,12 @@ typedef struct ty_trainer_options {
     ty_comm *comm;
     ty_dataset *data;       /* borrowed */
     const char *run_folder; /* NULL: nothing is written, nothing resumed (check, eval) */
-    const char
-        *checkpoint;   /* start from this file instead of the run folder's newest; NULL: newest */
+    /* Start from this file; NULL: from the newest of the run's folder. */
+    const char *checkpoint;
     bool is_plan_only; /* check: plan and report, allocate nothing large */
     bool is_forward_only; /* eval */
-    const volatile sig_atomic_t
-        *stop_signal; /* the signal that asks to stop, 0 while none; NULL: none ever */
+    /* The signal that asks to stop, negated by a second one, 0 while none; NULL: none ever. */
+    const volatile sig_atomic_t *stop_signal;
 } ty_trainer_options;
 
 /* What was planned; all numbers known before anything runs. */

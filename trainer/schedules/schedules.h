@@ -22,8 +22,8 @@ typedef double ty_schedule_factor(const void *config, const ty_extent *extent, i
 
 /* What every schedule has. */
 typedef struct ty_schedule_base {
-    ty_amount
-        warmup; /* the rate grows linearly over these steps; in one_cycle along half a cosine */
+    /* The rate grows linearly over these steps; in one_cycle along half a cosine. */
+    ty_amount warmup;
     ty_amount min_lr; /* percent of the highest rate */
 } ty_schedule_base;
 
