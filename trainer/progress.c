@@ -29,12 +29,12 @@ void ty_progress_begin(ty_progress *progress) {
     *progress = (ty_progress){.stop_step = -1, .best_step = -1};
 }
 
-/* 17 digits: every double reads back as it was. */
+/* 17 digits and an exponent: every double reads back as it was, -0 and all. */
 static void write_fields(ty_text *text, const ty_progress *progress) {
     for (size_t i = 0; i < N_FIELDS; i++) {
         const char *at = (const char *)progress + fields[i].offset;
         if (fields[i].is_real)
-            ty_text_addf(text, ",\"%s\":%.17g", fields[i].name, *(const double *)(const void *)at);
+            ty_text_addf(text, ",\"%s\":%.16e", fields[i].name, *(const double *)(const void *)at);
         else
             ty_text_addf(text, ",\"%s\":%" PRId64, fields[i].name,
                          *(const int64_t *)(const void *)at);

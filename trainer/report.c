@@ -24,6 +24,8 @@ ty_status ty_report_layers(ty_ctx *ctx, ty_trainer *trainer) {
         ty_arena_array(&trainer->arena, (size_t)graph->n_layers + 1, sizeof *trainer->layers);
     if (!trainer->layers)
         return ty_fail_nomem(ctx, "the model's table");
+    /* Of a step; of one block where nothing is trained. */
+    const double shards = trainer->options.is_forward_only ? 1 : trainer->geometry.shards;
     for (int i = 0; i < graph->n_layers; i++) {
         const ty_graph_layer *layer = &graph->layers[i];
         const char *shape = shape_text(&trainer->arena, layer->shape);
@@ -33,7 +35,7 @@ ty_status ty_report_layers(ty_ctx *ctx, ty_trainer *trainer) {
                                             .type = layer->type,
                                             .output_shape = shape,
                                             .parameters = layer->parameters,
-                                            .flops = layer->flops};
+                                            .flops = layer->flops * shards};
     }
     return TY_OK;
 }
@@ -71,9 +73,9 @@ static void add_up_memory(const ty_trainer *trainer, ty_train_report *report) {
     (void)ty_optimizer_slots(&trainer->config->optimizer, &n_slots);
     const bool trains = !trainer->options.is_forward_only;
     const int64_t gradient = trains ? bytes_of_floats(ty_gradient_count(trainer)) : 0;
-    /* One more than the tree's: the reduction's sum. */
-    const int64_t buffers =
-        trains ? ty_tree_buffers(geometry->shards_of_rank, geometry->lanes) + 1 : 0;
+    /* One more than the tree's where ranks have a sum beside their parts. */
+    const int64_t tree = trains ? ty_tree_buffers(geometry->shards_of_rank, geometry->lanes) : 0;
+    const int64_t buffers = tree + (trains && geometry->ranks > 1 ? 1 : 0);
     report->bytes_parameters =
         bytes_of_floats(trainer->eval_graph.params_count + trainer->eval_graph.stats_count);
     report->bytes_gradients = gradient * buffers;

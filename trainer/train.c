@@ -180,7 +180,12 @@ static ty_status initialise_or_resume(ty_ctx *ctx, ty_trainer *trainer) {
     ty_progress_begin(&trainer->progress);
     TY_TRY(ty_state_initialise(ctx, &trainer->state, (uint64_t)trainer->config->seed));
     TY_TRY(ty_resume(ctx, trainer, &is_resumed));
-    return is_resumed ? note_resumed(ctx, trainer) : TY_OK;
+    if (is_resumed)
+        return note_resumed(ctx, trainer);
+    if (!trainer->options.is_forward_only || !trainer->options.run_folder)
+        return TY_OK;
+    return ty_fail(ctx, TY_ERR_NOT_FOUND, "there is no checkpoint in %s/checkpoints to evaluate",
+                   trainer->options.run_folder);
 }
 
 /* --- opening and closing ---------------------------------------------------------------------- */

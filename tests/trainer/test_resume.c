@@ -118,6 +118,17 @@ static void a_checkpoint_given_by_name_may_start_another_config(void **state) {
     temp_folder_remove(&folder);
 }
 
+static void evaluating_what_was_never_saved_is_an_error(void **state) {
+    world *w = *state;
+    const temp_folder folder = temp_folder_make();
+    job j;
+    const job_options options = {
+        .text = cnn, .run_folder = folder.path, .comm = w->comm, .is_forward_only = true};
+    assert_int_equal(job_try_open(&w->ctx, &j, &options), TY_ERR_NOT_FOUND);
+    job_close(&j);
+    temp_folder_remove(&folder);
+}
+
 static ty_status sit_with_signal(world *w, job *j, const char *folder, sig_atomic_t number) {
     const job_options options = {.text = cnn, .run_folder = folder, .comm = w->comm};
     job_open(&w->ctx, j, &options);
@@ -259,6 +270,7 @@ int main(void) {
         cmocka_unit_test(a_finished_run_says_so),
         cmocka_unit_test(another_config_in_the_same_folder_is_refused),
         cmocka_unit_test(a_checkpoint_given_by_name_may_start_another_config),
+        cmocka_unit_test(evaluating_what_was_never_saved_is_an_error),
         cmocka_unit_test(signals_have_their_own_endings),
         cmocka_unit_test(a_second_signal_skips_the_save),
         cmocka_unit_test(the_best_checkpoint_is_what_use_best_evaluates),
