@@ -53,6 +53,7 @@ void ty_ctx_init(ty_ctx *ctx);
  * scratch. */
 void ty_ctx_init_child(ty_ctx *ctx, const ty_ctx *parent);
 
+/* Frees the scratch arena. Accepts a zeroed context. */
 void ty_ctx_clear(ty_ctx *ctx);
 
 /* Writes the message and returns st, so that a failing line reads `return ty_fail(ctx, TY_ERR_X,
@@ -69,9 +70,11 @@ ty_status ty_fail_errno(ty_ctx *ctx, int errno_value, const char *format, ...) T
 /* ty_fail(TY_ERR_NOMEM) naming what the memory was for. */
 ty_status ty_fail_nomem(ty_ctx *ctx, const char *what);
 
+/* One line for the log sink, where there is one; topic is a word in front ("checkpoint"). */
 void ty_log(const ty_ctx *ctx, ty_log_level level, const char *topic, const char *format, ...)
     TY_PRINTF(4, 5);
 
+/* ns since 1970, for people; ns since whenever, never going back, for measuring and deadlines. */
 int64_t ty_now_wall_ns(const ty_ctx *ctx);
 int64_t ty_now_ns(const ty_ctx *ctx);
 

@@ -112,6 +112,7 @@ void ty_doc_drop(doc_node *object, doc_node *member);
 /* Says of node and all below that a --set wrote them, or, with NULL, that they are defaults. */
 void ty_doc_mark(doc_node *node, const char *set);
 
+/* Whether a file, a --set or a default says it. */
 ty_origin ty_doc_node_origin(const doc_node *node);
 
 /* doc_explain.c: "error: place: message", source line, caret and hint; no newline at the end. */

@@ -49,6 +49,8 @@ ty_status ty_file_close(ty_ctx *ctx, const char *path, int fd) TY_MUST_USE;
 /* Exactly `bytes` bytes at offset; TY_ERR_INTEGRITY when the file ends before. */
 ty_status ty_file_pread(ty_ctx *ctx, const char *path, int fd, void *data, size_t bytes,
                         int64_t offset) TY_MUST_USE;
+
+/* All bytes at the file's position, or at offset; sync: they survive a power cut. */
 ty_status ty_file_write(ty_ctx *ctx, const char *path, int fd, const void *data,
                         size_t bytes) TY_MUST_USE;
 ty_status ty_file_pwrite(ty_ctx *ctx, const char *path, int fd, const void *data, size_t bytes,
@@ -78,14 +80,17 @@ ty_status ty_file_open_temp(ty_ctx *ctx, const char *path, ty_arena *arena, char
 ty_status ty_file_write_atomic(ty_ctx *ctx, const char *path, const void *data,
                                size_t bytes) TY_MUST_USE;
 
+/* Replaces `to`; a power cut may undo it. */
 ty_status ty_file_rename(ty_ctx *ctx, const char *from, const char *to) TY_MUST_USE;
 /* rename followed by fsync of the folder that holds `to`. */
 ty_status ty_file_publish(ty_ctx *ctx, const char *from, const char *to) TY_MUST_USE;
 ty_status ty_file_unlink(ty_ctx *ctx, const char *path) TY_MUST_USE; /* a missing file is fine */
+/* Whether anything lies at path; false also where that cannot be told. */
 bool ty_file_exists(ty_ctx *ctx, const char *path);
 
 /* mkdir -p. */
 ty_status ty_dir_make(ty_ctx *ctx, const char *path) TY_MUST_USE;
+/* Names that were made, renamed or removed in the folder stay so through a power cut. */
 ty_status ty_dir_sync(ty_ctx *ctx, const char *path) TY_MUST_USE;
 
 /* The entries' names, without "." and "..", sorted by bytes; array and names live in arena. */

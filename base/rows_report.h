@@ -4,6 +4,7 @@
 
 #include "base/doc_tree.h"
 
+/* Forgets all findings; whether one more will be shown. */
 void ty_report_clear(ty_doc *doc);
 bool ty_report_has_room(const ty_doc *doc);
 void ty_report_count(const ty_doc *doc); /* one more that there is no room for */

@@ -14,6 +14,7 @@ typedef struct rows_path {
     const doc_node *node; /* what is there, where loading knows it */
 } rows_path;
 
+/* Adds "model.layers.2.out"; nothing for the root. */
 void ty_rows_path_add(ty_text *out, const rows_path *path);
 
 /* --- the value a row has in a document --------------------------------------------------------- */

@@ -19,7 +19,9 @@ typedef struct ty_text {
     bool is_short; /* memory ran out; what follows was dropped. Checked once, at the end */
 } ty_text;
 
+/* Frees; leaves an empty text. */
 void ty_text_clear(ty_text *text);
+/* Add at the end; where memory runs out, is_short is set and text stays as it is from then on. */
 void ty_text_add(ty_text *text, const char *string);
 void ty_text_add_n(ty_text *text, const char *bytes, size_t length);
 void ty_text_addf(ty_text *text, const char *format, ...) TY_PRINTF(2, 3);

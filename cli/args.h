@@ -28,6 +28,7 @@ typedef struct args {
 ty_status args_parse(ty_ctx *ctx, const option_row *own, const option_row *common, int argc,
                      char *const *argv, args *out) TY_MUST_USE;
 
+/* Whether the option was given; name without dashes. */
 bool args_has(const args *a, const char *name);
 
 /* The last value given, NULL where there is none. */

@@ -21,7 +21,7 @@ typedef struct job {
 } job;
 
 /* Reads path with the command line's --set list. Same text, same verdict on every rank.
- * Errors: TY_ERR_CONFIG with all findings; TY_ERR_NOT_FOUND naming near files. */
+ * Errors: TY_ERR_CONFIG with all findings, or where there is no such file. */
 ty_status job_read_config(cli *app, job *j, const char *path) TY_MUST_USE;
 
 /* The same from a run's own config.json, where the command line's --set may still change COST and

@@ -15,6 +15,7 @@ typedef struct progress {
     double epoch;
 } progress;
 
+/* p is the caller's and lives as long as its observer; ctx and c are borrowed. Rank 0 only. */
 void progress_init(progress *p, ty_ctx *ctx, console *c, bool is_classification);
 ty_observer progress_observer(progress *p);
 

@@ -20,6 +20,8 @@ typedef struct signals {
  * anything (MPI, lanes) starts threads. A third signal ends the process at once with 128 +
  * signal. */
 ty_status signals_init(ty_ctx *ctx, signals *s) TY_MUST_USE;
+
+/* Ends the waiting thread; the signals stay blocked. Accepts a zeroed one. */
 void signals_clear(signals *s);
 
 #endif

@@ -65,6 +65,8 @@ typedef struct ty_dataset ty_dataset;
 ty_status ty_dataset_open(ty_ctx *ctx, const ty_data_config *config, const char *cache_folder,
                           ty_dataset **out) TY_MUST_USE;
 void ty_dataset_close(ty_dataset *set); /* accepts NULL */
+
+/* Borrowed, as long as the set is open. */
 const ty_data_info *ty_dataset_info(const ty_dataset *set);
 
 /* The fitted state (means, categories, class names) as JSON, kept in checkpoints; and its check

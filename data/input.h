@@ -22,12 +22,14 @@ void ty_input_close(ty_ctx *ctx, ty_input *input); /* accepts NULL */
 ty_status ty_input_read(ty_ctx *ctx, ty_input *input, void *data, size_t bytes,
                         size_t *got) TY_MUST_USE;
 
+/* For messages; whether the file is gzip. */
 const char *ty_input_name(const ty_input *input);
 bool ty_input_is_compressed(const ty_input *input);
 
 /* The most bytes that the file can hold, decompressed: its size, or what deflate can make of it at
  * best. Nothing larger is ever allocated on a header's word. */
 int64_t ty_input_most_bytes(const ty_input *input);
+/* The file's size. */
 int64_t ty_input_stored_bytes(const ty_input *input);
 
 #endif

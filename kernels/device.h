@@ -30,6 +30,7 @@ int ty_isa_best(void);
  * Errors: TY_ERR_DEVICE with the reason. */
 ty_status ty_device_open(ty_ctx *ctx, const char *name, int max_isa_level, ty_device **out) TY_MUST_USE;
 void ty_device_close(ty_device *dev); /* accepts NULL */
+/* Borrowed, as long as the device is open. */
 const ty_device_info *ty_device_describe(const ty_device *dev);
 
 /* Zeroed memory on the device, aligned to 64 bytes (on the CPU: ready for huge pages where

@@ -27,6 +27,7 @@ typedef struct ty_layout_walk {
     int64_t block, n_blocks;        /* b, ceil(C / b) */
 } ty_layout_walk;
 
+/* Of a value of this layout (NULL: canonical) and shape. */
 ty_layout_walk ty_layout_walk_of(const void *layout, ty_shape shape);
 
 /* Elements and bytes that the layout takes, padding included. */

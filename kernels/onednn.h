@@ -42,8 +42,11 @@ typedef enum ty_role {
 
 typedef enum ty_pass { TY_PASS_FORWARD, TY_PASS_BACKWARD_X, TY_PASS_BACKWARD_PARAMS } ty_pass;
 
+/* A primitive with its operands, from one of the opens below: *out is the caller's to close, on the
+ * lane's thread. Errors of all opens: TY_ERR_DEVICE with oneDNN's reason, TY_ERR_NOMEM. */
 typedef struct ty_onednn_call ty_onednn_call;
 
+/* Bytes of scratch that ty_onednn_run wants. */
 size_t ty_onednn_call_workspace(const ty_onednn_call *call);
 size_t ty_onednn_call_kept(const ty_onednn_call *call); /* bytes of TY_ROLE_KEPT; 0: none */
 void ty_onednn_call_close(ty_onednn_call *call);        /* accepts NULL */
@@ -112,6 +115,7 @@ typedef struct ty_gemm_args {
     float *c;
 } ty_gemm_args;
 
+/* On the calling thread, at once. Errors: TY_ERR_DEVICE. */
 ty_status ty_onednn_gemm(ty_ctx *ctx, const ty_gemm_args *args) TY_MUST_USE;
 
 #endif

@@ -24,7 +24,7 @@ extern "C" {
 enum { TY_OP_MAX_INPUTS = 3, TY_OP_MAX_PARAMS = 2, TY_OP_MAX_STATS = 2 };
 
 typedef enum ty_op_id {
-    TY_OP_NORMALIZE,     /* x u8|f32 [B,...] -> f32; attrs ty_normalize_attrs (kernels/normalize.h) */
+    TY_OP_NORMALIZE,     /* x u8|f32 [B,...] -> f32; by channel, mean and inverse deviation */
     TY_OP_LINEAR,        /* x [B,I] -> [B,O]; param weight [O,I], bias [O]; attrs: out, has_bias, activation */
     TY_OP_CONV2D,        /* x [B,C,H,W] -> [B,K,P,Q]; param weight [K,C/g,R,S], bias [K] */
     TY_OP_ACTIVATION,    /* elementwise: relu, gelu, silu, tanh, sigmoid */

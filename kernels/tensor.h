@@ -11,6 +11,7 @@ extern "C" {
 
 typedef enum ty_dtype { TY_DTYPE_F32, TY_DTYPE_U8, TY_DTYPE_I32, TY_DTYPE_I64, TY_DTYPE_F64 } ty_dtype;
 
+/* Of one element; "f32". */
 size_t ty_dtype_bytes(ty_dtype dtype);
 const char *ty_dtype_name(ty_dtype dtype);
 

@@ -20,6 +20,7 @@ typedef struct ty_keymap {
     ty_arena arena; /* keys and items */
 } ty_keymap;
 
+/* An empty map of items of that size; clear frees keys and items and accepts a zeroed map. */
 void ty_keymap_init(ty_keymap *map, size_t item_bytes);
 void ty_keymap_clear(ty_keymap *map);
 

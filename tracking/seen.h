@@ -24,6 +24,7 @@ typedef struct ty_seen {
     int64_t last_step, last_time_ns;
 } ty_seen;
 
+/* Nothing seen yet; clear accepts a zeroed one. */
 void ty_seen_init(ty_seen *seen);
 void ty_seen_clear(ty_seen *seen);
 

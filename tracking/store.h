@@ -21,6 +21,7 @@ ty_status ty_store_open(ty_ctx *ctx, const char *folder, const _Atomic int64_t *
                         ty_store **out) TY_MUST_USE;
 void ty_store_close(ty_store *store); /* rolls back; accepts NULL */
 
+/* begin takes the write lock at once. Errors: TY_ERR_BUSY; TY_ERR_IO. rollback cannot fail. */
 ty_status ty_store_begin(ty_ctx *ctx, ty_store *store) TY_MUST_USE;
 ty_status ty_store_commit(ty_ctx *ctx, ty_store *store) TY_MUST_USE;
 void ty_store_rollback(ty_store *store);

@@ -32,6 +32,7 @@ typedef struct ty_tracker_ids {
  * folding goes on later. *out is the caller's to close.
  * Errors: TY_ERR_BUSY another process works on the run; TY_ERR_IO the journal. */
 ty_status ty_tracker_open(ty_ctx *ctx, const ty_tracker_options *options, ty_tracker **out) TY_MUST_USE;
+/* Borrowed, as long as the tracker is open; what the store answers is filled in by later calls. */
 const ty_tracker_ids *ty_tracker_describe(ty_tracker *tracker);
 
 /* The observer to wire: costs under a microsecond per metric point and never waits for disk or
@@ -95,6 +96,8 @@ ty_status ty_runs_list(ty_ctx *ctx, const char *folder, ty_arena *arena, ty_run_
  * Errors: TY_ERR_NOT_FOUND with near names; TY_ERR_ARG where it is not unique. */
 ty_status ty_runs_find(ty_ctx *ctx, const char *folder, const char *which, ty_arena *arena,
                        const char **out_run_folder) TY_MUST_USE;
+
+/* What the run's journal says, all of it in arena. Errors: TY_ERR_NOT_FOUND, TY_ERR_INTEGRITY. */
 ty_status ty_runs_read(ty_ctx *ctx, const char *run_folder, ty_arena *arena, ty_run_record *out) TY_MUST_USE;
 
 /* Adds to the store what is in the journals and missing there; touches nothing that others wrote;

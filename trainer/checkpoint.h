@@ -83,6 +83,8 @@ typedef struct ty_ckpt_result {
     double seconds;
 } ty_ckpt_result;
 
+/* Starts the thread. *out is the caller's to close. Errors: TY_ERR_ARG, TY_ERR_IO the folder,
+ * TY_ERR_FAILED the library is not thread-safe. */
 ty_status ty_ckpt_writer_open(ty_ctx *ctx, const ty_ckpt_writer_options *options,
                               ty_ckpt_writer **out) TY_MUST_USE;
 

@@ -19,6 +19,7 @@ enum { TY_CKPT_BLOCK_BYTES = 512, TY_CKPT_PIECE_BYTES = 1024 * 1024, TY_CKPT_ALI
 
 /* --- user block ------------------------------------------------------------------------------- */
 
+/* The 512 bytes that say what header says. */
 void ty_ckpt_block_encode(const ty_checkpoint_header *header,
                           unsigned char block[TY_CKPT_BLOCK_BYTES]);
 
@@ -102,6 +103,7 @@ hid_t ty_ckpt_file_type(ty_dtype dtype);
 
 /* --- files ------------------------------------------------------------------------------------ */
 
+/* ty_checkpoint_write with the best mark. */
 ty_status ty_ckpt_publish(ty_ctx *ctx, const char *path, const ty_checkpoint *content,
                           bool is_best) TY_MUST_USE;
 

@@ -64,6 +64,7 @@ typedef struct ty_comm_fact {
  * 0's. */
 ty_status ty_comm_handshake(ty_ctx *ctx, ty_comm *comm, const ty_comm_fact *facts, int n_facts) TY_MUST_USE;
 
+/* The least of everybody's numbers; waiting for all; root's bytes into everybody's data. */
 ty_status ty_comm_min(ty_ctx *ctx, ty_comm *comm, int64_t mine, int64_t *out) TY_MUST_USE;
 ty_status ty_comm_barrier(ty_ctx *ctx, ty_comm *comm) TY_MUST_USE;
 ty_status ty_comm_broadcast(ty_ctx *ctx, ty_comm *comm, int root, void *data, size_t bytes) TY_MUST_USE;
@@ -89,6 +90,8 @@ ty_status ty_reduction_open(ty_ctx *ctx, ty_comm *comm, int64_t n, bool is_exact
 void ty_reduction_close(ty_reduction *reduction); /* not collective; accepts NULL */
 float *ty_reduction_in(ty_reduction *reduction);        /* [n], this rank's part; written between runs */
 const float *ty_reduction_out(ty_reduction *reduction); /* [n], the sum; valid until the next run starts */
+
+/* Sums everybody's in into everybody's out. Collective; nobody writes to its in meanwhile. */
 ty_status ty_reduction_run(ty_ctx *ctx, ty_reduction *reduction) TY_MUST_USE;
 
 #ifdef __cplusplus

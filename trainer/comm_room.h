@@ -7,7 +7,7 @@
  *
  * Between the ranks of one host an exchange goes through a page of shared memory, the board
  * (comm_board.c). Between hosts the lowest rank of each, its leader, swaps its host's block with
- * the other leaders (comm_mpi.c). */
+ * the other leaders (comm_hosts.c). */
 #ifndef TY_TRAINER_COMM_ROOM_H
 #define TY_TRAINER_COMM_ROOM_H
 
@@ -141,6 +141,7 @@ void comm_free(ty_comm *comm);
 
 /* --- comm_self.c, comm_mpi.c: the two kinds --------------------------------------------------- */
 
+/* ty_comm_open's two ways; *out is the caller's to close by ty_comm_close. */
 ty_status comm_self_open(ty_ctx *ctx, const ty_comm_options *options, ty_comm **out) TY_MUST_USE;
 ty_status comm_mpi_open(ty_ctx *ctx, const ty_comm_options *options, ty_comm **out) TY_MUST_USE;
 
@@ -198,6 +199,7 @@ typedef struct comm_patience {
  * much longer, and ranks that wait for their leader twice as much. */
 enum { COMM_GRACE_MS = 500 };
 
+/* A wait for the ranks that the call needs, with the comm's deadline. */
 comm_patience comm_patience_for(const ty_comm *comm, const comm_call *call);
 /* One pause of a polling loop: spins, then yields, then sleeps.
  * Errors: TY_ERR_COMM naming who is missing, dead or gone, or with the reason another rank of this
@@ -223,6 +225,7 @@ typedef struct comm_guard {
     ty_ctx ctx;
 } comm_guard;
 
+/* what: for the message. stop joins the guard's thread, where it could be started. */
 void comm_guard_start(comm_guard *guard, const ty_ctx *ctx, double seconds, int exit_code,
                       const char *what);
 void comm_guard_stop(comm_guard *guard);

@@ -130,6 +130,7 @@ int ty_trainer_depth(const ty_trainer *trainer);
 /* Bytes of a lane's arena: training and evaluation never run at the same time, so they share it. */
 size_t ty_report_arena(const ty_lane_work *work);
 
+/* The model's table; all numbers of ty_train_report. */
 ty_status ty_report_layers(ty_ctx *ctx, ty_trainer *trainer) TY_MUST_USE;
 void ty_report_write(ty_trainer *trainer);
 
@@ -141,6 +142,7 @@ ty_status ty_loop_run(ty_ctx *ctx, ty_trainer *trainer) TY_MUST_USE;
 
 /* --- ending.c: what ends a run ---------------------------------------------------------------- */
 
+/* Whether anybody wished it (TY_WISH_*) at the last agreement; whether that was a signal. */
 bool ty_end_wishes(const ty_trainer *trainer, int which);
 bool ty_end_is_signalled(const ty_trainer *trainer);
 
@@ -154,7 +156,7 @@ ty_status ty_end_by_signal(ty_ctx *ctx, ty_trainer *trainer);
 
 /* Opens reduction, tree and their buffers. Collective. */
 ty_status ty_gradient_open(ty_ctx *ctx, ty_trainer *trainer) TY_MUST_USE;
-void ty_gradient_close(ty_trainer *trainer); /* collective */
+void ty_gradient_close(ty_trainer *trainer); /* not collective */
 
 /* Floats of one buffer: parameters, then batch statistics. */
 int64_t ty_gradient_count(const ty_trainer *trainer);
@@ -166,6 +168,7 @@ ty_status ty_gradient_compute(ty_ctx *ctx, ty_trainer *trainer, const ty_batch *
 
 /* --- update.c: the reduced gradient becomes an update ----------------------------------------- */
 
+/* Norm rows and each lane's ranges. close accepts what was never opened. */
 ty_status ty_update_open(ty_ctx *ctx, ty_trainer *trainer) TY_MUST_USE;
 void ty_update_close(ty_trainer *trainer);
 
@@ -195,6 +198,8 @@ ty_status ty_agree_on_wishes(ty_ctx *ctx, ty_trainer *trainer) TY_MUST_USE;
 
 /* --- events.c: what rank 0 tells observers ---------------------------------------------------- */
 
+/* No-ops on other ranks. An answer becomes a wish, which counts at the next agreement. step also
+ * emits the points of the curves where they are due. */
 void ty_tell_start(ty_ctx *ctx, ty_trainer *trainer, bool is_resumed);
 void ty_tell_step(ty_ctx *ctx, ty_trainer *trainer, const ty_step_report *report);
 void ty_tell_metric(ty_ctx *ctx, ty_trainer *trainer, const char *key, double value);
@@ -205,6 +210,7 @@ void ty_tell_model(ty_ctx *ctx, ty_trainer *trainer, int64_t step, const char *n
 
 /* --- save.c: checkpoints out ------------------------------------------------------------------ */
 
+/* Starts rank 0's writer; hears the last save's end and stops it. Not collective. */
 ty_status ty_save_open(ty_ctx *ctx, ty_trainer *trainer) TY_MUST_USE;
 /* Sends the state to the writer; waits first, all ranks together, where a save is in flight.
  * Collective. */
@@ -226,6 +232,7 @@ ty_status ty_resume_model(ty_ctx *ctx, ty_trainer *trainer, const char *path) TY
 
 /* --- progress.c ------------------------------------------------------------------------------- */
 
+/* Before the first step. */
 void ty_progress_begin(ty_progress *progress);
 /* The JSON text of a checkpoint's state, in arena; NULL: no memory. */
 const char *ty_progress_write(const ty_trainer *trainer, ty_arena *arena);
@@ -236,6 +243,7 @@ ty_status ty_progress_read(ty_ctx *ctx, const ty_trainer *trainer, const char *s
 
 /* --- eval.c ----------------------------------------------------------------------------------- */
 
+/* ty_trainer_evaluate with the parameters as they are. Collective. */
 ty_status ty_eval_run(ty_ctx *ctx, ty_trainer *trainer, ty_split split,
                       ty_eval_result *out) TY_MUST_USE;
 

@@ -51,7 +51,8 @@ void ty_plan_bind(ty_plan *plan, void *arena, float *params, float *stats);
  * stats_count statistics]. */
 void ty_plan_bind_gradients(ty_plan *plan, float *gradients);
 
-/* Queue the steps of one pass. */
+/* Queue the steps of one pass, on the lane's thread; done after the next ty_device_sync. Backward
+ * follows a forward of the same shard and ADDS to parameter gradients. */
 ty_status ty_plan_forward(ty_ctx *ctx, const ty_plan *plan) TY_MUST_USE;
 ty_status ty_plan_backward(ty_ctx *ctx, const ty_plan *plan) TY_MUST_USE;
 

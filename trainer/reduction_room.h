@@ -29,6 +29,7 @@ struct ty_reduction {
 /* Share `index` of `count` of n elements, cut at whole cache lines. */
 reduction_range reduction_share(int64_t n, int index, int count);
 
+/* What only several hosts need; run is ty_reduction_run among them. */
 ty_status reduction_hosts_open(ty_ctx *ctx, ty_comm *comm, int64_t n, bool is_exact,
                                struct reduction_hosts **out) TY_MUST_USE;
 void reduction_hosts_close(struct reduction_hosts *hosts);

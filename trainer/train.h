@@ -54,11 +54,19 @@ typedef struct ty_layer_row {
     double flops;
 } ty_layer_row;
 
+/* Meets the other ranks' lanes, agrees on build, config, data and numerics, builds and plans the
+ * model, and initialises the state or resumes it. is_plan_only ends after the plan.
+ * Ranks:  collective.
+ * Owns:   *out is the caller's to close before comm and data; options' pointers are borrowed.
+ * Errors: TY_ERR_CONFIG, TY_ERR_DATA, TY_ERR_INTEGRITY a damaged checkpoint that was asked for,
+ *         TY_ERR_DEVICE, TY_ERR_COMM, TY_ERR_NOMEM; the same on all ranks. */
 ty_status ty_trainer_open(ty_ctx *ctx, const ty_trainer_options *options,
                           ty_trainer **out) TY_MUST_USE;
+
+/* What was planned; one row per layer. Borrowed, as long as the trainer is open. */
 const ty_train_report *ty_trainer_report(const ty_trainer *trainer);
 const ty_layer_row *ty_trainer_layers(const ty_trainer *trainer, int64_t *out_n);
-void ty_trainer_close(ty_trainer *trainer); /* accepts NULL */
+void ty_trainer_close(ty_trainer *trainer); /* not collective; accepts NULL */
 
 /* Why a run ended. */
 typedef struct ty_train_result {

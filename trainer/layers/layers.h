@@ -44,7 +44,8 @@ ty_status ty_layer_append(ty_ctx *ctx, ty_graph *graph, const ty_variant *layer,
  * caller. */
 ty_status ty_layer_wants_image(ty_ctx *ctx, const ty_graph *graph, int x) TY_MUST_USE;
 
-/* "init" of layers with weights: index 0 leaves the op's own choice. */
+/* "init" of layers with weights: index 0 leaves the op's own choice. set_init gives the first
+ * parameter of the newest node another start. */
 extern const char *const ty_layer_inits[];
 void ty_layer_set_init(ty_graph *graph, int choice);
 

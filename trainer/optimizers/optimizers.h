@@ -59,6 +59,8 @@ extern const ty_variant_row ty_optimizer_variants[];
  * TY_OPTIMIZER_MAX_SLOTS. */
 const char *const *ty_optimizer_slots(const ty_variant *optimizer, int *out_n);
 
+/* One update by the optimizer chosen in a config. Pointers are device memory; work is queued.
+ * Errors: as the flat kernel's (kernels/flat.h). */
 ty_status ty_optimizer_run(ty_ctx *ctx, ty_device *dev, const ty_variant *optimizer,
                            const ty_update_args *args) TY_MUST_USE;
 
