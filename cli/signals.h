@@ -11,7 +11,7 @@
 typedef struct signals {
     /* 0; then the first of SIGINT, SIGTERM, SIGUSR1, SIGUSR2 that came; negative once a second one
      * did. */
-    volatile sig_atomic_t stop;
+    _Atomic int stop;
     pthread_t thread;
     bool is_running;
 } signals;

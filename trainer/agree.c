@@ -3,6 +3,7 @@
  * rank. */
 #include "trainer/job.h"
 
+#include <signal.h>
 #include <string.h>
 
 static void wish(ty_trainer *trainer, int which) {

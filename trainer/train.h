@@ -3,8 +3,6 @@
 #ifndef TY_TRAINER_TRAIN_H
 #define TY_TRAINER_TRAIN_H
 
-#include <signal.h>
-
 #include "trainer/comm.h"
 #include "trainer/config.h"
 
@@ -28,7 +26,7 @@ typedef struct ty_trainer_options {
     bool is_plan_only; /* check: plan and report, allocate nothing large */
     bool is_forward_only; /* eval */
     /* The signal that asks to stop, negated by a second one, 0 while none; NULL: none ever. */
-    const volatile sig_atomic_t *stop_signal;
+    const _Atomic int *stop_signal; /* another thread may write it */
 } ty_trainer_options;
 
 /* What was planned; all numbers known before anything runs. */

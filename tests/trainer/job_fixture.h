@@ -24,9 +24,9 @@ typedef struct point {
 } point;
 
 typedef struct recorder {
-    volatile sig_atomic_t signal;
+    _Atomic int signal;
     int64_t signal_after; /* step at whose end the signal has been seen; 0: none */
-    sig_atomic_t signal_number;
+    int signal_number;
     int64_t answer_at; /* step at which `answer` is given; 0: none */
     ty_answer answer;
     int64_t n_points, n_steps, n_evals, n_starts, n_models;
