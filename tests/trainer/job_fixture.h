@@ -4,6 +4,7 @@
 #define TY_TESTS_TRAINER_JOB_FIXTURE_H
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
