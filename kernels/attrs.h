@@ -15,8 +15,6 @@ typedef enum ty_activation {
     TY_ACT_NONE, TY_ACT_RELU, TY_ACT_GELU, TY_ACT_SILU, TY_ACT_TANH, TY_ACT_SIGMOID
 } ty_activation;
 
-enum { TY_NORMALIZE_MAX_CHANNELS = 1024 };
-
 /* y = (x - mean[c]) * inverse_std[c], c the second dimension of x. */
 typedef struct ty_normalize_attrs {
     int64_t n_channels; /* 1: one pair for everything */

@@ -19,13 +19,11 @@ ty_status ty_normalize_infer(ty_ctx *ctx, const void *attrs, const ty_tensor *in
     *out = (ty_op_shapes){.y_dtype = TY_DTYPE_F32};
     TY_TRY(ty_op_set_shape(ctx, "normalize", shape, &out->y));
     const int64_t n_channels = shape.rank > 1 ? shape.dims[1] : 1;
-    if (a->n_channels != 1 &&
-        (a->n_channels != n_channels || n_channels > TY_NORMALIZE_MAX_CHANNELS))
+    if (a->n_channels != 1 && a->n_channels != n_channels)
         return ty_fail(ctx, TY_ERR_CONFIG,
                        "normalize: %lld channels for input of shape %s, want 1 or its second "
-                       "dimension, at most %d",
-                       (long long)a->n_channels, ty_shape_text(shape, text),
-                       TY_NORMALIZE_MAX_CHANNELS);
+                       "dimension",
+                       (long long)a->n_channels, ty_shape_text(shape, text));
     out->flops_forward = 2 * (double)ty_shape_count(shape);
     return TY_OK;
 }

@@ -22,9 +22,11 @@ ty_status ty_save_open(ty_ctx *ctx, ty_trainer *trainer) {
     const char *folder = folder_of(trainer, &trainer->arena);
     if (!folder)
         return ty_fail_nomem(ctx, "the checkpoint folder's name");
+    const int64_t bytes = trainer->report.bytes_parameters + trainer->report.bytes_optimizer;
     const ty_ckpt_writer_options options = {.folder = folder,
                                             .keep_last = (int)trainer->config->checkpoint.keep,
-                                            .keep_best = trainer->config->checkpoint.best != NULL};
+                                            .keep_best = trainer->config->checkpoint.best != NULL,
+                                            .expected_bytes = (size_t)bytes};
     return ty_ckpt_writer_open(ctx, &options, &trainer->writer);
 }
 

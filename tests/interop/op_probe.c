@@ -93,6 +93,8 @@ static void set_field(void *attrs, const field *to, const json_t *value) {
     }
 }
 
+enum { MAX_CHANNELS = 1024 }; /* of a request to normalize */
+
 /* --- a request -------------------------------------------------------------------------------- */
 
 typedef struct probe {
@@ -109,7 +111,7 @@ typedef struct probe {
         ty_pool2d_attrs pool2d;
         ty_softmax_xent_attrs softmax_xent;
     } attrs;
-    float normalize_pairs[2][TY_NORMALIZE_MAX_CHANNELS];
+    float normalize_pairs[2][MAX_CHANNELS];
     void *memory[32]; /* of the current request */
     int n_memory;
 } probe;
@@ -189,7 +191,7 @@ static void read_attrs(probe *p, ty_op_id op, const json_t *attrs) {
         const char *const names[] = {"mean", "inverse_std"};
         const size_t n = json_array_size(json_object_get(attrs, "mean"));
         for (size_t k = 0; k < 2; k++)
-            for (size_t i = 0; i < n && i < TY_NORMALIZE_MAX_CHANNELS; i++)
+            for (size_t i = 0; i < n && i < MAX_CHANNELS; i++)
                 p->normalize_pairs[k][i] =
                     (float)json_number_value(json_array_get(json_object_get(attrs, names[k]), i));
         p->attrs.normalize =
