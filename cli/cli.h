@@ -17,7 +17,7 @@ typedef struct cli {
 } cli;
 
 typedef struct command {
-    const char *name;          /* NULL ends the table */
+    const char *name;
     const char *operands;      /* "CONFIG" */
     const char *summary;       /* one line for `tiltyard --help` */
     const char *about;         /* paragraphs for `tiltyard NAME --help`; may be NULL */
@@ -29,7 +29,7 @@ typedef struct command {
 /* Options every command knows: --dir, --quiet, --verbose, --json, --color, --help. */
 extern const option_row cli_common_options[];
 
-/* One row each; ends with a NULL name. main.c gathers them. */
+/* One file each, cmd_<name>.c; main.c makes the table. */
 extern const command cmd_train, cmd_eval, cmd_check, cmd_runs, cmd_data, cmd_schema, cmd_info,
     cmd_ui;
 
