@@ -1,4 +1,5 @@
-/* What one metric point costs the training thread: bench_enqueue FOLDER prints nanoseconds, the best of many bursts that fit the ring. */
+/* What one metric point costs the training thread: bench_enqueue FOLDER prints nanoseconds, the
+ * best of many bursts that fit the ring. */
 #include <stdio.h>
 #include <unistd.h>
 
