@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/compare.h"
 #include "cli/facts.h"
 #include "cli/job.h"
 #include "cli/launch.h"
@@ -122,7 +123,7 @@ static ty_status check_same_run(train_run *t) {
     if (!path || !ty_file_exists(ctx, path))
         return TY_OK;
     ty_text difference = {0};
-    ty_status st = plan_compare_configs(ctx, path, t->job.doc, t->job.config_hash, &difference);
+    ty_status st = compare_configs(ctx, path, t->job.doc, t->job.config_hash, &difference);
     if (st == TY_ERR_CONFIG && difference.length)
         st = ty_fail(ctx, TY_ERR_CONFIG,
                      "run %s was started with another configuration:\n%s"

@@ -45,9 +45,11 @@ ty_status job_read_run_config(cli *app, job *j, const char *run_folder) {
     return TY_OK;
 }
 
-/* Digests of data files are kept beside the runs, so that a set is hashed once a machine, not once
- * a run. */
+/* Digests of data files are kept for the machine, so that a set is hashed once and not once a run;
+ * NULL: nowhere. */
 static const char *cache_folder(cli *app, job *j) {
+    if (j->writes_nothing)
+        return NULL;
     const char *cache = app->ctx.getenv("XDG_CACHE_HOME");
     const char *home = app->ctx.getenv("HOME");
     if (cache && *cache)

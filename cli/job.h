@@ -8,6 +8,7 @@
 #include "trainer/trainer.h"
 
 typedef struct job {
+    bool writes_nothing; /* a plan: not even digests of data files are kept */
     signals signals;
     ty_doc *doc;
     ty_train_config config;

@@ -11,9 +11,4 @@ void plan_say(cli *app, const job *j, const ty_trainer *trainer);
  * Writes nothing. The config must have been read. */
 ty_status plan_check(cli *app, job *j) TY_MUST_USE;
 
-/* Compares the result keys of the config at path with doc's. Equal hashes are TY_OK; otherwise
- * TY_ERR_CONFIG, with one "  key: old -> new" line a difference. */
-ty_status plan_compare_configs(ty_ctx *ctx, const char *path, const ty_doc *doc, uint64_t hash,
-                               ty_text *difference) TY_MUST_USE;
-
 #endif

@@ -79,6 +79,14 @@ class Config(Case):
             self.assertIn(part, out)
         self.assertEqual(self.files(), [])
 
+    def test_check_keeps_not_even_digests_of_data(self):
+        (self.folder / "home").mkdir()
+        (self.folder / "set.csv").write_text("a,y\n" + "".join(f"{i},{i % 2}\n" for i in range(400)))
+        time.sleep(2.1)  # digests of files that changed within two seconds are never kept
+        before = sorted(self.folder.rglob("*"))
+        self.run_it("check", ROOT / "configs/tabular.json", "--set", "data.source=set.csv", "--set", "data.target=y")
+        self.assertEqual(sorted(self.folder.rglob("*")), before)
+
     def test_schema_is_json_and_describes_the_keys(self):
         out, _ = self.run_it("schema")
         schema = json.loads(out)
