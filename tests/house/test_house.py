@@ -1,10 +1,13 @@
 """scripts/house and scripts/rooms against small trees that break one rule each."""
+import re
 import subprocess
 import tempfile
 import unittest
 from pathlib import Path
 
-SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPTS = ROOT / "scripts"
+ROOMS = ("base", "kernels", "data", "trainer", "tracking", "cli", "tests")
 
 
 def check(script, files):
@@ -75,6 +78,15 @@ class Rooms(unittest.TestCase):
     def test_doors_and_the_floor_are_open(self):
         code, output = check("rooms", {"cli/a.c": '#include "trainer/trainer.h"\n#include "base/text.h"\n'})
         self.assertEqual(code, 0, output)
+
+
+class Pages(unittest.TestCase):
+    def test_the_architecture_page_names_only_files_that_exist(self):
+        text = re.sub(r"```diff.*?```", "", (ROOT / "docs/ARCHITECTURE.md").read_text(), flags=re.S)
+        names = {file.name for room in ROOMS for file in (ROOT / room).rglob("*.*")}
+        for path in re.findall(r"[\w/]+\.(?:c|h|py)\b", text):
+            exists = (ROOT / path).is_file() if path.split("/")[0] in ROOMS else path.split("/")[-1] in names
+            self.assertTrue(exists, f"docs/ARCHITECTURE.md names {path}")
 
 
 if __name__ == "__main__":
