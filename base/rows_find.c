@@ -103,8 +103,8 @@ static char *hint_all(const rows_unknown *u, ty_arena *arena) {
 }
 
 char *ty_rows_hint(const rows_unknown *unknown, ty_arena *arena) {
-    char *hint = hint_foreign(unknown, arena);
-    hint = hint ? hint : hint_other_form(unknown, arena);
+    char *hint = hint_other_form(unknown, arena);
+    hint = hint ? hint : hint_foreign(unknown, arena);
     hint = hint ? hint : hint_nearest(unknown, arena);
     hint = hint ? hint : find_elsewhere(unknown->root, unknown->key, NULL, ELSEWHERE_DEPTH, arena);
     return hint ? hint : hint_all(unknown, arena);

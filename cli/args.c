@@ -135,3 +135,16 @@ void args_help(const option_row *rows, ty_text *out) {
         ty_text_addf(out, "  %-26s %s\n", left, row->help);
     }
 }
+
+void args_add_word(ty_text *out, const char *word) {
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=./:,+@%";
+    const bool is_plain = *word && strspn(word, plain) == strlen(word);
+    ty_text_add(out, is_plain ? "" : "'");
+    for (const char *at = word; *at; at++)
+        if (*at == '\'')
+            ty_text_add(out, "'\\''");
+        else
+            ty_text_add_n(out, at, 1);
+    ty_text_add(out, is_plain ? "" : "'");
+}

@@ -41,4 +41,7 @@ ty_status args_int(ty_ctx *ctx, const args *a, const char *name, int64_t fallbac
 /* "  -s, --set KEY=VALUE   help", aligned, one line a row. */
 void args_help(const option_row *rows, ty_text *out);
 
+/* word as a shell takes it: as it is, or in quotes. */
+void args_add_word(ty_text *out, const char *word);
+
 #endif

@@ -11,7 +11,8 @@ typedef struct cli {
     ty_ctx ctx;
     args args;
     console console;
-    const char *folder; /* the working folder: "." or --dir */
+    ty_arena memory;    /* what lives as long as the process */
+    const char *folder; /* the working folder: "." or --dir, without a slash at its end */
     int argc;           /* as the process got them, for launching and for the record */
     char **argv;
 } cli;

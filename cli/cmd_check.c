@@ -1,18 +1,23 @@
 /* check: everything that can be known without training, and no trace left behind. */
 #include "cli/job.h"
+#include "cli/launch.h"
 #include "cli/plan.h"
 
 static ty_status check(cli *app) {
+    int64_t ranks = 1;
+    TY_TRY(args_int(&app->ctx, &app->args, "ranks", 1, 1, LAUNCH_MAX_RANKS, &ranks));
     job j = {0};
     ty_status st = job_read_config(app, &j, app->args.operand[0]);
     if (st == TY_OK)
-        st = plan_check(app, &j);
+        st = ranks > 1 && !launch_is_inside(&app->ctx) ? launch_ranks(app, (int)ranks)
+                                                       : plan_check(app, &j);
     job_close(&j);
     return st;
 }
 
 static const option_row options[] = {
     {"set", 's', "KEY=VALUE", "change a config key"},
+    {"ranks", 'n', "N", "plan for N ranks, started with mpirun"},
     {"name", 0, "NAME", "name of the run instead of config name and hash"},
     {0}};
 

@@ -2,6 +2,7 @@
  * ranks. */
 #include <string.h>
 
+#include "cli/facts.h"
 #include "cli/job.h"
 #include "cli/launch.h"
 #include "tracking/tracking.h"
@@ -72,17 +73,20 @@ static ty_status evaluate(cli *app, job *j) {
         return st;
     ty_trainer_options options = {.config = &j->config,
                                   .config_json = ty_text_string(&j->config_json),
+                                  .memory_bytes = facts_memory(&app->ctx),
                                   .config_hash = j->config_hash,
                                   .comm = j->comm,
                                   .data = j->data,
                                   .run_folder = j->run_folder,
                                   .checkpoint = checkpoint,
                                   .is_forward_only = true};
-    TY_TRY(choose_split(app, j, &split));
+    TY_TRY(ty_comm_agree(&app->ctx, j->comm, choose_split(app, j, &split)));
     TY_TRY_GOTO(done, st, ty_trainer_open(&app->ctx, &options, &trainer));
     TY_TRY_GOTO(done, st,
                 ty_trainer_evaluate(&app->ctx, trainer, split,
                                     !checkpoint && !args_has(&app->args, "last"), &result));
+    if (result.checkpoint)
+        console_say(&app->console, "%s   %s", j->config.name, result.checkpoint);
     print_result(app, j, split, &result);
 done:
     ty_trainer_close(trainer);
@@ -91,7 +95,7 @@ done:
 
 static ty_status eval_run(cli *app) {
     int64_t ranks = 1;
-    TY_TRY(args_int(&app->ctx, &app->args, "ranks", 1, 1, 1024, &ranks));
+    TY_TRY(args_int(&app->ctx, &app->args, "ranks", 1, 1, LAUNCH_MAX_RANKS, &ranks));
     if (ranks > 1 && !launch_is_inside(&app->ctx))
         return launch_ranks(app, (int)ranks);
     job j = {0};

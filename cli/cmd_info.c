@@ -11,14 +11,15 @@ static ty_status info(cli *app) {
     TY_TRY(ty_device_open(&app->ctx, "cpu", -1, &dev));
     if (app->console.is_json) {
         facts_json(&f, &out);
+        console_print_json(&app->console, ty_text_string(&out));
     } else {
         ty_text_addf(&out, "tiltyard   %s\nlibraries  %s\n", TY_VERSION_TEXT, f.libraries);
         ty_text_addf(&out, "host       %s, %s\n", f.host, f.kernel);
-        ty_text_addf(&out, "cpu        %s, %ld cores, %s\n", f.cpu, f.cores,
-                     console_bytes((double)f.memory_bytes, memory));
+        ty_text_addf(&out, "cpu        %s, %ld core%s, %s\n", f.cpu, f.cores,
+                     console_plural(f.cores), console_bytes((double)f.memory_bytes, memory));
         ty_text_addf(&out, "numerics   %s\n", ty_device_describe(dev)->numeric);
+        console_print(&app->console, ty_text_string(&out));
     }
-    console_print(&app->console, ty_text_string(&out));
     ty_text_clear(&out);
     ty_device_close(dev);
     return TY_OK;

@@ -6,6 +6,8 @@
 #include "cli/cli.h"
 #include "tracking/tracking.h"
 
+enum { WIDEST_NAME = 48 };
+
 static const char *const state_names[] = {"running", "finished", "failed", "killed"};
 
 static const char *state_of(const ty_run_info *run) {
@@ -35,13 +37,46 @@ static void add_run_json(ty_text *out, const ty_run_info *run) {
     ty_text_add(out, "}\n");
 }
 
-static void add_run_line(ty_text *out, const ty_run_info *run) {
-    char length[32] = "-";
+/* Green, yellow or red by how it ended; always of the same width. */
+static void add_state(const console *c, ty_text *out, const ty_run_info *run) {
+    const char *state = state_of(run);
+    const bool is_good = run->state == TY_RUN_FINISHED || run->is_live;
+    const char *color = is_good                       ? console_green(c)
+                        : run->state == TY_RUN_FAILED ? console_red(c)
+                                                      : console_yellow(c);
+    ty_text_addf(out, "%s%-8s%s", color, state, console_plain(c));
+}
+
+static void add_padded(ty_text *out, const char *text, int width) {
+    const int columns = console_columns(text);
+    ty_text_addf(out, "%s%*s", text, columns < width ? width - columns : 0, "");
+}
+
+static void add_run_line(const console *c, ty_text *out, const ty_run_info *run, int width) {
+    char length[32] = "-", step[32] = "-";
     if (run->end_ns > run->start_ns)
         console_duration((double)(run->end_ns - run->start_ns) / 1e9, length);
-    ty_text_addf(out, "%-40s %-10s %9lld  ", run->name, state_of(run), (long long)run->last_step);
+    if (run->last_step >= 0)
+        console_count(run->last_step, step);
+    add_padded(out, run->name, width);
+    ty_text_add(out, "  ");
+    add_state(c, out, run);
+    ty_text_addf(out, "%11s  ", step);
     add_time(out, run->start_ns);
     ty_text_addf(out, "  %8s  %.12s  %s\n", length, run->run_id, run->experiment);
+}
+
+static void add_table(const console *c, ty_text *out, const ty_run_info *runs, int64_t n) {
+    int width = 12;
+    for (int64_t i = 0; i < n; i++) {
+        const int columns = console_columns(runs[i].name);
+        width = columns > width ? columns : width;
+    }
+    width = width > WIDEST_NAME ? WIDEST_NAME : width;
+    ty_text_addf(out, "%s%-*s  %-8s%11s  %-16s  %8s  %-12s  %s%s\n", console_dim(c), width, "run",
+                 "state", "step", "started", "took", "mlflow id", "experiment", console_plain(c));
+    for (int64_t i = 0; i < n; i++)
+        add_run_line(c, out, &runs[i], width);
 }
 
 static ty_status list(cli *app, ty_arena *arena) {
@@ -50,10 +85,9 @@ static ty_status list(cli *app, ty_arena *arena) {
     TY_TRY(ty_runs_list(&app->ctx, app->folder, arena, &runs, &n));
     ty_text out = {0};
     if (!app->console.is_json && n > 0)
-        ty_text_addf(&out, "%s%-40s %-10s %9s  %-16s  %8s  %-12s  %s%s\n", "", "run", "state",
-                     "step", "started", "took", "mlflow id", "experiment", "");
-    for (int64_t i = 0; i < n; i++)
-        (app->console.is_json ? add_run_json : add_run_line)(&out, &runs[i]);
+        add_table(&app->console, &out, runs, n);
+    for (int64_t i = 0; app->console.is_json && i < n; i++)
+        add_run_json(&out, &runs[i]);
     console_print(&app->console, ty_text_string(&out));
     if (n == 0)
         console_say(&app->console, "no runs under %s/runs", app->folder);
@@ -105,20 +139,37 @@ static ty_status show(cli *app, ty_arena *arena, const char *which) {
     return TY_OK;
 }
 
+static void add_amount(ty_text *out, int64_t n, const char *what, const char *end) {
+    char number[32];
+    ty_text_addf(out, "%s %s%s%s", console_count(n, number), what, console_plural(n), end);
+}
+
 static ty_status rebuild(cli *app) {
     ty_rebuild_report report = {0};
+    ty_text out = {0};
     TY_TRY(ty_runs_rebuild(&app->ctx, app->folder, &report));
-    console_say(&app->console,
-                "%lld runs read; added %lld runs, %lld points, %lld params, tags and the like",
-                (long long)report.runs, (long long)report.runs_added,
-                (long long)report.points_added, (long long)report.values_added);
+    add_amount(&out, report.runs, "run", " read; added ");
+    add_amount(&out, report.runs_added, "run", ", ");
+    add_amount(&out, report.points_added, "point", " and ");
+    add_amount(&out, report.values_added, "other value", "");
+    console_say(&app->console, "%s", ty_text_string(&out));
+    ty_text_clear(&out);
     return TY_OK;
+}
+
+/* Nothing is looked for in a folder that is not there: it was mistyped. */
+static ty_status check_folder(cli *app) {
+    if (ty_file_exists(&app->ctx, app->folder))
+        return TY_OK;
+    return ty_fail(&app->ctx, TY_ERR_NOT_FOUND, "there is no folder %s", app->folder);
 }
 
 static ty_status runs(cli *app) {
     const char *verb = app->args.operand[0];
     ty_arena arena = {0};
-    ty_status st;
+    ty_status st = check_folder(app);
+    if (st != TY_OK)
+        return st;
     if (strcmp(verb, "ls") == 0 && app->args.n_operands == 1)
         st = list(app, &arena);
     else if (strcmp(verb, "show") == 0 && app->args.n_operands == 2)

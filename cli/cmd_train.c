@@ -11,15 +11,18 @@
 #include "cli/plan.h"
 #include "cli/progress.h"
 #include "cli/report.h"
+#include "cli/summary.h"
 #include "tracking/tracking.h"
 
-enum { MAX_RANKS = 1024, STORE_DEADLINE_MS = 20000 };
+enum { STORE_DEADLINE_MS = 20000 };
 
 typedef struct train_run {
     cli *app;
     job job;
     ty_trainer *trainer;
     ty_tracker *tracker; /* rank 0 only */
+    const char *report;  /* NULL: not written */
+    bool lacks_config;   /* the run's folder has no config.json, or a damaged one */
     progress progress;
     ty_observer observer_rows[2];
     ty_observers observers;
@@ -112,15 +115,38 @@ static ty_status open_tracker(train_run *t) {
                                   .experiment = t->job.config.experiment,
                                   .run_name = t->job.run_name,
                                   .source = ty_text_string(&t->command_line)};
-    TY_TRY(ty_dir_make(&t->app->ctx, t->job.run_folder));
-    return ty_tracker_open(&t->app->ctx, &options, &t->tracker);
+    ty_ctx *ctx = &t->app->ctx;
+    TY_TRY(ty_dir_make(ctx, t->job.run_folder));
+    const ty_status st = ty_tracker_open(ctx, &options, &t->tracker);
+    if (st == TY_ERR_BUSY)
+        return ty_fail_within(ctx, st,
+                              "another process works on this run: wait for it, or start another "
+                              "attempt with --fresh");
+    if (st == TY_ERR_INTEGRITY)
+        return ty_fail_within(ctx, st,
+                              "this run cannot go on (--fresh starts another attempt and leaves it "
+                              "as it is)");
+    return st;
+}
+
+/* Two processes may start the same new run: the second finds the first one's work when it is its
+ * turn. */
+static ty_status check_still_new(train_run *t) {
+    ty_ctx *ctx = &t->app->ctx;
+    char *path = ty_path_join(&t->job.arena, t->job.run_folder, "checkpoints");
+    if (ty_comm_rank(t->job.comm) != 0 || !path || !ty_file_exists(ctx, path))
+        return TY_OK;
+    return ty_fail(ctx, TY_ERR_BUSY,
+                   "another process has just worked on %s: the same command again continues it",
+                   t->job.run_folder);
 }
 
 /* Under the same --name only the same run may go on. */
 static ty_status check_same_run(train_run *t) {
     ty_ctx *ctx = &t->app->ctx;
     char *path = ty_path_join(&t->job.arena, t->job.run_folder, "config.json");
-    if (!path || !ty_file_exists(ctx, path))
+    t->lacks_config = path && !ty_file_exists(ctx, path);
+    if (!path || t->lacks_config)
         return TY_OK;
     ty_text difference = {0};
     ty_status st = compare_configs(ctx, path, t->job.doc, t->job.config_hash, &difference);
@@ -129,29 +155,49 @@ static ty_status check_same_run(train_run *t) {
                      "run %s was started with another configuration:\n%s"
                      "  give it another --name, or --fresh to start a new attempt",
                      t->job.run_folder, ty_text_string(&difference));
+    else if (st != TY_OK && st != TY_ERR_NOMEM) {
+        ty_log(ctx, TY_LOG_WARN, "run", "%s is damaged and is written anew", path);
+        t->lacks_config = true;
+        st = TY_OK;
+    }
     ty_text_clear(&difference);
     return st;
 }
 
+static ty_status open_trainer(train_run *t) {
+    ty_trainer_options options = {.config = &t->job.config,
+                                  .config_json = ty_text_string(&t->job.config_json),
+                                  .memory_bytes = facts_memory(&t->app->ctx),
+                                  .config_hash = t->job.config_hash,
+                                  .comm = t->job.comm,
+                                  .data = t->job.data,
+                                  .run_folder = t->job.run_folder,
+                                  .checkpoint = args_value(&t->app->args, "from"),
+                                  .stop_signal = &t->job.signals.stop};
+    return job_place(t->app, &t->job, ty_trainer_open(&t->app->ctx, &options, &t->trainer));
+}
+
+static void reap(train_run *t) {
+    ty_ctx *ctx = &t->app->ctx;
+    int64_t reaped = 0;
+    if (ty_comm_rank(t->job.comm) == 0 && ty_runs_reap(ctx, t->app->folder, &reaped) != TY_OK)
+        ty_log(ctx, TY_LOG_WARN, "runs", "looking for dead runs: %s", ctx->message);
+}
+
+/* A new run is planned and initialised before anything is created, so that what is wrong leaves no
+ * trace; a run that exists is read under its lease, which the tracker holds. */
 static ty_status open_all(train_run *t) {
     ty_ctx *ctx = &t->app->ctx;
     const args *a = &t->app->args;
     TY_TRY(job_open(t->app, &t->job));
     TY_TRY(job_choose_run(t->app, &t->job, args_value(a, "name"), args_has(a, "fresh")));
     TY_TRY(ty_comm_agree(ctx, t->job.comm, check_same_run(t)));
-    int64_t reaped = 0;
-    if (ty_comm_rank(t->job.comm) == 0 && ty_runs_reap(ctx, t->app->folder, &reaped) != TY_OK)
-        ty_log(ctx, TY_LOG_WARN, "runs", "looking for dead runs: %s", ctx->message);
+    if (t->job.run_is_new)
+        TY_TRY(open_trainer(t));
+    reap(t);
     TY_TRY(ty_comm_agree(ctx, t->job.comm, open_tracker(t)));
-    ty_trainer_options options = {.config = &t->job.config,
-                                  .config_json = ty_text_string(&t->job.config_json),
-                                  .config_hash = t->job.config_hash,
-                                  .comm = t->job.comm,
-                                  .data = t->job.data,
-                                  .run_folder = t->job.run_folder,
-                                  .checkpoint = args_value(a, "from"),
-                                  .stop_signal = &t->job.signals.stop};
-    return ty_trainer_open(ctx, &options, &t->trainer);
+    return t->job.run_is_new ? ty_comm_agree(ctx, t->job.comm, check_still_new(t))
+                             : open_trainer(t);
 }
 
 static void wire_observers(train_run *t) {
@@ -209,49 +255,47 @@ static void write_report(train_run *t, const ty_train_result *result, const ty_e
         r.n_layers = n_layers;
         st = report_write(ctx, &r, path);
     }
-    if (st == TY_OK)
+    if (st == TY_OK) {
+        t->report = path;
         emit_file(t, path);
-    else
+    } else
         ty_log(ctx, TY_LOG_WARN, "report", "report.html was not written: %s", ctx->message);
 }
 
 static void say_summary(train_run *t, const ty_train_result *result, const ty_eval_result *test,
                         ty_split split) {
-    char time[32], rate[32];
     ty_text out = {0};
-    console *c = &t->app->console;
-    ty_text_addf(&out, "%sdone%s in %s   ", console_bold(c), console_plain(c),
-                 console_duration(result->seconds, time));
-    if (test && test->confusion)
-        ty_text_addf(&out, "%s/accuracy %.4f   ", ty_split_names[split], test->accuracy);
-    if (test)
-        ty_text_addf(&out, "%s/loss %.4f   ", ty_split_names[split], test->loss);
-    ty_text_addf(&out, "%s samples/s   (%s)\n", console_count((int64_t)result->samples_per_s, rate),
-                 result->reason);
-    if (result->best_checkpoint)
-        ty_text_addf(&out, "  best     %s\n", result->best_checkpoint);
-    if (result->last_checkpoint)
-        ty_text_addf(&out, "  last     %s\n", result->last_checkpoint);
-    ty_text_addf(&out, "  report   %s/report.html\n", t->job.run_folder);
-    ty_text_addf(&out, "  params   %016llx\n", (unsigned long long)result->params_hash);
-    ty_text_addf(&out, "  next     tiltyard eval %s    tiltyard ui\n", t->job.run_folder);
-    if (c->is_json) {
-        ty_text_clear(&out);
-        ty_text_addf(
-            &out,
-            "{\"event\": \"done\", \"step\": %lld, \"seconds\": %.3f, \"samples_per_s\": %.1f, ",
-            (long long)result->step, result->seconds, result->samples_per_s);
-        if (test)
-            ty_text_addf(&out, "\"%s/loss\": %.17g, \"%s/accuracy\": %.17g, ",
-                         ty_split_names[split], test->loss, ty_split_names[split],
-                         test->confusion ? test->accuracy : 0.0);
-        ty_text_addf(&out, "\"params_hash\": \"%016llx\", \"run\": ",
-                     (unsigned long long)result->params_hash);
-        ty_text_add_json(&out, t->job.run_folder);
-        ty_text_add(&out, "}\n");
-    }
-    console_print(c, ty_text_string(&out));
+    const summary words = {.app = t->app,
+                           .run_folder = t->job.run_folder,
+                           .report = t->report,
+                           .result = result,
+                           .test = test,
+                           .test_split = ty_split_names[split]};
+    summary_write(&words, &out);
+    console_print(&t->app->console, ty_text_string(&out));
     ty_text_clear(&out);
+}
+
+/* -1: there is none. */
+static long long step_of(const char *checkpoint) {
+    const char *name = checkpoint ? strrchr(checkpoint, '/') : NULL;
+    long long step = -1;
+    return name && sscanf(name, "/step_%lld.h5", &step) == 1 ? step : -1;
+}
+
+/* Training went on without a disk to write to; what it made is lost all the same. */
+static ty_status check_saved(train_run *t, const ty_train_result *result) {
+    const long long saved = step_of(result->last_checkpoint);
+    if (saved == (long long)result->step)
+        return TY_OK;
+    if (saved < 0)
+        return ty_fail(&t->app->ctx, TY_ERR_IO,
+                       "the trained model could not be saved; make room and give the same command "
+                       "again");
+    return ty_fail(&t->app->ctx, TY_ERR_IO,
+                   "the model of step %lld could not be saved; make room and give the same command "
+                   "again: it continues from step %lld",
+                   (long long)result->step, saved);
 }
 
 /* The last word of a complete run: the best model on the test data (on val where there is none),
@@ -270,14 +314,14 @@ static ty_status finish(train_run *t, const ty_train_result *result) {
                           result->best_step >= 0 ? result->best_step : result->step);
     write_report(t, result, has_test ? &test : NULL, split);
     say_summary(t, result, has_test ? &test : NULL, split);
-    return TY_OK;
+    return check_saved(t, result);
 }
 
-static void emit_state(train_run *t, ty_status st, const char *reason) {
+static void emit_state(train_run *t, ty_status st, int64_t step, const char *reason) {
     bool is_stopped = st == TY_STOP_REQUEUE || st == TY_STOP_INTERRUPT || st == TY_STOP_TERMINATE;
     ty_run_state state = st == TY_OK ? TY_RUN_FINISHED : is_stopped ? TY_RUN_KILLED : TY_RUN_FAILED;
     emit(t, (ty_event){
-                .kind = TY_EVENT_STATE, .step = -1, .state = {.state = state, .reason = reason}});
+                .kind = TY_EVENT_STATE, .step = step, .state = {.state = state, .reason = reason}});
 }
 
 static ty_status run_opened(train_run *t) {
@@ -286,7 +330,9 @@ static ty_status run_opened(train_run *t) {
     wire_observers(t);
     plan_say(t->app, &t->job, t->trainer);
     if (t->tracker)
-        console_say(&t->app->console, "track   %s/mlflow.db   run %s", t->app->folder,
+        console_say(&t->app->console, "track   %s%smlflow.db   run %s",
+                    strcmp(t->app->folder, ".") == 0 ? "" : t->app->folder,
+                    strcmp(t->app->folder, ".") == 0 ? "" : "/",
                     ty_tracker_describe(t->tracker)->run_id);
     if (ty_comm_rank(t->job.comm) == 0)
         TY_TRY(emit_start(t));
@@ -296,13 +342,16 @@ static ty_status run_opened(train_run *t) {
     else if (result.last_checkpoint)
         console_say(&t->app->console,
                     "stopped at step %lld (%s); the same command continues from %s",
-                    (long long)result.step, result.reason ? result.reason : ty_status_meaning(st),
+                    (long long)result.step,
+                    result.reason && *result.reason ? result.reason : ty_status_meaning(st),
                     result.last_checkpoint);
-    emit_state(t, st, st == TY_OK ? result.reason : ctx->message);
+    emit_state(t, st, result.step, st == TY_OK ? result.reason : ctx->message);
     return st;
 }
 
 static ty_status say_finished(train_run *t) {
+    if (t->lacks_config && ty_comm_rank(t->job.comm) == 0)
+        publish(t, "config.json", ty_text_string(&t->job.config_json));
     console_say(&t->app->console,
                 "run %s is finished: nothing to do (--fresh starts a new attempt)",
                 t->job.run_folder);
@@ -316,24 +365,25 @@ static void close_all(train_run *t, ty_status st) {
     if (t->tracker && ty_tracker_close(&t->app->ctx, t->tracker, STORE_DEADLINE_MS) != TY_OK)
         ty_log(&t->app->ctx, TY_LOG_WARN, "mlflow.db", "%s", t->app->ctx.message);
     ty_text_clear(&t->command_line);
-    if (st == TY_ERR_COMM && t->job.comm)
-        ty_comm_abort(
-            t->job.comm,
-            ty_status_exit_code(st)); /* a peer is gone: leaving in order would wait for it */
+    if (st == TY_ERR_COMM && t->job.comm &&
+        ty_comm_size(t->job.comm) > 1) { /* a peer is gone: leaving in order would wait for it */
+        console_fail(&t->app->console, st, kept);
+        ty_comm_abort(t->job.comm, ty_status_exit_code(st));
+    }
     job_close(&t->job);
     memcpy(t->app->ctx.message, kept, sizeof kept);
 }
 
 static ty_status train(cli *app) {
     int64_t ranks = 1;
-    TY_TRY(args_int(&app->ctx, &app->args, "ranks", 1, 1, MAX_RANKS, &ranks));
+    TY_TRY(args_int(&app->ctx, &app->args, "ranks", 1, 1, LAUNCH_MAX_RANKS, &ranks));
     train_run t = {.app = app};
     bool is_parent = args_has(&app->args, "ranks") && !launch_is_inside(&app->ctx);
     ty_status st = job_read_config(app, &t.job, app->args.operand[0]);
-    if (st == TY_OK && args_has(&app->args, "dry-run"))
-        st = plan_check(app, &t.job);
-    else if (st == TY_OK && is_parent && ranks > 1)
+    if (st == TY_OK && is_parent && ranks > 1)
         st = launch_ranks(app, (int)ranks);
+    else if (st == TY_OK && args_has(&app->args, "dry-run"))
+        st = plan_check(app, &t.job);
     else if (st == TY_OK) {
         facts_command_line(app, &t.command_line);
         facts_read(app, &t.facts);

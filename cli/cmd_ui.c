@@ -9,8 +9,6 @@
 #include "cli/cli.h"
 #include "tracking/tracking.h"
 
-#define MLFLOW_PINNED "mlflow==3.17.0"
-
 /* Debian's Python refuses a plain pip install, so MLflow gets a virtual environment of its own. */
 static char *venv_folder(cli *app) {
     const char *data = app->ctx.getenv("XDG_DATA_HOME");
@@ -46,9 +44,8 @@ static ty_status install(cli *app, char *venv) {
         return ty_fail_nomem(ctx, "a path");
     TY_TRY(ty_dir_make(ctx, folder));
     char *const make[] = {(char[]){"python3"}, (char[]){"-m"}, (char[]){"venv"}, venv, NULL};
-    char *const fill[] = {pip, (char[]){"install"}, (char[]){"--quiet"}, (char[]){MLFLOW_PINNED},
-                          NULL};
-    console_say(&app->console, "installing %s in %s", MLFLOW_PINNED, venv);
+    char *const fill[] = {pip, (char[]){"install"}, (char[]){"--quiet"}, (char[]){TY_MLFLOW}, NULL};
+    console_say(&app->console, "installing %s in %s", TY_MLFLOW, venv);
     TY_TRY(run_and_wait(ctx, make));
     return run_and_wait(ctx, fill);
 }
@@ -58,6 +55,20 @@ static char *find_mlflow(cli *app, const char *venv) {
     char *own = ty_path_join(&app->ctx.scratch, venv, "bin/mlflow");
     return own && ty_file_exists(&app->ctx, own) ? own
                                                  : ty_arena_string(&app->ctx.scratch, "mlflow");
+}
+
+/* Whether execvp will find it. */
+static bool is_found(cli *app, const char *program) {
+    const char *path = app->ctx.getenv("PATH");
+    if (strchr(program, '/'))
+        return access(program, X_OK) == 0;
+    for (const char *at = path; at && *at; at += strcspn(at, ":"), at += *at == ':') {
+        char *file =
+            ty_arena_printf(&app->ctx.scratch, "%.*s/%s", (int)strcspn(at, ":"), at, program);
+        if (file && access(file, X_OK) == 0)
+            return true;
+    }
+    return false;
 }
 
 static ty_status start(cli *app, char *mlflow) {
@@ -73,7 +84,8 @@ static ty_status start(cli *app, char *mlflow) {
     const char *link = "";
     if (ty_runs_deep_link(ctx, app->folder, &ctx->scratch, &link) != TY_OK)
         ty_log(ctx, TY_LOG_WARN, "mlflow.db", "%s", ctx->message);
-    console_say(&app->console, "http://127.0.0.1:%lld%s", (long long)port, link);
+    if (is_found(app, mlflow))
+        console_say(&app->console, "http://127.0.0.1:%lld%s", (long long)port, link);
     char *const words[] = {mlflow,
                            (char[]){"ui"},
                            (char[]){"--backend-store-uri"},
@@ -87,7 +99,7 @@ static ty_status start(cli *app, char *mlflow) {
     return ty_fail(ctx, TY_ERR_NOT_FOUND,
                    "MLflow is not installed here: `tiltyard ui --install` makes a "
                    "virtual environment with %s",
-                   MLFLOW_PINNED);
+                   TY_MLFLOW);
 }
 
 static ty_status ui(cli *app) {
@@ -106,7 +118,7 @@ static ty_status ui(cli *app) {
 
 static const option_row options[] = {
     {"port", 'p', "PORT", "of the local web server (default: 5000)"},
-    {"install", 0, NULL, "first make a virtual environment with " MLFLOW_PINNED},
+    {"install", 0, NULL, "first make a virtual environment with " TY_MLFLOW},
     {0}};
 
 const command cmd_ui = {.name = "ui",

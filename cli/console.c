@@ -1,6 +1,7 @@
 /* One lock round every line, so that threads' messages and the redrawn line do not mix. */
 #include "cli/console.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,11 +18,12 @@ static bool is_launched(ty_ctx *ctx) {
            ctx->getenv("PMIX_RANK");
 }
 
-static bool is_watched(ty_ctx *ctx) {
+/* said: the variable in which a parent tells what it sees of the stream. */
+static bool is_watched(ty_ctx *ctx, int fd, const char *said) {
     const char *term = ctx->getenv("TERM");
     if (is_set(ctx, "CI") || (term && strcmp(term, "dumb") == 0))
         return false;
-    return is_launched(ctx) ? is_set(ctx, "TILTYARD_TERMINAL") : isatty(STDERR_FILENO) == 1;
+    return is_launched(ctx) ? is_set(ctx, said) : isatty(fd) == 1;
 }
 
 static bool wants_color(ty_ctx *ctx, const char *color, bool is_terminal) {
@@ -52,10 +54,49 @@ static int launched_rank(ty_ctx *ctx) {
 
 void console_init(console *c, ty_ctx *ctx, bool is_quiet, bool is_json, const char *color) {
     *c = (console){.is_quiet = is_quiet, .is_json = is_json, .rank = launched_rank(ctx)};
-    c->is_terminal = is_watched(ctx);
+    c->is_terminal = is_watched(ctx, STDERR_FILENO, "TILTYARD_TERMINAL");
+    c->prints_on_terminal = is_watched(ctx, STDOUT_FILENO, "TILTYARD_STDOUT_TERMINAL");
     c->has_color = wants_color(ctx, color, c->is_terminal);
+    c->prints_color = wants_color(ctx, color, c->prints_on_terminal);
     c->width = terminal_width(ctx);
     pthread_mutex_init(&c->lock, NULL);
+}
+
+static const char bold[] = "\033[1m", dim[] = "\033[2m", red[] = "\033[31m", green[] = "\033[32m",
+                  yellow[] = "\033[33m", plain[] = "\033[0m";
+
+/* Bytes of our own colour that text begins with; 0: none. */
+static size_t own_escape(const char *text) {
+    static const char *const all[] = {bold, dim, red, green, yellow, plain};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        if (strncmp(text, all[i], strlen(all[i])) == 0)
+            return strlen(all[i]);
+    return 0;
+}
+
+/* Bytes of the printable character at text; 0: it is none. */
+static size_t showable(const char *text) {
+    const unsigned char first = (unsigned char)text[0];
+    if (first < 0x80)
+        return (first >= 0x20 && first < 0x7f) || first == '\n' || first == '\t';
+    const bool is_c1 = first == 0xc2 && (unsigned char)text[1] < 0xa0;
+    return is_c1 ? 0 : ty_text_utf8_length(text);
+}
+
+static void put(FILE *stream, bool has_color, const char *text) {
+    while (*text) {
+        size_t length = 0;
+        for (size_t more = 1; more && text[length]; length += more)
+            more = showable(text + length);
+        (void)fwrite(text, 1, length, stream);
+        text += length;
+        const size_t escape = own_escape(text);
+        if (escape && has_color)
+            (void)fwrite(text, 1, escape, stream);
+        else if (!escape && *text)
+            (void)fputc('?', stream);
+        text += escape ? escape : *text != '\0';
+    }
 }
 
 static void end_line(console *c) {
@@ -71,6 +112,14 @@ void console_clear(console *c) {
     pthread_mutex_destroy(&c->lock);
 }
 
+static void label(const console *c, const char *color, const char *word) {
+    put(stderr, c->has_color, color);
+    put(stderr, c->has_color, word);
+    put(stderr, c->has_color, ":");
+    put(stderr, c->has_color, plain);
+    fputc(' ', stderr);
+}
+
 static void log_line(void *self, ty_log_level level, const char *topic, const char *line) {
     console *c = self;
     if (level > TY_LOG_WARN && (c->rank != 0 || c->is_quiet))
@@ -80,12 +129,13 @@ static void log_line(void *self, ty_log_level level, const char *topic, const ch
     if (c->rank != 0)
         fprintf(stderr, "[rank %d] ", c->rank);
     if (level == TY_LOG_ERROR)
-        fprintf(stderr, "%serror:%s ", console_red(c), console_plain(c));
+        label(c, red, "error");
     else if (level == TY_LOG_WARN)
-        fprintf(stderr, "%swarning:%s ", console_yellow(c), console_plain(c));
+        label(c, yellow, "warning");
     else
-        fprintf(stderr, "%s%s:%s ", console_dim(c), topic, console_plain(c));
-    fprintf(stderr, "%s\n", line);
+        label(c, dim, topic);
+    put(stderr, c->has_color, line);
+    fputc('\n', stderr);
     pthread_mutex_unlock(&c->lock);
 }
 
@@ -96,14 +146,16 @@ ty_log_sink console_log_sink(console *c, ty_log_level verbosity) {
 void console_say(console *c, const char *format, ...) {
     if (c->is_quiet || c->rank != 0)
         return;
+    char line[TY_MESSAGE_BYTES];
     va_list args;
     va_start(args, format);
+    (void)vsnprintf(line, sizeof line, format, args);
+    va_end(args);
     pthread_mutex_lock(&c->lock);
     end_line(c);
-    vfprintf(stderr, format, args);
+    put(stderr, c->has_color, line);
     fputc('\n', stderr);
     pthread_mutex_unlock(&c->lock);
-    va_end(args);
 }
 
 void console_print(console *c, const char *text) {
@@ -111,9 +163,34 @@ void console_print(console *c, const char *text) {
         return;
     pthread_mutex_lock(&c->lock);
     end_line(c);
-    fputs(text, stdout);
-    fflush(stdout);
+    put(stdout, c->prints_color, text);
+    if (fflush(stdout) != 0 && !c->print_errno && errno != EPIPE)
+        c->print_errno = errno;
     pthread_mutex_unlock(&c->lock);
+}
+
+/* In JSON a newline only stands between tokens. */
+void console_print_json(console *c, const char *json) {
+    ty_text line = {0};
+    for (const char *at = json; *at;) {
+        const size_t length = strcspn(at, "\n");
+        ty_text_add_n(&line, at, length);
+        at += length;
+        const size_t gap = strspn(at, "\n ");
+        ty_text_add(&line,
+                    gap && at[gap] && line.data && line.data[line.length - 1] == ',' ? " " : "");
+        at += gap;
+    }
+    ty_text_add(&line, "\n");
+    console_print(c, ty_text_string(&line));
+    ty_text_clear(&line);
+}
+
+ty_status console_finish(console *c, ty_ctx *ctx) {
+    if (!c->print_errno)
+        return TY_OK;
+    (void)ty_fail_errno(ctx, c->print_errno, "writing results to standard output");
+    return TY_ERR_IO;
 }
 
 void console_error(console *c, const char *message) {
@@ -123,8 +200,22 @@ void console_error(console *c, const char *message) {
         fprintf(stderr, "[rank %d] ", c->rank);
     const char *rest =
         strncmp(message, "error:", 6) == 0 ? message + 6 + (message[6] == ' ') : message;
-    fprintf(stderr, "%serror:%s %s\n", console_red(c), console_plain(c), rest);
+    label(c, red, "error");
+    put(stderr, c->has_color, rest);
+    fputc('\n', stderr);
     pthread_mutex_unlock(&c->lock);
+}
+
+const char *console_own_words(const char *message) {
+    const char *end = strncmp(message, "rank 0 (", 8) == 0 ? strstr(message, "): ") : NULL;
+    return end ? end + 3 : message;
+}
+
+void console_fail(console *c, ty_status st, const char *message) {
+    const bool is_own = st == TY_ERR_INTERNAL || st == TY_ERR_NOMEM;
+    const bool is_of_peer = strstr(message, "rank ") && !strstr(message, "rank 0 (");
+    if (c->rank == 0 || is_own || (st == TY_ERR_COMM && !is_of_peer))
+        console_error(c, c->rank == 0 ? console_own_words(message) : message);
 }
 
 void console_draw(console *c, const char *line) {
@@ -137,32 +228,33 @@ void console_draw(console *c, const char *line) {
     pthread_mutex_unlock(&c->lock);
 }
 
+/* What goes to a stream without colour loses it on the way out. */
 static const char *escape(const console *c, const char *sequence) {
-    return c->has_color ? sequence : "";
+    return c->has_color || c->prints_color ? sequence : "";
 }
 
 const char *console_bold(const console *c) {
-    return escape(c, "\033[1m");
+    return escape(c, bold);
 }
 
 const char *console_dim(const console *c) {
-    return escape(c, "\033[2m");
+    return escape(c, dim);
 }
 
 const char *console_red(const console *c) {
-    return escape(c, "\033[31m");
+    return escape(c, red);
 }
 
 const char *console_green(const console *c) {
-    return escape(c, "\033[32m");
+    return escape(c, green);
 }
 
 const char *console_yellow(const console *c) {
-    return escape(c, "\033[33m");
+    return escape(c, yellow);
 }
 
 const char *console_plain(const console *c) {
-    return escape(c, "\033[0m");
+    return escape(c, plain);
 }
 
 const char *console_count(int64_t value, char out[32]) {
@@ -181,7 +273,9 @@ const char *console_count(int64_t value, char out[32]) {
 
 const char *console_duration(double seconds, char out[32]) {
     long whole = seconds > 0 ? (long)(seconds + 0.5) : 0;
-    if (whole < 60)
+    if (seconds > 0 && seconds < 9.95 && seconds != (double)(long)seconds)
+        (void)snprintf(out, 32, "%.1fs", seconds);
+    else if (whole < 60)
         (void)snprintf(out, 32, "%lds", whole);
     else if (whole < 3600)
         (void)snprintf(out, 32, "%ldm%02lds", whole / 60, whole % 60);
@@ -199,4 +293,15 @@ const char *console_bytes(double bytes, char out[32]) {
     }
     (void)snprintf(out, 32, unit ? "%.1f %s" : "%.0f %s", bytes, units[unit]);
     return out;
+}
+
+const char *console_plural(int64_t n) {
+    return n == 1 ? "" : "s";
+}
+
+int console_columns(const char *text) {
+    int columns = 0;
+    for (; *text; text++)
+        columns += ((unsigned char)*text & 0xc0) != 0x80;
+    return columns;
 }

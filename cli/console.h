@@ -9,13 +9,16 @@
 #include "base/base.h"
 
 typedef struct console {
-    bool is_quiet; /* only errors and results */
-    bool is_json;  /* events as JSON lines on stdout */
-    bool has_color;
+    bool is_quiet;     /* only errors and results */
+    bool is_json;      /* events as JSON lines on stdout */
+    bool has_color;    /* on stderr */
+    bool prints_color; /* on stdout */
+    bool prints_on_terminal;
     bool is_terminal; /* stderr is watched: lines may be redrawn */
     int width;        /* of the terminal */
     int rank;         /* others than 0 speak only of errors, with their rank in front */
     bool has_line;    /* a progress line stands unfinished on the terminal */
+    int print_errno;  /* why a result could not be written; 0: all were, or nobody reads them */
     pthread_mutex_t lock;
 } console;
 
@@ -25,8 +28,15 @@ typedef struct console {
 void console_init(console *c, ty_ctx *ctx, bool is_quiet, bool is_json, const char *color);
 void console_clear(console *c);
 
+/* Whether all results reached stdout; a reader who left (`| head -1`) wanted no more. Errors:
+ * TY_ERR_IO with the reason. */
+ty_status console_finish(console *c, ty_ctx *ctx) TY_MUST_USE;
+
 /* The log sink that writes to this console. verbosity: the highest level shown. */
 ty_log_sink console_log_sink(console *c, ty_log_level verbosity);
+
+/* What goes out may hold words of files and of data: control characters and invalid UTF-8 are shown
+ * as "?", but for newlines, tabs and the colours below. */
 
 /* A message line on stderr; rank 0 only, not when quiet. */
 void console_say(console *c, const char *format, ...) TY_PRINTF(2, 3);
@@ -34,9 +44,20 @@ void console_say(console *c, const char *format, ...) TY_PRINTF(2, 3);
 /* A result on stdout, as it is; rank 0 only. */
 void console_print(console *c, const char *text);
 
+/* A JSON document on one line of stdout, however it is laid out. */
+void console_print_json(console *c, const char *json);
+
 /* "error: message" on stderr, from any rank. A message that already starts with "error:" stays as
  * it is. */
 void console_error(console *c, const char *message);
+
+/* The same for the end of a command. What ranks have agreed on, or all have seen (a peer that is
+ * gone), is told by rank 0 alone; what one rank suffered, and that rank 0 is gone, by those who
+ * know. */
+void console_fail(console *c, ty_status st, const char *message);
+
+/* A message without "rank 0 (host): " in front, which rank 0 need not say of itself. Borrowed. */
+const char *console_own_words(const char *message);
 
 /* Redraws the progress line; only on a terminal. */
 void console_draw(console *c, const char *line);
@@ -51,9 +72,13 @@ const char *console_plain(const console *c);
 
 /* 54000 -> "54,000"; out has room for 32. */
 const char *console_count(int64_t value, char out[32]);
-/* 63 -> "1m03s"; 4000 -> "1h06m". */
+/* 0.42 -> "0.4s"; 63 -> "1m03s"; 4000 -> "1h06m". */
 const char *console_duration(double seconds, char out[32]);
 /* 1536 -> "1.5 KiB". */
 const char *console_bytes(double bytes, char out[32]);
+/* "" for one, "s" for more. */
+const char *console_plural(int64_t n);
+/* Columns that text takes on a terminal, all of its characters being narrow ones. */
+int console_columns(const char *text);
 
 #endif

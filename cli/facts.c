@@ -70,6 +70,18 @@ static void read_git(ty_ctx *ctx, facts *out) {
     out->git_is_dirty = capture(ctx, status, text, sizeof text);
 }
 
+/* What the control group of a container allows, or what the machine has. */
+int64_t facts_memory(ty_ctx *ctx) {
+    const int64_t machine = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
+    char *text = NULL;
+    size_t bytes = 0;
+    if (ty_file_read_all(ctx, "/sys/fs/cgroup/memory.max", 64, &text, &bytes) != TY_OK)
+        return machine;
+    const long long limit = atoll(text); /* "max" is 0 */
+    free(text);
+    return limit > 0 && limit < machine ? (int64_t)limit : machine;
+}
+
 static void read_cpu(ty_ctx *ctx, facts *out) {
     char *text = NULL;
     size_t bytes = 0;
@@ -95,7 +107,7 @@ void facts_read(cli *app, facts *out) {
                    user && *user ? user
                    : entry       ? entry->pw_name
                                  : "");
-    out->memory_bytes = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
+    out->memory_bytes = facts_memory(&app->ctx);
     (void)snprintf(out->libraries, sizeof out->libraries, "%s", TY_LIBRARIES);
     read_cpu(&app->ctx, out);
     read_git(&app->ctx, out);
@@ -122,18 +134,9 @@ void facts_json(const facts *f, ty_text *out) {
 }
 
 void facts_command_line(const cli *app, ty_text *out) {
-    static const char plain[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=./:,+@%";
     ty_text_add(out, "tiltyard");
     for (int i = 1; i < app->argc; i++) {
-        const char *word = app->argv[i];
-        bool is_plain = *word && strspn(word, plain) == strlen(word);
-        ty_text_add(out, is_plain ? " " : " '");
-        for (const char *at = word; *at; at++)
-            if (*at == '\'')
-                ty_text_add(out, "'\\''");
-            else
-                ty_text_add_n(out, at, 1);
-        ty_text_add(out, is_plain ? "" : "'");
+        ty_text_add(out, " ");
+        args_add_word(out, app->argv[i]);
     }
 }

@@ -18,6 +18,9 @@ typedef struct facts {
  * second. */
 void facts_read(cli *app, facts *out);
 
+/* Bytes this process may come to hold. */
+int64_t facts_memory(ty_ctx *ctx);
+
 /* As one JSON object, pretty. */
 void facts_json(const facts *f, ty_text *out);
 

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { MAX_NAME = 200 }; /* bytes of a run's folder name */
+
 static ty_status apply_sets(cli *app, job *j) {
     for (int i = 0; i < app->args.n_options; i++)
         if (strcmp(app->args.option[i].row->name, "set") == 0)
@@ -19,10 +21,42 @@ static ty_status resolve(cli *app, job *j) {
 
 ty_status job_read_config(cli *app, job *j, const char *path) {
     ty_status st = ty_doc_read(&app->ctx, path, &j->doc);
-    if (st == TY_ERR_NOT_FOUND)
+    if (st == TY_ERR_NOT_FOUND || st == TY_ERR_IO)
         return ty_fail_within(&app->ctx, TY_ERR_CONFIG, "reading the config");
     TY_TRY(st);
     return resolve(app, j);
+}
+
+/* The key that a message begins with, in out; false where it begins with none. */
+static bool key_of(const char *message, char out[128]) {
+    size_t length = strspn(message, "abcdefghijklmnopqrstuvwxyz0123456789_.");
+    while (length > 0 && message[length - 1] == '.')
+        length--;
+    if (length == 0 || length >= 128)
+        return false;
+    (void)snprintf(out, 128, "%.*s", (int)length, message);
+    const size_t root = strcspn(out, ".");
+    for (int64_t i = 0; i < ty_train_rows.n; i++)
+        if (strlen(ty_train_rows.v[i].key) == root &&
+            memcmp(ty_train_rows.v[i].key, out, root) == 0)
+            return true;
+    return false;
+}
+
+ty_status job_place(cli *app, job *j, ty_status st) {
+    char key[128], message[TY_MESSAGE_BYTES];
+    const char *words = console_own_words(app->ctx.message);
+    if (st != TY_ERR_CONFIG || !key_of(words, key))
+        return st;
+    (void)snprintf(message, sizeof message, "%s", words);
+    return ty_rows_reject(&app->ctx, j->doc, key, "%s", message);
+}
+
+/* The message of now, and on a line of its own what follows from it. */
+static ty_status say_after(ty_ctx *ctx, ty_status st, const char *line) {
+    const size_t used = strlen(ctx->message);
+    (void)snprintf(ctx->message + used, sizeof ctx->message - used, "\n  %s", line);
+    return st;
 }
 
 ty_status job_read_run_config(cli *app, job *j, const char *run_folder) {
@@ -30,9 +64,15 @@ ty_status job_read_run_config(cli *app, job *j, const char *run_folder) {
     char *folder = ty_arena_string(&j->arena, run_folder);
     if (!path || !folder)
         return ty_fail_nomem(&app->ctx, "a path");
-    TY_TRY(ty_doc_read(&app->ctx, path, &j->doc));
     uint64_t before = 0;
-    TY_TRY(ty_train_config_load(&app->ctx, j->doc, &j->config));
+    ty_status st = ty_doc_read(&app->ctx, path, &j->doc);
+    if (st == TY_OK)
+        st = ty_train_config_load(&app->ctx, j->doc, &j->config);
+    if (st != TY_OK && st != TY_ERR_NOMEM)
+        return say_after(&app->ctx, TY_ERR_INTEGRITY,
+                         "the run's own config.json cannot be read; the command that trained it "
+                         "writes it anew");
+    TY_TRY(st);
     TY_TRY(ty_rows_hash(&app->ctx, &ty_train_rows, j->doc, &before));
     TY_TRY(resolve(app, j));
     if (j->config_hash != before)
@@ -63,14 +103,24 @@ ty_status job_open(cli *app, job *j) {
     TY_TRY(ty_comm_open(&app->ctx, &options, &j->comm));
     app->ctx.rank = ty_comm_rank(j->comm);
     ty_status st = ty_dataset_open(&app->ctx, &j->config.data, cache_folder(app, j), &j->data);
-    return ty_comm_agree(&app->ctx, j->comm, st);
+    return job_place(app, j, ty_comm_agree(&app->ctx, j->comm, st));
+}
+
+static bool is_folder_name(const char *name) {
+    const size_t length = strlen(name);
+    bool is_plain = length > 0 && length <= MAX_NAME && name[0] != '.';
+    for (size_t i = 0; is_plain && i < length; i++)
+        is_plain = (unsigned char)name[i] >= 0x20 && name[i] != 0x7f && name[i] != '/';
+    return is_plain;
 }
 
 static ty_status base_name(cli *app, job *j, const char *name, char out[512]) {
     if (name) {
-        if (!*name || strchr(name, '/') || name[0] == '.')
-            return ty_fail(&app->ctx, TY_ERR_ARG, "--name is \"%s\", want a plain folder name",
-                           name);
+        if (!is_folder_name(name))
+            return ty_fail(&app->ctx, TY_ERR_ARG,
+                           "--name is \"%.60s\", want a plain folder name: 1 to %d bytes, without "
+                           "\"/\", control characters and a dot in front",
+                           name, (int)MAX_NAME);
         (void)snprintf(out, 512, "%s", name);
         return TY_OK;
     }
@@ -84,15 +134,21 @@ static ty_status base_name(cli *app, job *j, const char *name, char out[512]) {
     return TY_OK;
 }
 
+/* runs/<experiment>/<run>, as short as it can be said from here. */
+static char *run_path(cli *app, job *j, ty_arena *arena, const char *run) {
+    const bool is_here = strcmp(app->folder, ".") == 0;
+    const bool is_root = strcmp(app->folder, "/") == 0;
+    return ty_arena_printf(arena, "%s%sruns/%s/%s", is_here ? "" : app->folder,
+                           is_here || is_root ? "" : "/", j->config.experiment, run);
+}
+
 /* The newest attempt that exists, or the one after it. */
 static int choose_attempt(cli *app, job *j, const char *base, bool is_fresh) {
     int attempt = 1;
     for (int next = 1;; next++) {
         char *folder = next == 1 ? ty_arena_string(&app->ctx.scratch, base)
                                  : ty_arena_printf(&app->ctx.scratch, "%s.%d", base, next);
-        char *path = folder ? ty_arena_printf(&app->ctx.scratch, "%s/runs/%s/%s", app->folder,
-                                              j->config.experiment, folder)
-                            : NULL;
+        char *path = folder ? run_path(app, j, &app->ctx.scratch, folder) : NULL;
         if (!path || !ty_file_exists(&app->ctx, path))
             return is_fresh ? next : attempt;
         attempt = next;
@@ -113,9 +169,13 @@ ty_status job_choose_run(cli *app, job *j, const char *name, bool is_fresh) {
     TY_TRY(ty_comm_agree(&app->ctx, j->comm, st));
     TY_TRY(ty_comm_broadcast(&app->ctx, j->comm, 0, chosen, sizeof chosen));
     j->run_name = ty_arena_string(&j->arena, chosen);
-    j->run_folder =
-        ty_arena_printf(&j->arena, "%s/runs/%s/%s", app->folder, j->config.experiment, chosen);
-    return j->run_name && j->run_folder ? TY_OK : ty_fail_nomem(&app->ctx, "the run's path");
+    j->run_folder = run_path(app, j, &j->arena, chosen);
+    if (!j->run_name || !j->run_folder)
+        return ty_fail_nomem(&app->ctx, "the run's path");
+    uint64_t exists = ty_comm_rank(j->comm) == 0 && ty_file_exists(&app->ctx, j->run_folder);
+    TY_TRY(ty_comm_vote(&app->ctx, j->comm, exists, &exists));
+    j->run_is_new = !exists;
+    return TY_OK;
 }
 
 void job_close(job *j) {

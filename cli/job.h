@@ -19,7 +19,11 @@ typedef struct job {
     ty_arena arena; /* what the strings below live in */
     const char *run_name;
     const char *run_folder;
+    bool run_is_new; /* its folder does not exist yet */
 } job;
+
+/* A status, and where the message is of a config key, the message with the key's place. */
+ty_status job_place(cli *app, job *j, ty_status st) TY_MUST_USE;
 
 /* Reads path with the command line's --set list. Same text, same verdict on every rank.
  * Errors: TY_ERR_CONFIG with all findings, or where there is no such file. */

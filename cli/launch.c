@@ -5,8 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "cli/signals.h"
 
 bool launch_is_inside(ty_ctx *ctx) {
     return ctx->getenv("OMPI_COMM_WORLD_SIZE") || ctx->getenv("PMI_SIZE") ||
@@ -19,9 +22,13 @@ static long count_cores(void) {
 }
 
 /* mpirun's words before our own command line. More ranks than cores is what was asked for: say so,
- * then do it. */
+ * then do it. mpirun counts cores without their second threads, so it is always told that it may. */
 static char **build_command(cli *app, int n) {
-    static const char *const fixed[] = {"--bind-to", "none", "--map-by", "slot", "--quiet"};
+    static const char *const fixed[] = {"--bind-to", "none",
+                                        "--map-by",  "slot",
+                                        "--quiet",   "--oversubscribe",
+                                        "--mca",     "orte_forward_job_control",
+                                        "1"};
     const size_t n_fixed = sizeof fixed / sizeof fixed[0];
     char **words =
         ty_arena_array(&app->ctx.scratch, n_fixed + (size_t)app->argc + 8, sizeof *words);
@@ -35,8 +42,6 @@ static char **build_command(cli *app, int n) {
     words[used++] = (char *)(uintptr_t) "mpirun";
     for (size_t i = 0; i < n_fixed; i++)
         words[used++] = (char *)(uintptr_t)fixed[i];
-    if (n > count_cores())
-        words[used++] = (char *)(uintptr_t) "--oversubscribe";
     words[used++] = (char *)(uintptr_t) "-n";
     words[used++] = count;
     words[used++] = program;
@@ -49,6 +54,7 @@ static void set_environment(cli *app) {
     char width[16];
     (void)snprintf(width, sizeof width, "%d", app->console.width);
     (void)setenv("TILTYARD_TERMINAL", app->console.is_terminal ? "1" : "0", 1);
+    (void)setenv("TILTYARD_STDOUT_TERMINAL", app->console.prints_on_terminal ? "1" : "0", 1);
     (void)setenv("COLUMNS", width, 1);
     if (geteuid() == 0) { /* OpenMPI asks root to say twice that it is meant */
         (void)setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
@@ -59,17 +65,23 @@ static void set_environment(cli *app) {
 static sigset_t watched_signals(void) {
     sigset_t set;
     sigemptyset(&set);
+    if (!signals_is_ignored(SIGHUP))
+        sigaddset(&set, SIGHUP);
     const int watched[] = {SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGCHLD, SIGTSTP, SIGCONT};
     for (size_t i = 0; i < sizeof watched / sizeof watched[0]; i++)
         sigaddset(&set, watched[i]);
     return set;
 }
 
-/* The child: own process group, default signals, then mpirun. */
-static void become_mpirun(char **words) {
+/* The child: own process group, default signals, then mpirun. Ranks whose parent was killed are
+ * asked to save and leave. */
+static void become_mpirun(char **words, pid_t parent) {
     sigset_t none;
     sigemptyset(&none);
     (void)setpgid(0, 0);
+    (void)prctl(PR_SET_PDEATHSIG, SIGUSR1);
+    if (getppid() != parent)
+        _exit(ty_status_exit_code(TY_ERR_COMM));
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
     (void)execvp(words[0], words);
     _exit(errno == ENOENT ? 127 : 126);
@@ -87,13 +99,14 @@ static int watch_job(pid_t child, int *stop) {
         int which = 0;
         if (sigwait(&set, &which) != 0 || which == SIGCHLD)
             continue;
-        if (which == SIGTSTP) {
-            (void)kill(-child, SIGSTOP);
+        if (which == SIGTSTP) { /* mpirun stops the ranks, which have process groups of their own */
+            (void)kill(child, SIGTSTP);
             (void)raise(SIGSTOP);
         } else if (which == SIGCONT) {
-            (void)kill(-child, SIGCONT);
+            (void)kill(child, SIGCONT);
         } else {
             bool is_third = *stop < 0;
+            which = which == SIGHUP ? SIGTERM : which;
             *stop = *stop ? -abs(*stop) : which;
             (void)kill(child, is_third ? SIGKILL : which == SIGUSR2 ? SIGUSR2 : SIGUSR1);
         }
@@ -106,10 +119,20 @@ static ty_status status_of(ty_ctx *ctx, int state, int stop) {
         return ty_fail(
             ctx, TY_ERR_COMM,
             "-n starts the ranks through mpirun, which is not here: apt install openmpi-bin");
-    if (code == ty_status_exit_code(TY_STOP_REQUEUE) && abs(stop) == SIGINT)
+    const bool is_stopped =
+        code == ty_status_exit_code(TY_STOP_REQUEUE) || (code > 128 && stop != 0);
+    if (is_stopped && abs(stop) == SIGINT)
         return TY_STOP_INTERRUPT;
-    if (code == ty_status_exit_code(TY_STOP_REQUEUE) && abs(stop) == SIGTERM)
+    if (is_stopped && abs(stop) == SIGTERM)
         return TY_STOP_TERMINATE;
+    const bool is_told = code == ty_status_exit_code(TY_STOP_INTERRUPT) ||
+                         code == ty_status_exit_code(TY_STOP_TERMINATE);
+    if (code > 128 && !is_told)
+        return ty_fail(
+            ctx, TY_ERR_COMM,
+            "a rank was ended by signal %d (%s); the same command continues from the last "
+            "checkpoint",
+            code - 128, strsignal(code - 128));
     exit(code); /* the ranks have told the rest */
 }
 
@@ -122,11 +145,11 @@ ty_status launch_ranks(cli *app, int n) {
     set_environment(app);
     sigset_t set = watched_signals();
     (void)sigprocmask(SIG_BLOCK, &set, NULL);
-    pid_t child = fork();
+    pid_t parent = getpid(), child = fork();
     if (child < 0)
         return ty_fail_errno(&app->ctx, errno, "starting mpirun");
     if (child == 0)
-        become_mpirun(words);
+        become_mpirun(words, parent);
     (void)setpgid(child, child);
     int stop = 0;
     int state = watch_job(child, &stop);

@@ -9,6 +9,8 @@
 
 #include "cli/cli.h"
 
+enum { LAUNCH_MAX_RANKS = 1024 };
+
 /* Whether a launcher (mpirun, srun) started this process: then -n is not ours to act on. */
 bool launch_is_inside(ty_ctx *ctx);
 

@@ -1,7 +1,10 @@
 /* argv in, exit code out: finds the row, reads its options, runs it, says what went wrong. */
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 
@@ -28,7 +31,7 @@ static void print_help(void) {
     puts("\n`tiltyard COMMAND --help` says more; docs/CONFIG.md lists every config key.");
 }
 
-static void print_command_help(const command *cmd) {
+static void print_command_help(cli *app, const command *cmd) {
     ty_text text = {0};
     ty_text_addf(&text, "%s\n\nusage: tiltyard %s [OPTIONS] %s\n", cmd->summary, cmd->name,
                  cmd->operands);
@@ -40,7 +43,7 @@ static void print_command_help(const command *cmd) {
     }
     ty_text_add(&text, "\ncommon options:\n");
     args_help(cli_common_options, &text);
-    fputs(ty_text_string(&text), stdout);
+    console_print(&app->console, ty_text_string(&text));
     ty_text_clear(&text);
 }
 
@@ -87,6 +90,21 @@ static ty_status check_usage(cli *app, const command *cmd) {
                    cmd->name, n, n == 1 ? "" : "s", cmd->name, cmd->operands);
 }
 
+enum { MAX_FOLDER = 1000 }; /* so that what lies below it still has a name the system takes */
+
+static ty_status choose_folder(cli *app) {
+    const char *given = args_has(&app->args, "dir") ? args_value(&app->args, "dir") : ".";
+    size_t length = strlen(given);
+    if (length == 0 || length > MAX_FOLDER)
+        return ty_fail(&app->ctx, TY_ERR_ARG,
+                       "--dir has %zu characters, want the name of a folder, at most %d", length,
+                       (int)MAX_FOLDER);
+    while (length > 1 && given[length - 1] == '/')
+        length--;
+    app->folder = ty_arena_string_n(&app->memory, given, length);
+    return app->folder ? TY_OK : ty_fail_nomem(&app->ctx, "the working folder's name");
+}
+
 static ty_status run_command(cli *app, const command *cmd, int argc, char **argv) {
     ty_status st = args_parse(&app->ctx, cmd->options, cli_common_options, argc, argv, &app->args);
     console_init(&app->console, &app->ctx, args_has(&app->args, "quiet"),
@@ -94,13 +112,28 @@ static ty_status run_command(cli *app, const command *cmd, int argc, char **argv
     if (st != TY_OK)
         return st;
     if (args_has(&app->args, "help")) {
-        print_command_help(cmd);
+        print_command_help(app, cmd);
         return TY_OK;
     }
     TY_TRY(check_usage(app, cmd));
-    app->folder = args_has(&app->args, "dir") ? args_value(&app->args, "dir") : ".";
+    TY_TRY(choose_folder(app));
     app->ctx.log = console_log_sink(&app->console, (ty_log_level)verbosity(&app->args));
     return cmd->run(app);
+}
+
+/* A file opened later would get a closed stream's number, and then its words. */
+static void open_streams(void) {
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+            _exit(ty_status_exit_code(TY_ERR_INTERNAL));
+}
+
+/* What was only printed counts too: `tiltyard --help > /dev/full`. */
+static int flush_help(void) {
+    if (fflush(stdout) == 0 || errno == EPIPE)
+        return 0;
+    fprintf(stderr, "error: writing to standard output: %s\n", strerror(errno));
+    return ty_status_exit_code(TY_ERR_IO);
 }
 
 /* A stop that was asked for is told by the command itself, and not an error. */
@@ -109,25 +142,22 @@ static bool is_told(ty_status st) {
            st == TY_STOP_TERMINATE;
 }
 
-/* What ranks have agreed on is told by rank 0 alone; what one rank suffered by that rank. */
-static bool is_ours_to_tell(const cli *app, ty_status st) {
-    return app->console.rank == 0 || st == TY_ERR_COMM || st == TY_ERR_INTERNAL ||
-           st == TY_ERR_NOMEM;
-}
-
 int main(int argc, char **argv) {
+    open_streams();
     (void)signal(SIGPIPE, SIG_IGN); /* a closed pipe is a failed write, not a death */
     (void)signal(SIGXFSZ, SIG_IGN); /* so is a file size limit */
     if (argc < 2) {
         print_help();
         return ty_status_exit_code(TY_ERR_ARG);
     }
-    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0)
-        return puts("tiltyard " TY_VERSION_TEXT) < 0;
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0) {
+        puts("tiltyard " TY_VERSION_TEXT);
+        return flush_help();
+    }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
         strcmp(argv[1], "help") == 0) {
         print_help();
-        return 0;
+        return flush_help();
     }
     const command *cmd = find_command(argv[1]);
     if (!cmd)
@@ -135,9 +165,12 @@ int main(int argc, char **argv) {
     cli app = {.argc = argc, .argv = argv};
     ty_ctx_init(&app.ctx);
     ty_status st = run_command(&app, cmd, argc - 2, argv + 2);
-    if (!is_told(st) && is_ours_to_tell(&app, st))
-        console_error(&app.console, app.ctx.message);
+    if (st == TY_OK)
+        st = console_finish(&app.console, &app.ctx);
+    if (!is_told(st))
+        console_fail(&app.console, st, app.ctx.message);
     console_clear(&app.console);
+    ty_arena_clear(&app.memory);
     ty_ctx_clear(&app.ctx);
     return ty_status_exit_code(st);
 }

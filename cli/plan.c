@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "cli/facts.h"
+
 static void say_data(cli *app, const job *j) {
     const ty_data_info *info = ty_dataset_info(j->data);
     char train[32], val[32], test[32];
@@ -74,7 +76,7 @@ static void add_work(const ty_train_report *r, int ranks, ty_text *out) {
     char text[32];
     ty_text_add(out, "\nwork\n");
     ty_text_addf(out, "  ranks        %d x %lld thread%s, %s\n", ranks, (long long)r->lanes,
-                 r->lanes == 1 ? "" : "s", r->numeric);
+                 console_plural(r->lanes), r->numeric);
     ty_text_addf(out, "  batch        %lld in %lld shards, %lld rows at a time\n",
                  (long long)r->global_batch, (long long)r->shards, (long long)r->micro_batch);
     ty_text_addf(out, "  steps        %s (%lld an epoch), %.2f GFLOP each\n",
@@ -111,7 +113,7 @@ static ty_status print_json(cli *app, job *j, const ty_trainer *trainer) {
         (long long)r->lanes, r->flops_per_step);
     ty_text_add(&out, ty_text_string(&j->config_json));
     ty_text_add(&out, "}\n");
-    console_print(&app->console, ty_text_string(&out));
+    console_print_json(&app->console, ty_text_string(&out));
     ty_text_clear(&out);
     return TY_OK;
 }
@@ -124,11 +126,12 @@ ty_status plan_check(cli *app, job *j) {
     TY_TRY_GOTO(done, st, job_choose_run(app, j, args_value(&app->args, "name"), false));
     ty_trainer_options options = {.config = &j->config,
                                   .config_json = ty_text_string(&j->config_json),
+                                  .memory_bytes = facts_memory(&app->ctx),
                                   .config_hash = j->config_hash,
                                   .comm = j->comm,
                                   .data = j->data,
                                   .is_plan_only = true};
-    TY_TRY_GOTO(done, st, ty_trainer_open(&app->ctx, &options, &trainer));
+    TY_TRY_GOTO(done, st, job_place(app, j, ty_trainer_open(&app->ctx, &options, &trainer)));
     st = app->console.is_json ? print_json(app, j, trainer) : print_plan(app, j, trainer);
 done:
     ty_trainer_close(trainer);

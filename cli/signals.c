@@ -3,6 +3,11 @@
 #include <string.h>
 #include <unistd.h>
 
+bool signals_is_ignored(int which) {
+    struct sigaction action;
+    return sigaction(which, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 static sigset_t stop_set(void) {
     sigset_t set;
     sigemptyset(&set);
@@ -10,6 +15,8 @@ static sigset_t stop_set(void) {
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGUSR1);
     sigaddset(&set, SIGUSR2);
+    if (!signals_is_ignored(SIGHUP))
+        sigaddset(&set, SIGHUP);
     return set;
 }
 
@@ -20,6 +27,8 @@ static void *wait_for_signals(void *argument) {
         int which = 0;
         if (sigwait(&set, &which) != 0)
             continue;
+        if (which == SIGHUP)
+            which = SIGTERM;
         if (s->stop < 0)
             _exit(128 + which); /* asked three times: saving is not wanted any more */
         s->stop = s->stop ? -which : which;

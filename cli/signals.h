@@ -10,18 +10,21 @@
 
 typedef struct signals {
     /* 0; then the first of SIGINT, SIGTERM, SIGUSR1, SIGUSR2 that came; negative once a second one
-     * did. */
+     * did. A terminal that hangs up (SIGHUP) counts as SIGTERM, except under nohup. */
     _Atomic int stop;
     pthread_t thread;
     bool is_running;
 } signals;
 
-/* Blocks the four signals for this and every later thread and starts the waiting one: call before
+/* Blocks these signals for this and every later thread and starts the waiting one: call before
  * anything (MPI, lanes) starts threads. A third signal ends the process at once with 128 +
  * signal. */
 ty_status signals_init(ty_ctx *ctx, signals *s) TY_MUST_USE;
 
 /* Ends the waiting thread; the signals stay blocked. Accepts a zeroed one. */
 void signals_clear(signals *s);
+
+/* Whether this process was started to ignore a signal, as nohup does with SIGHUP. */
+bool signals_is_ignored(int which);
 
 #endif

@@ -73,7 +73,7 @@ static ty_status count_classes(ty_ctx *ctx, ty_dataset *set) {
 }
 
 static ty_status check_balance(ty_ctx *ctx, const ty_data_config *config, const ty_dataset *set) {
-    enum { LARGE_RATIO = 100 };
+    enum { LARGE_RATIO = 100, LONELY_RATIO = 10 }; /* one of a kind may be a wrong label */
     const ty_content *content = &set->content;
     const int64_t *count = set->class_count[TY_SPLIT_TRAIN];
     if (content->n_outputs < 2)
@@ -92,7 +92,7 @@ static ty_status check_balance(ty_ctx *ctx, const ty_data_config *config, const 
             "class \"%s\" has no sample in the training split of %lld; remove the class or change "
             "data.val_fraction, data.test_fraction or data.split_seed",
             content->class_names[least], (long long)set->map[TY_SPLIT_TRAIN].count);
-    if (count[most] / LARGE_RATIO >= count[least])
+    if (count[most] / (count[least] == 1 ? LONELY_RATIO : LARGE_RATIO) >= count[least])
         ty_log(ctx, TY_LOG_WARN, "data",
                "classes are far from balanced: \"%s\" has %lld training samples, \"%s\" %lld",
                content->class_names[most], (long long)count[most], content->class_names[least],

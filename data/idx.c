@@ -32,8 +32,9 @@ static ty_status read_exactly(ty_ctx *ctx, ty_input *input, void *out, size_t by
     size_t got = 0;
     TY_TRY(ty_input_read(ctx, input, out, bytes, &got));
     if (got < bytes)
-        return ty_fail(ctx, TY_ERR_DATA, "%s:@%zu: the IDX file ends here, want %zu bytes more",
-                       ty_input_name(input), offset + got, bytes - got);
+        return ty_fail(ctx, TY_ERR_DATA, "%s:@%zu: the IDX file ends here, want %zu byte%s more",
+                       ty_input_name(input), offset + got, bytes - got,
+                       bytes - got == 1 ? "" : "s");
     return TY_OK;
 }
 
@@ -90,8 +91,9 @@ static ty_status check_size(ty_ctx *ctx, const ty_input *input, const ty_idx *id
                        ty_input_name(input), (long long)total, (long long)stored, (long long)most);
     if (!ty_input_is_compressed(input) && total < stored)
         return ty_fail(ctx, TY_ERR_DATA,
-                       "%s:@%lld: %lld bytes follow the end that the header promises",
-                       ty_input_name(input), (long long)total, (long long)(stored - total));
+                       "%s:@%lld: %lld byte%s follow the end that the header promises",
+                       ty_input_name(input), (long long)total, (long long)(stored - total),
+                       stored - total == 1 ? "" : "s");
     return TY_OK;
 }
 

@@ -86,10 +86,10 @@ static ty_status check_extent(ty_ctx *ctx, const char *path, const ty_h5_array *
     if (!ty_mul_i64(size, most_inflated, &most))
         most = INT64_MAX;
     if (!fits || (array->offset >= 0 ? end > size : bytes > most))
-        return ty_fail(
-            ctx, TY_ERR_DATA,
-            "%s:@%lld: %s promises %lld elements, which a file of %lld bytes cannot hold", path,
-            (long long)array->offset, array->name, (long long)array->count, (long long)size);
+        return ty_fail(ctx, TY_ERR_DATA,
+                       "%s: %s promises %lld elements%s, which a file of %lld bytes cannot hold",
+                       path, array->name, (long long)array->count,
+                       array->offset >= 0 ? "" : " in chunks", (long long)size);
     return TY_OK;
 }
 

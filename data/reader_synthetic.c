@@ -55,9 +55,10 @@ static ty_status set_size(ty_ctx *ctx, const char *source, ty_content *content) 
     if (set->classes < 2 || set->n < set->classes)
         return ty_fail(
             ctx, TY_ERR_CONFIG,
-            "data.source \"%s\": %lld samples in %lld classes, want at least 2 classes and a "
+            "data.source \"%s\": %lld sample%s, %lld class%s: want at least 2 classes and a "
             "sample of each",
-            source, (long long)set->n, (long long)set->classes);
+            source, (long long)set->n, set->n == 1 ? "" : "s", (long long)set->classes,
+            set->classes == 1 ? "" : "es");
     content->x_rank = n - 2;
     content->x_is_u8 = n == 5;
     content->x_count = 1;

@@ -51,6 +51,8 @@ ty_status ty_reader_choose(ty_ctx *ctx, const ty_data_config *config, const ty_d
             return TY_OK;
         }
     }
+    if (!is_folder && head_bytes == 0)
+        return ty_fail(ctx, TY_ERR_DATA, "%s is empty: 0 samples", place->path);
     return ty_fail(
         ctx, TY_ERR_DATA,
         "%s is of no known format; want a folder of IDX files, a CSV or TSV file, or HDF5",

@@ -105,7 +105,7 @@ static ty_status read_folder(ty_ctx *ctx, const char *run_folder, ty_arena *aren
     ty_journal_reader_close(reader);
     if (st == TY_OK && !out->run_id)
         st = ty_fail(ctx, TY_ERR_INTEGRITY, "%s does not begin with a run", path);
-    out->is_live = ty_run_is_live(ctx, run_folder);
+    out->is_live = st == TY_OK && ty_run_is_live(ctx, run_folder);
     return st;
 }
 
@@ -187,8 +187,13 @@ static bool is_earlier(const char *run_folder) {
     return end - run_folder > 9 && memcmp(end - 9, "/earlier/", 9) == 0;
 }
 
+static bool is_near(const char *which, const char *name) {
+    return strncmp(which, name, strlen(which)) == 0 ||
+           ty_text_distance(which, name) <= 1 + (int)strlen(name) / 4;
+}
+
 static void note_near(search *s, const char *name) {
-    if (s->n_near >= MAX_NEAR || ty_text_distance(s->which, name) > 2 + (int)strlen(name) / 4)
+    if (s->n_near >= MAX_NEAR || !is_near(s->which, name))
         return;
     ty_text_addf(&s->near, "%s%s", s->n_near++ != 0 ? ", " : "", name);
 }

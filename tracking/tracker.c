@@ -226,6 +226,7 @@ static ty_status start(ty_ctx *ctx, ty_tracker *t, const ty_tracker_options *opt
         return st;
     }
     memcpy(t->ids.run_id, t->seen.run_id, sizeof t->ids.run_id);
+    atomic_store(&t->has_ended, !t->seen.is_open); /* a look at a finished run leaves it finished */
     ty_sink_offer(t->sink, ty_journal_last_sequence(journal));
     const ty_writer_options writer = {.run_folder = t->run_folder,
                                       .journal = journal,

@@ -91,6 +91,11 @@ static ty_status take_point(ty_writer *w, const ty_ring_item *item) {
 
 /* --- everything else (lock held) -------------------------------------------------------------- */
 
+/* A checkpoint may be gone because a newer one has replaced it, whose record follows. */
+static bool is_overtaken(ty_writer *w, const ty_track_record *record, const char *path) {
+    return record->type == TY_TRACK_MODEL && !ty_file_exists(&w->ctx, path);
+}
+
 /* Makes the file an artifact and names it as seen from the run's folder. One that is gone is said
  * and still recorded. */
 static ty_status publish_file(ty_writer *w, ty_arena *arena, ty_track_record *record) {
@@ -102,8 +107,8 @@ static ty_status publish_file(ty_writer *w, ty_arena *arena, ty_track_record *re
         ty_log(&w->ctx, TY_LOG_WARN, topic, "%s is no name for an artifact; it is not shown",
                record->file.artifact);
     else if (ty_artifact_publish(&w->ctx, from, to) != TY_OK)
-        ty_log(&w->ctx, TY_LOG_WARN, topic, "%s will not show in MLflow: %s", record->file.path,
-               w->ctx.message);
+        ty_log(&w->ctx, is_overtaken(w, record, from) ? TY_LOG_DEBUG : TY_LOG_WARN, topic,
+               "%s will not show in MLflow: %s", record->file.path, w->ctx.message);
     const size_t prefix = strlen(w->run_folder);
     const bool is_inside = strncmp(from, w->run_folder, prefix) == 0 && from[prefix] == '/';
     record->file.path = is_inside ? from + prefix + 1 : from;

@@ -13,6 +13,11 @@
 #define WITHIN(section, member)                                                                    \
     (offsetof(ty_train_config, section.member) - offsetof(ty_train_config, section))
 
+enum {
+    MAX_NAME = 150
+}; /* bytes; a hash, an attempt and what is added to a temporary file's name
+                            still fit behind it */
+
 #define UNITS(name) (1u << TY_UNIT_##name)
 #define LENGTHS (UNITS(EPOCHS) | UNITS(STEPS) | UNITS(SAMPLES))
 
@@ -332,33 +337,57 @@ static bool is_metric(const char *text, const char *suffix_loss, const char *suf
     return strcmp(text, suffix_loss) == 0 || strcmp(text, suffix_accuracy) == 0;
 }
 
-static ty_status check_metrics(ty_ctx *ctx, const ty_doc *doc, const ty_train_config *config) {
-    const char *best = config->checkpoint.best, *stop = config->train.early_stop.metric;
-    if (best && strcmp(best, "auto") != 0 && !is_metric(best, "val/loss:min", "val/accuracy:max"))
-        return ty_rows_reject(
-            ctx, doc, "checkpoint.best",
-            "checkpoint.best is \"%s\", want \"val/loss:min\" or \"val/accuracy:max\"", best);
-    if (stop && !is_metric(stop, "val/loss", "val/accuracy"))
-        return ty_rows_reject(
-            ctx, doc, "train.early_stop.metric",
-            "train.early_stop.metric is \"%s\", want \"val/loss\" or \"val/accuracy\"", stop);
-    return TY_OK;
+static ty_status check_best(ty_ctx *ctx, const ty_doc *doc, const ty_train_config *config) {
+    const char *best = config->checkpoint.best;
+    if (!best || strcmp(best, "auto") == 0 || is_metric(best, "val/loss:min", "val/accuracy:max"))
+        return TY_OK;
+    return ty_rows_reject(ctx, doc, "checkpoint.best",
+                          "checkpoint.best is \"%s\", want \"val/loss:min\", \"val/accuracy:max\", "
+                          "\"auto\" or \"none\"",
+                          best);
 }
 
-/* All findings are reported at once, as the rows do it. */
+static ty_status check_early_stop(ty_ctx *ctx, const ty_doc *doc, const ty_train_config *config) {
+    const char *stop = config->train.early_stop.metric;
+    if (!stop || is_metric(stop, "val/loss", "val/accuracy"))
+        return TY_OK;
+    return ty_rows_reject(
+        ctx, doc, "train.early_stop.metric",
+        "train.early_stop.metric is \"%s\", want \"val/loss\" or \"val/accuracy\"", stop);
+}
+
+/* Both are names of folders. */
+static ty_status check_name(ty_ctx *ctx, const ty_doc *doc, const char *key, const char *name) {
+    const size_t length = strlen(name);
+    bool is_plain = length > 0 && length <= MAX_NAME && name[0] != '.';
+    for (size_t i = 0; is_plain && i < length; i++)
+        is_plain = (unsigned char)name[i] >= 0x20 && name[i] != 0x7f && name[i] != '/';
+    if (is_plain)
+        return TY_OK;
+    return ty_rows_reject(ctx, doc, key,
+                          "%s is no name for a folder: want 1 to %d bytes, without \"/\", control "
+                          "characters and a dot in front",
+                          key, (int)MAX_NAME);
+}
+
+static ty_status check_experiment(ty_ctx *ctx, const ty_doc *doc, const ty_train_config *config) {
+    return check_name(ctx, doc, "experiment", config->experiment);
+}
+
+static ty_status check_run_name(ty_ctx *ctx, const ty_doc *doc, const ty_train_config *config) {
+    return check_name(ctx, doc, "name", config->name);
+}
+
+/* All findings are reported at once: each rejection's message holds those before it. */
 static ty_status check_together(ty_ctx *ctx, const ty_doc *doc, const ty_train_config *config) {
     ty_status (*const checks[])(ty_ctx *, const ty_doc *, const ty_train_config *) = {
-        check_batch, check_schedule, check_metrics};
-    ty_text found = {0};
-    for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {
+        check_experiment, check_run_name, check_batch,
+        check_schedule,   check_best,     check_early_stop};
+    ty_status st = TY_OK;
+    for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)
         if (checks[i](ctx, doc, config) != TY_OK)
-            ty_text_addf(&found, "%s%s", found.length ? "\n" : "", ctx->message);
-    }
-    const bool has_found = found.length > 0;
-    if (has_found)
-        (void)ty_fail(ctx, TY_ERR_CONFIG, "%s", ty_text_string(&found));
-    ty_text_clear(&found);
-    return has_found ? TY_ERR_CONFIG : TY_OK;
+            st = TY_ERR_CONFIG;
+    return st;
 }
 
 ty_status ty_train_config_load(ty_ctx *ctx, ty_doc *doc, ty_train_config *out) {

@@ -36,6 +36,6 @@ ty_status ty_end_by_signal(ty_ctx *ctx, ty_trainer *trainer) {
     const bool ends = ty_end_wishes(trainer, TY_WISH_TERMINATE);
     const bool breaks = ty_end_wishes(trainer, TY_WISH_INTERRUPT);
     const ty_status st = ends ? TY_STOP_TERMINATE : breaks ? TY_STOP_INTERRUPT : TY_STOP_REQUEUE;
-    give_reason(trainer, ends ? "SIGTERM" : breaks ? "interrupted" : "asked to make room");
+    give_reason(trainer, ends ? "SIGTERM" : breaks ? "interrupted" : "asked to stop");
     return ty_fail(ctx, st, "%s at step %" PRId64, trainer->reason, trainer->progress.step);
 }

@@ -190,6 +190,18 @@ static ty_status initialise_or_resume(ty_ctx *ctx, ty_trainer *trainer) {
 
 /* --- opening and closing ---------------------------------------------------------------------- */
 
+/* Asking the system for it might succeed, and using it end other people's work. */
+static ty_status check_memory(ty_ctx *ctx, const ty_trainer *trainer) {
+    const double gib = 1024.0 * 1024 * 1024;
+    const int64_t has = trainer->options.memory_bytes, wants = trainer->report.bytes_total;
+    if (has <= 0 || wants <= has)
+        return TY_OK;
+    return ty_fail(ctx, TY_ERR_CONFIG,
+                   "model.layers takes %.1f GiB a rank, and this host has %.1f: want a smaller "
+                   "model, or a smaller train.micro_batch_size",
+                   (double)wants / gib, (double)has / gib);
+}
+
 /* Collective calls stand by themselves; what may fail on one rank alone is agreed on before the
  * next of them. */
 static ty_status prepare(ty_ctx *ctx, ty_trainer *trainer) {
@@ -200,6 +212,8 @@ static ty_status prepare(ty_ctx *ctx, ty_trainer *trainer) {
         st = ty_report_layers(ctx, trainer);
     if (st == TY_OK)
         ty_report_write(trainer);
+    if (st == TY_OK)
+        st = check_memory(ctx, trainer);
     if (st == TY_OK && !trainer->options.is_plan_only)
         st = open_state(ctx, trainer);
     return ty_comm_agree(ctx, trainer->comm, st);
@@ -318,6 +332,9 @@ ty_status ty_trainer_evaluate(ty_ctx *ctx, ty_trainer *trainer, ty_split split, 
     /* Only rank 0 knows paths: whether it has one is everybody's question. */
     uint64_t has_best = 0;
     TY_TRY(ty_comm_vote(ctx, trainer->comm, use_best && trainer->best_path[0] ? 1 : 0, &has_best));
-    return has_best ? evaluate_best(ctx, trainer, split, out)
-                    : ty_eval_run(ctx, trainer, split, out);
+    TY_TRY(has_best ? evaluate_best(ctx, trainer, split, out)
+                    : ty_eval_run(ctx, trainer, split, out));
+    const char *path = has_best ? trainer->best_path : trainer->last_path;
+    out->checkpoint = path[0] ? path : NULL;
+    return TY_OK;
 }

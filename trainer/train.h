@@ -25,6 +25,7 @@ typedef struct ty_trainer_options {
     const char *checkpoint;
     bool is_plan_only; /* check: plan and report, allocate nothing large */
     bool is_forward_only; /* eval */
+    int64_t memory_bytes; /* what this host has: a plan that takes more is refused; 0: unknown */
     /* The signal that asks to stop, negated by a second one, 0 while none; NULL: none ever. */
     const _Atomic int *stop_signal; /* another thread may write it */
 } ty_trainer_options;
@@ -103,6 +104,7 @@ typedef struct ty_eval_result {
     int64_t n_classes;
     const ty_mistake *mistakes; /* by falling loss */
     int64_t n_mistakes;
+    const char *checkpoint; /* whose parameters these are; NULL: of no file, or not rank 0 */
 } ty_eval_result;
 
 /* Evaluates the current parameters on all ranks, exactly, also for uneven data; sums run in sample

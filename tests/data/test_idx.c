@@ -112,11 +112,11 @@ static void lying_headers_are_refused_with_their_offset(void **state) {
     assert_images_refused(f, plain, file, n, WORDS(":@4:", "can hold at most"));
     assert_images_refused(f, gz, file, n, WORDS(":@4:", "can hold at most"));
     n = make_idx(file, 0x08, 3, dims, zeros, 97);
-    assert_images_refused(f, plain, file, n, WORDS(":@112:", "1 bytes follow"));
+    assert_images_refused(f, plain, file, n, WORDS(":@112:", "1 byte follow"));
     assert_images_refused(f, gz, file, n, WORDS(":@112:", "bytes follow"));
     n = make_idx(file, 0x08, 3, dims, zeros, 95);
     assert_images_refused(f, plain, file, n, WORDS("promises 112 bytes"));
-    assert_images_refused(f, gz, file, n, WORDS(":@111:", "want 1 bytes more"));
+    assert_images_refused(f, gz, file, n, WORDS(":@111:", "want 1 byte more"));
     assert_images_refused(f, plain, file, 9, WORDS(":@9:", "ends here"));
     assert_images_refused(f, plain, file, 0, WORDS(":@0:", "ends here"));
 }

@@ -1,0 +1,77 @@
+#include "cli/summary.h"
+
+#include <string.h>
+
+static void add_scores(const summary *s, ty_text *out) {
+    const ty_eval_result *test = s->test;
+    const char *name = s->test_split;
+    if (test->confusion)
+        ty_text_addf(out, "%s/accuracy %.4f   ", name, test->accuracy);
+    ty_text_addf(out, "%s/loss %.4f   ", name, test->loss);
+    if (!test->confusion)
+        ty_text_addf(out, "%s/mean_absolute_error %.4g   ", name, test->mean_absolute_error);
+}
+
+static void add_path(const char *label, const char *path, ty_text *out) {
+    if (path)
+        ty_text_addf(out, "  %-8s %s\n", label, path);
+}
+
+static void add_next(const summary *s, ty_text *out) {
+    ty_text_add(out, "  next     tiltyard eval ");
+    args_add_word(out, s->run_folder);
+    ty_text_add(out, "    tiltyard ui");
+    if (strcmp(s->app->folder, ".") != 0) {
+        ty_text_add(out, " --dir ");
+        args_add_word(out, s->app->folder);
+    }
+    ty_text_add(out, "\n");
+}
+
+static void add_words(const summary *s, ty_text *out) {
+    char time[32], rate[32];
+    const ty_train_result *result = s->result;
+    const console *c = &s->app->console;
+    ty_text_addf(out, "%sdone%s in %s   ", console_bold(c), console_plain(c),
+                 console_duration(result->seconds, time));
+    if (s->test)
+        add_scores(s, out);
+    ty_text_addf(out, "%s samples/s   (%s)\n", console_count((int64_t)result->samples_per_s, rate),
+                 result->reason);
+    add_path("best", result->best_checkpoint, out);
+    add_path("last", result->last_checkpoint, out);
+    add_path("report", s->report, out);
+    ty_text_addf(out, "  params   %016llx\n", (unsigned long long)result->params_hash);
+    add_next(s, out);
+}
+
+static void add_json_score(const summary *s, ty_text *out, const char *key, double value) {
+    ty_text_addf(out, "\"%s/%s\": ", s->test_split, key);
+    ty_text_add_number(out, value);
+    ty_text_add(out, ", ");
+}
+
+static void add_json(const summary *s, ty_text *out) {
+    const ty_train_result *result = s->result;
+    const ty_eval_result *test = s->test;
+    ty_text_addf(
+        out, "{\"event\": \"done\", \"step\": %lld, \"seconds\": %.3f, \"samples_per_s\": %.1f, ",
+        (long long)result->step, result->seconds, result->samples_per_s);
+    if (test)
+        add_json_score(s, out, "loss", test->loss);
+    if (test && test->confusion)
+        add_json_score(s, out, "accuracy", test->accuracy);
+    if (test && !test->confusion)
+        add_json_score(s, out, "mean_absolute_error", test->mean_absolute_error);
+    ty_text_addf(
+        out, "\"params_hash\": \"%016llx\", \"run\": ", (unsigned long long)result->params_hash);
+    ty_text_add_json(out, s->run_folder);
+    ty_text_add(out, "}\n");
+}
+
+void summary_write(const summary *s, ty_text *out) {
+    if (s->app->console.is_json)
+        add_json(s, out);
+    else
+        add_words(s, out);
+}

@@ -1,0 +1,19 @@
+/* The last words of a complete run, for people or as a JSON line. */
+#ifndef TY_CLI_SUMMARY_H
+#define TY_CLI_SUMMARY_H
+
+#include "cli/cli.h"
+#include "trainer/trainer.h"
+
+typedef struct summary {
+    const cli *app;
+    const char *run_folder;
+    const char *report; /* NULL: it was not written */
+    const ty_train_result *result;
+    const ty_eval_result *test; /* NULL: there was nothing to evaluate on */
+    const char *test_split;
+} summary;
+
+void summary_write(const summary *s, ty_text *out);
+
+#endif
