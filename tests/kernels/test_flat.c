@@ -341,6 +341,56 @@ static void the_norm_counts_what_is_not_finite(void **state) {
     assert_true(out[0] == 0 && out[1] == 0);
 }
 
+static void cast(bench *b, void *to, ty_dtype to_dtype, const void *from, ty_dtype from_dtype,
+                 int64_t n) {
+    const ty_cast_args args = {
+        .to = to, .to_dtype = to_dtype, .from = from, .from_dtype = from_dtype, .n = n};
+    assert_int_equal(ty_flat_cast(&b->ctx, b->dev, &args), TY_OK);
+}
+
+static void casts_round_to_even_and_stay_within_the_type(void **state) {
+    bench *b = *state;
+    const float from[] = {0.5f, 1.5f, -0.6f, 254.6f, 1e9f, -1e30f, NAN, INFINITY};
+    const uint8_t bytes[] = {0, 2, 0, 255, 255, 0, 0, 255};
+    const int32_t words[] = {0, 2, -1, 255, 1000000000, INT32_MIN, 0, INT32_MAX};
+    const int64_t longs[] = {0, 2, -1, 255, 1000000000, INT64_MIN, 0, INT64_MAX};
+    uint8_t u8[8];
+    int32_t i32[8];
+    int64_t i64[8];
+    cast(b, u8, TY_DTYPE_U8, from, TY_DTYPE_F32, 8);
+    cast(b, i32, TY_DTYPE_I32, from, TY_DTYPE_F32, 8);
+    cast(b, i64, TY_DTYPE_I64, from, TY_DTYPE_F32, 8);
+    assert_memory_equal(u8, bytes, sizeof bytes);
+    assert_memory_equal(i32, words, sizeof words);
+    assert_memory_equal(i64, longs, sizeof longs);
+}
+
+static void every_byte_survives_every_wider_type(void **state) {
+    static const ty_dtype wider[] = {TY_DTYPE_F32, TY_DTYPE_F64, TY_DTYPE_I32, TY_DTYPE_I64};
+    enum { N = 1003 }; /* several blocks and a rest */
+    bench *b = *state;
+    uint8_t from[N], back[N + 1];
+    double wide[N];
+    for (int i = 0; i < N; i++)
+        from[i] = (uint8_t)i;
+    for (size_t k = 0; k < sizeof wider / sizeof wider[0]; k++) {
+        memset(back, 0xa5, sizeof back);
+        cast(b, wide, wider[k], from, TY_DTYPE_U8, N);
+        cast(b, back, TY_DTYPE_U8, wide, wider[k], N);
+        assert_memory_equal(back, from, N);
+        assert_int_equal(back[N], 0xa5);
+    }
+}
+
+static void equal_types_are_copied_bit_for_bit(void **state) {
+    bench *b = *state;
+    const int64_t from[] = {INT64_MAX, INT64_MIN + 1, (1LL << 53) + 1};
+    int64_t to[3];
+    cast(b, to, TY_DTYPE_I64, from, TY_DTYPE_I64, 3);
+    assert_memory_equal(to, from, sizeof from);
+    cast(b, to, TY_DTYPE_I64, from, TY_DTYPE_I64, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sgd_follows_its_definition_for_ten_steps),
@@ -353,6 +403,9 @@ int main(void) {
         cmocka_unit_test(a_start_without_fans_is_refused),
         cmocka_unit_test(arithmetic_is_elementwise_and_works_in_place),
         cmocka_unit_test(the_norm_counts_what_is_not_finite),
+        cmocka_unit_test(casts_round_to_even_and_stay_within_the_type),
+        cmocka_unit_test(every_byte_survives_every_wider_type),
+        cmocka_unit_test(equal_types_are_copied_bit_for_bit),
     };
     return cmocka_run_group_tests(tests, open_bench, close_bench);
 }
