@@ -1,5 +1,5 @@
-/* Numbers from one type to another, on the CPU, a block at a time through double, which holds every value of every type but
- * large 64-bit integers. Bytes: the sum of both types' an element. */
+/* Numbers from one type to another, on the CPU, a block at a time through double, which holds every
+ * value of every type but large 64-bit integers. Bytes: the sum of both types' an element. */
 #include <math.h>
 #include <string.h>
 
