@@ -28,8 +28,9 @@ ty_status ty_flat_fill(ty_ctx *ctx, ty_device *dev, float *to, int64_t n, float 
 ty_status ty_flat_copy(ty_ctx *ctx, ty_device *dev, float *to, const float *from, int64_t n) TY_MUST_USE;
 ty_status ty_flat_scale(ty_ctx *ctx, ty_device *dev, float *x, int64_t n, float factor) TY_MUST_USE;
 
-/* to[i] = from[i] in another type. Reals become whole numbers by rounding to the nearest (even), kept within the type's range,
- * NaN becoming 0; equal types are copied bit for bit. The ranges must not overlap. */
+/* to[i] = from[i] in another type. Reals become whole numbers by rounding to the nearest (even),
+ * kept within the type's range, NaN becoming 0; equal types are copied bit for bit. The ranges must
+ * not overlap. */
 typedef struct ty_cast_args {
     void *to;
     ty_dtype to_dtype;
