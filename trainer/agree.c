@@ -1,7 +1,7 @@
 /* Once a step, before the gradients are reduced, all ranks add up a few numbers: the loss of the
  * batch, and what anybody wishes or suffered. Whatever follows from the answer, follows on every
  * rank. */
-#include "trainer/job.h"
+#include "trainer/trainer_private.h"
 
 #include <signal.h>
 #include <string.h>

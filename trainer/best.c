@@ -1,6 +1,6 @@
 /* Which evaluation is best, and when nothing improves any more. Pure functions of numbers that all
  * ranks share. */
-#include "trainer/job.h"
+#include "trainer/trainer_private.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -1,11 +1,11 @@
 /* The face of comm: every collective written once over the one primitive, the exchange
- * (comm_room.h). */
+ * (comm_private.h). */
 #include "trainer/comm.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "trainer/comm_room.h"
+#include "trainer/comm_private.h"
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
@@ -55,9 +55,9 @@ ty_status ty_comm_open(ty_ctx *ctx, const ty_comm_options *options, ty_comm **ou
                        options->deadline_s, options->ranks_per_node);
     ty_comm *comm = NULL;
     if (was_launched(ctx))
-        TY_TRY(comm_mpi_open(ctx, options, &comm));
+        TY_TRY(ty_comm_mpi_open(ctx, options, &comm));
     else
-        TY_TRY(comm_self_open(ctx, options, &comm));
+        TY_TRY(ty_comm_self_open(ctx, options, &comm));
     ty_status st = comm->size == 1 ? refuse_lonely_step(ctx) : TY_OK;
     if (st != TY_OK) {
         ty_comm_close(comm);
@@ -78,7 +78,7 @@ void ty_comm_abort(ty_comm *comm, int exit_code) {
         comm->kind->abort(comm, exit_code);
 }
 
-void comm_free(ty_comm *comm) {
+void ty_comm_free(ty_comm *comm) {
     free(comm->peers);
     free(comm->node_first);
     free(comm->node_ranks);
@@ -109,43 +109,43 @@ const char *ty_comm_kind(const ty_comm *comm) {
     return comm->kind->name;
 }
 
-const char *comm_op_name(uint32_t op) {
-    static const char *const names[COMM_OP_COUNT] = {
-        [COMM_NONE] = "start",
-        [COMM_AGREE] = "agree",
-        [COMM_REASON] = "agree (reason)",
-        [COMM_VOTE] = "vote",
-        [COMM_FACTS] = "handshake",
-        [COMM_MIN] = "min",
-        [COMM_BARRIER] = "barrier",
-        [COMM_BROADCAST] = "broadcast",
-        [COMM_ALL_GATHER] = "all_gather",
-        [COMM_SUM] = "sum",
-        [COMM_WINDOW] = "reduction open",
-        [COMM_REDUCE] = "all_reduce",
-        [COMM_REDUCE_PART] = "all_reduce (host's part)",
-        [COMM_REDUCE_END] = "all_reduce (end)",
-        [COMM_CLOSE] = "close",
+const char *ty_comm_op_name(uint32_t op) {
+    static const char *const names[TY_COMM_OP_COUNT] = {
+        [TY_COMM_NONE] = "start",
+        [TY_COMM_AGREE] = "agree",
+        [TY_COMM_REASON] = "agree (reason)",
+        [TY_COMM_VOTE] = "vote",
+        [TY_COMM_FACTS] = "handshake",
+        [TY_COMM_MIN] = "min",
+        [TY_COMM_BARRIER] = "barrier",
+        [TY_COMM_BROADCAST] = "broadcast",
+        [TY_COMM_ALL_GATHER] = "all_gather",
+        [TY_COMM_SUM] = "sum",
+        [TY_COMM_WINDOW] = "reduction open",
+        [TY_COMM_REDUCE] = "all_reduce",
+        [TY_COMM_REDUCE_PART] = "all_reduce (host's part)",
+        [TY_COMM_REDUCE_END] = "all_reduce (end)",
+        [TY_COMM_CLOSE] = "close",
     };
-    return op < COMM_OP_COUNT ? names[op] : "an unknown call";
+    return op < TY_COMM_OP_COUNT ? names[op] : "an unknown call";
 }
 
 /* --- the primitive ---------------------------------------------------------------------------- */
 
-ty_status comm_break(const ty_ctx *ctx, ty_comm *comm, ty_status st) {
+ty_status ty_comm_break(const ty_ctx *ctx, ty_comm *comm, ty_status st) {
     memcpy(comm->broken, ctx->message, sizeof comm->broken);
     if (comm->board)
-        comm_board_fail(comm, ctx->message);
+        ty_comm_board_fail(comm, ctx->message);
     return st;
 }
 
-ty_status comm_exchange(ty_ctx *ctx, ty_comm *comm, const comm_call *call, const void *mine,
-                        size_t bytes) {
+ty_status ty_comm_exchange(ty_ctx *ctx, ty_comm *comm, const ty_comm_call *call, const void *mine,
+                           size_t bytes) {
     if (comm->broken[0])
         return ty_fail(ctx, TY_ERR_COMM, "%s", comm->broken);
     ty_status st = comm->kind->exchange(ctx, comm, call, mine, bytes);
     if (st != TY_OK)
-        return comm_break(ctx, comm, st);
+        return ty_comm_break(ctx, comm, st);
     comm->last_call = *call;
     comm->last_seq = comm->seq;
     comm->last_ns = ty_now_ns(ctx);
@@ -157,9 +157,9 @@ static const void *part_of(const ty_comm *comm, int rank) {
 }
 
 /* A value that all bring and all see, for the small calls below. */
-static ty_status exchange_word(ty_ctx *ctx, ty_comm *comm, comm_op op, uint64_t mine) {
-    const comm_call call = {.op = op, .root = -1, .bytes = sizeof mine};
-    return comm_exchange(ctx, comm, &call, &mine, sizeof mine);
+static ty_status exchange_word(ty_ctx *ctx, ty_comm *comm, ty_comm_op op, uint64_t mine) {
+    const ty_comm_call call = {.op = op, .root = -1, .bytes = sizeof mine};
+    return ty_comm_exchange(ctx, comm, &call, &mine, sizeof mine);
 }
 
 static uint64_t word_of(const ty_comm *comm, int rank) {
@@ -181,8 +181,8 @@ static int lowest_failing(const ty_comm *comm) {
 /* The failing rank's message travels in a second exchange: decisions that all agree on pay only for
  * the first. */
 static ty_status share_reason(ty_ctx *ctx, ty_comm *comm, int failing, ty_status st) {
-    const comm_call call = {.op = COMM_REASON, .root = failing, .bytes = TY_MESSAGE_BYTES};
-    TY_TRY(comm_exchange(ctx, comm, &call, ctx->message, TY_MESSAGE_BYTES));
+    const ty_comm_call call = {.op = TY_COMM_REASON, .root = failing, .bytes = TY_MESSAGE_BYTES};
+    TY_TRY(ty_comm_exchange(ctx, comm, &call, ctx->message, TY_MESSAGE_BYTES));
     char reason[TY_MESSAGE_BYTES];
     memcpy(reason, part_of(comm, failing), sizeof reason);
     return ty_fail(ctx, st, "rank %d (%s): %.*s", failing, comm->peers[failing].host,
@@ -192,10 +192,10 @@ static ty_status share_reason(ty_ctx *ctx, ty_comm *comm, int failing, ty_status
 /* Where the others cannot be told any more, the caller still learns what went wrong here. */
 static ty_status bring_status(ty_ctx *ctx, ty_comm *comm, ty_status mine) {
     if (mine == TY_OK)
-        return exchange_word(ctx, comm, COMM_AGREE, TY_OK);
+        return exchange_word(ctx, comm, TY_COMM_AGREE, TY_OK);
     char own[TY_MESSAGE_BYTES];
     memcpy(own, ctx->message, sizeof own);
-    ty_status st = exchange_word(ctx, comm, COMM_AGREE, (uint64_t)mine);
+    ty_status st = exchange_word(ctx, comm, TY_COMM_AGREE, (uint64_t)mine);
     if (st != TY_OK)
         return ty_fail_within(ctx, st, "%.*s; and the other ranks could not be told",
                               (int)sizeof own - 1, own);
@@ -216,7 +216,7 @@ ty_status ty_comm_agree(ty_ctx *ctx, ty_comm *comm, ty_status mine) {
 }
 
 ty_status ty_comm_vote(ty_ctx *ctx, ty_comm *comm, uint64_t mine, uint64_t *out_any) {
-    TY_TRY(exchange_word(ctx, comm, COMM_VOTE, mine));
+    TY_TRY(exchange_word(ctx, comm, TY_COMM_VOTE, mine));
     uint64_t any = 0;
     for (int rank = 0; rank < comm->size; rank++)
         any |= word_of(comm, rank);
@@ -225,7 +225,7 @@ ty_status ty_comm_vote(ty_ctx *ctx, ty_comm *comm, uint64_t mine, uint64_t *out_
 }
 
 ty_status ty_comm_min(ty_ctx *ctx, ty_comm *comm, int64_t mine, int64_t *out) {
-    TY_TRY(exchange_word(ctx, comm, COMM_MIN, (uint64_t)mine));
+    TY_TRY(exchange_word(ctx, comm, TY_COMM_MIN, (uint64_t)mine));
     int64_t least = mine;
     for (int rank = 0; rank < comm->size; rank++) {
         int64_t theirs = (int64_t)word_of(comm, rank);
@@ -236,24 +236,24 @@ ty_status ty_comm_min(ty_ctx *ctx, ty_comm *comm, int64_t mine, int64_t *out) {
 }
 
 ty_status ty_comm_barrier(ty_ctx *ctx, ty_comm *comm) {
-    const comm_call call = {.op = COMM_BARRIER, .root = -1};
-    return comm_exchange(ctx, comm, &call, NULL, 0);
+    const ty_comm_call call = {.op = TY_COMM_BARRIER, .root = -1};
+    return ty_comm_exchange(ctx, comm, &call, NULL, 0);
 }
 
 /* --- bytes ------------------------------------------------------------------------------------ */
 
 static size_t piece_at(size_t at, size_t bytes) {
-    return bytes - at < COMM_PART_BYTES ? bytes - at : COMM_PART_BYTES;
+    return bytes - at < TY_COMM_PART_BYTES ? bytes - at : TY_COMM_PART_BYTES;
 }
 
-static ty_status broadcast(ty_ctx *ctx, ty_comm *comm, comm_op op, int root, void *data,
+static ty_status broadcast(ty_ctx *ctx, ty_comm *comm, ty_comm_op op, int root, void *data,
                            size_t bytes) {
-    const comm_call call = {.op = op, .root = root, .bytes = bytes};
+    const ty_comm_call call = {.op = op, .root = root, .bytes = bytes};
     size_t at = 0;
     do {
         char *here = bytes ? (char *)data + at : NULL;
         size_t piece = piece_at(at, bytes);
-        TY_TRY(comm_exchange(ctx, comm, &call, here, piece));
+        TY_TRY(ty_comm_exchange(ctx, comm, &call, here, piece));
         if (comm->rank != root && piece)
             memcpy(here, part_of(comm, root), piece);
         at += piece;
@@ -265,17 +265,17 @@ ty_status ty_comm_broadcast(ty_ctx *ctx, ty_comm *comm, int root, void *data, si
     if (root < 0 || root >= comm->size)
         return ty_fail(ctx, TY_ERR_ARG, "broadcast: root is %d, want a rank of 0..%d", root,
                        comm->size - 1);
-    return broadcast(ctx, comm, COMM_BROADCAST, root, data, bytes);
+    return broadcast(ctx, comm, TY_COMM_BROADCAST, root, data, bytes);
 }
 
 ty_status ty_comm_all_gather(ty_ctx *ctx, ty_comm *comm, const void *mine, size_t bytes,
                              void *out) {
-    const comm_call call = {.op = COMM_ALL_GATHER, .root = -1, .bytes = bytes};
+    const ty_comm_call call = {.op = TY_COMM_ALL_GATHER, .root = -1, .bytes = bytes};
     size_t at = 0;
     do {
         size_t piece = piece_at(at, bytes);
         const char *here = bytes ? (const char *)mine + at : NULL;
-        TY_TRY(comm_exchange(ctx, comm, &call, here, piece));
+        TY_TRY(ty_comm_exchange(ctx, comm, &call, here, piece));
         for (int rank = 0; rank < comm->size && piece; rank++)
             memcpy((char *)out + (size_t)rank * bytes + at, part_of(comm, rank), piece);
         at += piece;
@@ -332,14 +332,14 @@ ty_status ty_comm_handshake(ty_ctx *ctx, ty_comm *comm, const ty_comm_fact *fact
     if (st != TY_OK)
         goto done;
     n_bytes = bytes;
-    TY_TRY_GOTO(done, st, broadcast(ctx, comm, COMM_FACTS, 0, &n_bytes, sizeof n_bytes));
+    TY_TRY_GOTO(done, st, broadcast(ctx, comm, TY_COMM_FACTS, 0, &n_bytes, sizeof n_bytes));
     theirs = malloc(n_bytes + 1);
     st = ty_comm_agree(ctx, comm, theirs ? TY_OK : ty_fail_nomem(ctx, "the handshake"));
     if (st != TY_OK)
         goto done;
     if (comm->rank == 0)
         memcpy(theirs, mine, bytes);
-    TY_TRY_GOTO(done, st, broadcast(ctx, comm, COMM_FACTS, 0, theirs, n_bytes));
+    TY_TRY_GOTO(done, st, broadcast(ctx, comm, TY_COMM_FACTS, 0, theirs, n_bytes));
     st = ty_comm_agree(ctx, comm, compare_facts(ctx, facts, n_facts, theirs, n_bytes));
 done:
     free(mine);
@@ -372,13 +372,13 @@ ty_status ty_comm_sum(ty_ctx *ctx, ty_comm *comm, double *values, int n) {
     int width = 1;
     while (width < comm->size)
         width *= 2;
-    const int at_once = COMM_PART_BYTES / (int)sizeof(double);
-    const comm_call call = {.op = COMM_SUM, .root = -1, .bytes = (size_t)n * sizeof(double)};
+    const int at_once = TY_COMM_PART_BYTES / (int)sizeof(double);
+    const ty_comm_call call = {.op = TY_COMM_SUM, .root = -1, .bytes = (size_t)n * sizeof(double)};
     int at = 0;
     do {
         int count = n - at < at_once ? n - at : at_once;
-        TY_TRY(comm_exchange(ctx, comm, &call, values ? values + at : NULL,
-                             (size_t)count * sizeof(double)));
+        TY_TRY(ty_comm_exchange(ctx, comm, &call, values ? values + at : NULL,
+                                (size_t)count * sizeof(double)));
         for (int i = 0; i < count; i++)
             values[at + i] = sum_ranks(comm, 0, width, i);
         at += count;

@@ -18,25 +18,25 @@ static const double abort_limit_s = 2;
 
 /* --- the exchange ----------------------------------------------------------------------------- */
 
-static ty_status exchange(ty_ctx *ctx, ty_comm *comm, const comm_call *call, const void *mine,
+static ty_status exchange(ty_ctx *ctx, ty_comm *comm, const ty_comm_call *call, const void *mine,
                           size_t bytes) {
-    comm_patience patience = comm_patience_for(comm, call);
-    comm_board_arrive(ctx, comm, call, mine, bytes);
+    ty_comm_patience patience = ty_comm_patience_for(comm, call);
+    ty_comm_board_arrive(ctx, comm, call, mine, bytes);
     if (comm->n_nodes == 1 || call->is_local)
-        TY_TRY(comm_board_gather(ctx, comm, &patience));
+        TY_TRY(ty_comm_board_gather(ctx, comm, &patience));
     else
-        TY_TRY(comm_hosts_exchange(ctx, comm, &patience, bytes));
-    comm_board_leave(comm, COMM_OUTSIDE);
+        TY_TRY(ty_comm_hosts_exchange(ctx, comm, &patience, bytes));
+    ty_comm_board_leave(comm, TY_COMM_OUTSIDE);
     comm->mpi->root = call->root;
     comm->mpi->part_bytes = bytes;
     return TY_OK;
 }
 
 static const void *part(const ty_comm *comm, int rank) {
-    const comm_peer *peer = &comm->peers[rank];
+    const ty_comm_peer *peer = &comm->peers[rank];
     if (peer->node == comm->node)
-        return comm_board_part(comm, peer->local_rank, comm->seq);
-    return comm_hosts_part(comm, rank);
+        return ty_comm_board_part(comm, peer->local_rank, comm->seq);
+    return ty_comm_hosts_part(comm, rank);
 }
 
 /* --- leaving ---------------------------------------------------------------------------------- */
@@ -45,32 +45,32 @@ static void free_mpi(ty_comm *comm) {
     if (comm->board && !comm->broken[0])
         (void)munmap(comm->board, comm->board_bytes);
     if (comm->mpi)
-        comm_requests_clear(&comm->mpi->requests);
+        ty_comm_requests_clear(&comm->mpi->requests);
     free(comm->mpi);
-    comm_free(comm);
+    ty_comm_free(comm);
 }
 
 static void finalize(ty_comm *comm) {
-    comm_guard guard;
-    comm_guard_start(&guard, &comm->ctx, (double)comm->deadline_ns / 1e9,
-                     ty_status_exit_code(TY_ERR_COMM), "MPI_Finalize");
+    ty_comm_guard guard;
+    ty_comm_guard_start(&guard, &comm->ctx, (double)comm->deadline_ns / 1e9,
+                        ty_status_exit_code(TY_ERR_COMM), "MPI_Finalize");
     (void)MPI_Comm_free(&comm->mpi->world);
     if (comm->mpi->is_initialiser)
         (void)MPI_Finalize();
-    comm_guard_stop(&guard);
+    ty_comm_guard_stop(&guard);
 }
 
 /* MPI_Finalize would wait for ever for a rank that is stopped or gone, so a broken comm leaves
  * without it, and mpirun ends those who are left. */
 static void close_comm(ty_comm *comm) {
-    const comm_call call = {.op = COMM_CLOSE, .root = -1};
-    ty_status st = comm_exchange(&comm->ctx, comm, &call, NULL, 0);
+    const ty_comm_call call = {.op = TY_COMM_CLOSE, .root = -1};
+    ty_status st = ty_comm_exchange(&comm->ctx, comm, &call, NULL, 0);
     if (st == TY_OK) {
         finalize(comm);
     } else {
         ty_log(&comm->ctx, TY_LOG_WARN, "comm", "leaving without the others: %s",
                comm->ctx.message);
-        comm_board_leave(comm, COMM_LEFT);
+        ty_comm_board_leave(comm, TY_COMM_LEFT);
     }
     free_mpi(comm);
 }
@@ -78,13 +78,13 @@ static void close_comm(ty_comm *comm) {
 static void abort_job(ty_comm *comm, int exit_code) {
     if (comm->size == 1)
         return;
-    comm_guard guard;
-    comm_guard_start(&guard, &comm->ctx, abort_limit_s, exit_code, "MPI_Abort");
+    ty_comm_guard guard;
+    ty_comm_guard_start(&guard, &comm->ctx, abort_limit_s, exit_code, "MPI_Abort");
     (void)MPI_Abort(MPI_COMM_WORLD, exit_code);
     _exit(exit_code);
 }
 
-static const comm_kind mpi_kind = {
+static const struct ty_comm_kind mpi_kind = {
     .name = "mpi", .exchange = exchange, .part = part, .close = close_comm, .abort = abort_job};
 
 /* --- who is where ----------------------------------------------------------------------------- */
@@ -92,7 +92,7 @@ static const comm_kind mpi_kind = {
 /* Ranks share memory where all but the last two are equal: same kernel, same view of processes,
  * same user. */
 typedef struct identity {
-    char host[COMM_HOST_BYTES];
+    char host[TY_COMM_HOST_BYTES];
     char boot_id[40];
     uint64_t pid_namespace;
     uint64_t user;
@@ -115,7 +115,7 @@ static identity own_identity(void) {
         own.pid_namespace = namespace.st_ino;
     own.user = geteuid();
     own.pid = getpid();
-    (void)comm_process_state(getpid(), &own.start_ticks);
+    (void)ty_comm_process_state(getpid(), &own.start_ticks);
     return own;
 }
 
@@ -123,7 +123,7 @@ static bool is_same_host(const identity *a, const identity *b) {
     return memcmp(a, b, offsetof(identity, start_ticks)) == 0;
 }
 
-static int node_of(const identity *all, const comm_peer *peers, int rank, int ranks_per_node,
+static int node_of(const identity *all, const ty_comm_peer *peers, int rank, int ranks_per_node,
                    int n_nodes) {
     if (ranks_per_node > 0)
         return rank / ranks_per_node;
@@ -136,7 +136,7 @@ static int node_of(const identity *all, const comm_peer *peers, int rank, int ra
 
 static void number_nodes(ty_comm *comm, const identity *all, int ranks_per_node) {
     for (int rank = 0; rank < comm->size; rank++) {
-        comm_peer *peer = &comm->peers[rank];
+        ty_comm_peer *peer = &comm->peers[rank];
         memcpy(peer->host, all[rank].host, sizeof peer->host);
         peer->pid = (int)all[rank].pid;
         peer->start_ticks = all[rank].start_ticks;
@@ -184,10 +184,10 @@ static ty_status find_peers(ty_ctx *ctx, ty_comm *comm, int ranks_per_node) {
         goto done;
     }
     TY_TRY_GOTO(done, st,
-                comm_mpi_check(ctx,
-                               MPI_Allgather(&own, sizeof own, MPI_BYTE, all, sizeof own, MPI_BYTE,
-                                             comm->mpi->world),
-                               "learning where the other ranks are"));
+                ty_comm_mpi_check(ctx,
+                                  MPI_Allgather(&own, sizeof own, MPI_BYTE, all, sizeof own,
+                                                MPI_BYTE, comm->mpi->world),
+                                  "learning where the other ranks are"));
     number_nodes(comm, all, ranks_per_node);
     list_nodes(comm);
     comm->spins = spins_for(comm, all);
@@ -199,9 +199,9 @@ done:
 /* --- the board -------------------------------------------------------------------------------- */
 
 static ty_status gather_int(ty_ctx *ctx, ty_comm *comm, int mine, int *out_all) {
-    return comm_mpi_check(ctx,
-                          MPI_Allgather(&mine, 1, MPI_INT, out_all, 1, MPI_INT, comm->mpi->world),
-                          "setting up shared memory");
+    return ty_comm_mpi_check(
+        ctx, MPI_Allgather(&mine, 1, MPI_INT, out_all, 1, MPI_INT, comm->mpi->world),
+        "setting up shared memory");
 }
 
 /* The exchange is not up yet, so the answer is agreed by hand. */
@@ -215,13 +215,13 @@ static ty_status agree_on_board(ty_ctx *ctx, ty_comm *comm, ty_status mine, int 
     return mine;
 }
 
-static uint64_t nonce_of(const comm_peer *leader) {
+static uint64_t nonce_of(const ty_comm_peer *leader) {
     return leader->start_ticks ^ (uint64_t)leader->pid << 40;
 }
 
 /* Ranks that were only told to be on one host may have found another process's memory. */
-static ty_status check_board(ty_ctx *ctx, const ty_comm *comm, const comm_board *board) {
-    const comm_peer *leader = &comm->peers[comm->locals[0]];
+static ty_status check_board(ty_ctx *ctx, const ty_comm *comm, const ty_comm_board *board) {
+    const ty_comm_peer *leader = &comm->peers[comm->locals[0]];
     if (board->nonce == nonce_of(leader))
         return TY_OK;
     return ty_fail(ctx, TY_ERR_COMM, "process %d of this host is not its leader, rank %d",
@@ -231,13 +231,13 @@ static ty_status check_board(ty_ctx *ctx, const ty_comm *comm, const comm_board 
 static ty_status join_board(ty_ctx *ctx, const ty_comm *comm, int fd, void **out) {
     if (fd < 0)
         return ty_fail(ctx, TY_ERR_COMM, "the leader of this host has no shared memory");
-    TY_TRY(comm_memory_join(ctx, comm->peers[comm->locals[0]].pid, fd, comm->board_bytes, out));
+    TY_TRY(ty_comm_memory_join(ctx, comm->peers[comm->locals[0]].pid, fd, comm->board_bytes, out));
     return check_board(ctx, comm, *out);
 }
 
 static ty_status make_board(ty_ctx *ctx, const ty_comm *comm, int *out_fd, void **out) {
-    TY_TRY(comm_memory_make(ctx, comm->board_bytes, out_fd, out));
-    comm_board *board = *out;
+    TY_TRY(ty_comm_memory_make(ctx, comm->board_bytes, out_fd, out));
+    ty_comm_board *board = *out;
     board->nonce = nonce_of(&comm->peers[comm->rank]);
     return TY_OK;
 }
@@ -249,7 +249,7 @@ static ty_status open_board(ty_ctx *ctx, ty_comm *comm) {
     int *all = calloc((size_t)comm->size, sizeof *all);
     if (!all)
         return ty_fail_nomem(ctx, "the table of ranks");
-    comm->board_bytes = comm_board_size(comm);
+    comm->board_bytes = ty_comm_board_size(comm);
     if (comm->local_rank == 0)
         st = make_board(ctx, comm, &fd, &memory);
     ty_status told = gather_int(ctx, comm, fd, all);
@@ -274,8 +274,8 @@ static ty_status start_mpi(ty_ctx *ctx, ty_comm *comm) {
         return ty_fail(ctx, TY_ERR_COMM, "starting MPI: it was already finalized in this process");
     (void)MPI_Initialized(&is_initialized);
     if (!is_initialized) {
-        TY_TRY(comm_mpi_check(ctx, MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided),
-                              "starting MPI"));
+        TY_TRY(ty_comm_mpi_check(ctx, MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided),
+                                 "starting MPI"));
         comm->mpi->is_initialiser = true;
     }
     if (provided < MPI_THREAD_FUNNELED)
@@ -283,7 +283,7 @@ static ty_status start_mpi(ty_ctx *ctx, ty_comm *comm) {
                        "starting MPI: it allows no threads beside the one that "
                        "calls it; want MPI_THREAD_FUNNELED");
     (void)MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
-    TY_TRY(comm_mpi_check(ctx, MPI_Comm_dup(MPI_COMM_WORLD, &comm->mpi->world), "starting MPI"));
+    TY_TRY(ty_comm_mpi_check(ctx, MPI_Comm_dup(MPI_COMM_WORLD, &comm->mpi->world), "starting MPI"));
     (void)MPI_Comm_rank(comm->mpi->world, &comm->rank);
     (void)MPI_Comm_size(comm->mpi->world, &comm->size);
     return TY_OK;
@@ -295,13 +295,13 @@ static ty_status bring_up(ty_ctx *ctx, ty_comm *comm, const ty_comm_options *opt
     return open_board(ctx, comm);
 }
 
-ty_status comm_mpi_open(ty_ctx *ctx, const ty_comm_options *options, ty_comm **out) {
+ty_status ty_comm_mpi_open(ty_ctx *ctx, const ty_comm_options *options, ty_comm **out) {
     const char *local_rank = ctx->getenv("OMPI_COMM_WORLD_LOCAL_RANK");
     if (!local_rank || strcmp(local_rank, "0") == 0)
-        comm_sweep(ctx);
+        ty_comm_sweep(ctx);
     double deadline_s = options->deadline_s > 0 ? options->deadline_s : default_deadline_s;
     ty_comm *comm = calloc(1, sizeof *comm);
-    comm_mpi *mpi = calloc(1, sizeof *mpi);
+    ty_comm_mpi *mpi = calloc(1, sizeof *mpi);
     if (!comm || !mpi) {
         free(comm);
         free(mpi);
@@ -309,11 +309,11 @@ ty_status comm_mpi_open(ty_ctx *ctx, const ty_comm_options *options, ty_comm **o
     }
     *comm = (ty_comm){.kind = &mpi_kind, .mpi = mpi, .deadline_ns = (int64_t)(deadline_s * 1e9)};
     ty_ctx_init_child(&comm->ctx, ctx);
-    comm_guard guard;
-    comm_guard_start(&guard, ctx, deadline_s > start_limit_s ? deadline_s : start_limit_s,
-                     ty_status_exit_code(TY_ERR_COMM), "starting MPI");
+    ty_comm_guard guard;
+    ty_comm_guard_start(&guard, ctx, deadline_s > start_limit_s ? deadline_s : start_limit_s,
+                        ty_status_exit_code(TY_ERR_COMM), "starting MPI");
     ty_status st = bring_up(ctx, comm, options);
-    comm_guard_stop(&guard);
+    ty_comm_guard_stop(&guard);
     if (st != TY_OK) {
         free_mpi(comm);
         return st;

@@ -4,43 +4,43 @@
 
 #include <mpi.h>
 
-#include "trainer/comm_room.h"
+#include "trainer/comm_private.h"
 
 /* Non-blocking messages under way, each with the rank at its other end. */
-typedef struct comm_requests {
+typedef struct ty_comm_requests {
     MPI_Request *items;
     int *ranks;
     int count, capacity;
-} comm_requests;
+} ty_comm_requests;
 
-typedef struct comm_mpi {
+typedef struct ty_comm_mpi {
     MPI_Comm world;
     bool is_initialiser; /* this comm called MPI_Init and will call MPI_Finalize */
-    comm_requests requests;
+    ty_comm_requests requests;
     /* the last exchange, for part() */
     int root;
     size_t part_bytes;
-} comm_mpi;
+} ty_comm_mpi;
 
-enum { COMM_TAG_EXCHANGE = 1, COMM_TAG_REDUCE };
+enum { TY_COMM_TAG_EXCHANGE = 1, TY_COMM_TAG_REDUCE };
 
-/* Start a message of at most 2 GB; it is under way until comm_requests_wait. */
-ty_status comm_send(ty_ctx *ctx, ty_comm *comm, comm_requests *requests, int rank, int tag,
-                    const void *data, size_t bytes) TY_MUST_USE;
-ty_status comm_receive(ty_ctx *ctx, ty_comm *comm, comm_requests *requests, int rank, int tag,
-                       void *data, size_t bytes) TY_MUST_USE;
+/* Start a message of at most 2 GB; it is under way until ty_comm_requests_wait. */
+ty_status ty_comm_send(ty_ctx *ctx, ty_comm *comm, ty_comm_requests *requests, int rank, int tag,
+                       const void *data, size_t bytes) TY_MUST_USE;
+ty_status ty_comm_receive(ty_ctx *ctx, ty_comm *comm, ty_comm_requests *requests, int rank, int tag,
+                          void *data, size_t bytes) TY_MUST_USE;
 /* Waits for all of them; the list is empty afterwards. */
-ty_status comm_requests_wait(ty_ctx *ctx, ty_comm *comm, comm_requests *requests,
-                             comm_patience *patience) TY_MUST_USE;
-void comm_requests_clear(comm_requests *requests);
+ty_status ty_comm_requests_wait(ty_ctx *ctx, ty_comm *comm, ty_comm_requests *requests,
+                                ty_comm_patience *patience) TY_MUST_USE;
+void ty_comm_requests_clear(ty_comm_requests *requests);
 
 /* comm_hosts.c: among the leaders of all hosts, and waiting for one's own. */
-ty_status comm_hosts_exchange(ty_ctx *ctx, ty_comm *comm, comm_patience *patience,
-                              size_t bytes) TY_MUST_USE;
+ty_status ty_comm_hosts_exchange(ty_ctx *ctx, ty_comm *comm, ty_comm_patience *patience,
+                                 size_t bytes) TY_MUST_USE;
 /* What rank of another host brought to the last exchange. */
-const void *comm_hosts_part(const ty_comm *comm, int rank);
+const void *ty_comm_hosts_part(const ty_comm *comm, int rank);
 
 /* TY_OK, or a failure with MPI's own words. */
-ty_status comm_mpi_check(ty_ctx *ctx, int code, const char *doing) TY_MUST_USE;
+ty_status ty_comm_mpi_check(ty_ctx *ctx, int code, const char *doing) TY_MUST_USE;
 
 #endif

@@ -3,9 +3,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "trainer/comm_room.h"
+#include "trainer/comm_private.h"
 
-static ty_status exchange(ty_ctx *ctx, ty_comm *comm, const comm_call *call, const void *mine,
+static ty_status exchange(ty_ctx *ctx, ty_comm *comm, const ty_comm_call *call, const void *mine,
                           size_t bytes) {
     (void)ctx;
     (void)call;
@@ -26,10 +26,13 @@ static void do_not_abort(ty_comm *comm, int exit_code) {
     (void)exit_code;
 }
 
-static const comm_kind self_kind = {
-    .name = "self", .exchange = exchange, .part = part, .close = comm_free, .abort = do_not_abort};
+static const struct ty_comm_kind self_kind = {.name = "self",
+                                              .exchange = exchange,
+                                              .part = part,
+                                              .close = ty_comm_free,
+                                              .abort = do_not_abort};
 
-ty_status comm_self_open(ty_ctx *ctx, const ty_comm_options *options, ty_comm **out) {
+ty_status ty_comm_self_open(ty_ctx *ctx, const ty_comm_options *options, ty_comm **out) {
     (void)options;
     ty_comm *comm = calloc(1, sizeof *comm);
     if (!comm)
@@ -39,9 +42,9 @@ ty_status comm_self_open(ty_ctx *ctx, const ty_comm_options *options, ty_comm **
     comm->peers = calloc(1, sizeof *comm->peers);
     comm->node_first = calloc(2, sizeof *comm->node_first);
     comm->node_ranks = calloc(1, sizeof *comm->node_ranks);
-    comm->own_part = malloc(COMM_PART_BYTES);
+    comm->own_part = malloc(TY_COMM_PART_BYTES);
     if (!comm->own_part || !comm->peers || !comm->node_first || !comm->node_ranks) {
-        comm_free(comm);
+        ty_comm_free(comm);
         return ty_fail_nomem(ctx, "the comm");
     }
     comm->node_first[1] = 1;

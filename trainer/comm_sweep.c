@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "trainer/comm_room.h"
+#include "trainer/comm_private.h"
 
 static const char folder[] = "/dev/shm";
 
@@ -34,7 +34,7 @@ static bool is_ours(int folder_fd, const char *name, const char *prefix) {
 }
 
 static void list_segments(int folder_fd, segment_list *list) {
-    char host[COMM_HOST_BYTES] = "";
+    char host[TY_COMM_HOST_BYTES] = "";
     char prefix[128];
     (void)gethostname(host, sizeof host - 1);
     (void)snprintf(prefix, sizeof prefix, "vader_segment.%s.", host);
@@ -108,7 +108,7 @@ static void remove_unused(const ty_ctx *ctx, int folder_fd, const segment_list *
                folder);
 }
 
-void comm_sweep(const ty_ctx *ctx) {
+void ty_comm_sweep(const ty_ctx *ctx) {
     int folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     segment_list *list = calloc(1, sizeof *list);
     if (folder_fd < 0 || !list)

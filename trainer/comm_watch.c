@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "trainer/comm_room.h"
+#include "trainer/comm_private.h"
 
 static const int64_t second_ns = 1000000000;
 /* Between two polls more than this passes only when the process was stopped (or as good as). */
@@ -22,7 +22,7 @@ static const int64_t yield_ns = 200000;
 
 /* --- naming ----------------------------------------------------------------------------------- */
 
-char comm_process_state(int pid, uint64_t *out_start_ticks) {
+char ty_comm_process_state(int pid, uint64_t *out_start_ticks) {
     char path[64];
     char text[1024];
     (void)snprintf(path, sizeof path, "/proc/%d/stat", pid);
@@ -48,9 +48,9 @@ char comm_process_state(int pid, uint64_t *out_start_ticks) {
     return state;
 }
 
-static bool is_dead(const comm_peer *peer) {
+static bool is_dead(const ty_comm_peer *peer) {
     uint64_t ticks = peer->start_ticks;
-    char state = comm_process_state(peer->pid, &ticks);
+    char state = ty_comm_process_state(peer->pid, &ticks);
     bool is_another = peer->start_ticks && ticks != peer->start_ticks; /* its pid was used again */
     return state == 0 || state == 'Z' || state == 'X' || is_another;
 }
@@ -78,38 +78,38 @@ static double seconds_since(const ty_ctx *ctx, int64_t then_ns) {
 /* "last seen in barrier #1233 12.3 s ago" */
 static void say_last_seen(const ty_ctx *ctx, const ty_comm *comm, int local_rank, char *out,
                           size_t bytes) {
-    const comm_slot *slot = comm_board_slot(comm, local_rank);
+    const ty_comm_slot *slot = ty_comm_board_slot(comm, local_rank);
     uint64_t seq = atomic_load_explicit(&slot->seq, memory_order_acquire);
     if (seq == 0) {
         (void)snprintf(out, bytes, "never seen in any call");
         return;
     }
-    comm_header header = comm_board_header(comm, local_rank, seq);
+    ty_comm_header header = ty_comm_board_header(comm, local_rank, seq);
     int64_t since = atomic_load_explicit(&slot->since_ns, memory_order_relaxed);
     uint32_t stage = atomic_load_explicit(&slot->stage, memory_order_relaxed);
     (void)snprintf(out, bytes, "last seen %s %s #%llu %.1f s ago",
-                   stage == COMM_INSIDE ? "in" : "after", comm_op_name((uint32_t)header.what),
+                   stage == TY_COMM_INSIDE ? "in" : "after", ty_comm_op_name((uint32_t)header.what),
                    (unsigned long long)seq, seconds_since(ctx, since));
 }
 
 static bool has_arrived(const ty_comm *comm, int local_rank) {
-    const comm_slot *slot = comm_board_slot(comm, local_rank);
+    const ty_comm_slot *slot = ty_comm_board_slot(comm, local_rank);
     return atomic_load_explicit(&slot->seq, memory_order_acquire) >= comm->seq;
 }
 
-static bool is_awaited(const ty_comm *comm, const comm_patience *patience, int local_rank) {
+static bool is_awaited(const ty_comm *comm, const ty_comm_patience *patience, int local_rank) {
     if (local_rank == comm->local_rank)
         return false;
     return !has_arrived(comm, local_rank) || (patience->awaits_leader && local_rank == 0);
 }
 
 /* A rank of this host that ended: nobody has to wait out the deadline for it. */
-static ty_status look_for_dead(ty_ctx *ctx, const ty_comm *comm, const comm_patience *patience) {
+static ty_status look_for_dead(ty_ctx *ctx, const ty_comm *comm, const ty_comm_patience *patience) {
     for (int i = 0; i < comm->local_size; i++) {
         int rank = comm->locals[i];
         if (!is_awaited(comm, patience, i))
             continue;
-        bool has_left = atomic_load(&comm_board_slot(comm, i)->stage) == COMM_LEFT;
+        bool has_left = atomic_load(&ty_comm_board_slot(comm, i)->stage) == TY_COMM_LEFT;
         if (!has_left && !is_dead(&comm->peers[rank]))
             continue;
         if (!is_awaited(comm, patience, i))
@@ -119,13 +119,13 @@ static ty_status look_for_dead(ty_ctx *ctx, const ty_comm *comm, const comm_pati
         return ty_fail(ctx, TY_ERR_COMM, "rank %d (%s) %s before the end of %s #%llu: %s", rank,
                        comm->peers[rank].host,
                        has_left ? "left the job" : "died (its process is gone)",
-                       comm_op_name(patience->call->op), (unsigned long long)comm->seq, seen);
+                       ty_comm_op_name(patience->call->op), (unsigned long long)comm->seq, seen);
     }
     return TY_OK;
 }
 
 /* The lowest rank of this host that is awaited, -1 where it is none of them. */
-static int first_missing(const ty_comm *comm, const comm_patience *patience, int *out_count) {
+static int first_missing(const ty_comm *comm, const ty_comm_patience *patience, int *out_count) {
     int first = -1;
     *out_count = 0;
     for (int i = comm->local_size - 1; i >= 0; i--) {
@@ -135,12 +135,12 @@ static int first_missing(const ty_comm *comm, const comm_patience *patience, int
         ++*out_count;
     }
     if (first < 0 && patience->awaits_leader &&
-        comm_process_state(comm->peers[comm->locals[0]].pid, NULL) == 'T')
+        ty_comm_process_state(comm->peers[comm->locals[0]].pid, NULL) == 'T')
         first = 0;
     return first;
 }
 
-static ty_status name_local(ty_ctx *ctx, const ty_comm *comm, const comm_patience *patience,
+static ty_status name_local(ty_ctx *ctx, const ty_comm *comm, const ty_comm_patience *patience,
                             int local_rank, int n_missing) {
     int rank = comm->locals[local_rank];
     char seen[128];
@@ -150,17 +150,19 @@ static ty_status name_local(ty_ctx *ctx, const ty_comm *comm, const comm_patienc
         (void)snprintf(others, sizeof others, "; %d more of its host are missing", n_missing - 1);
     return ty_fail(ctx, TY_ERR_COMM, "rank %d (%s) did not %s %s #%llu within %g s: %s, %s%s", rank,
                    comm->peers[rank].host, n_missing ? "reach" : "come through",
-                   comm_op_name(patience->call->op), (unsigned long long)comm->seq,
+                   ty_comm_op_name(patience->call->op), (unsigned long long)comm->seq,
                    (double)comm->deadline_ns / (double)second_ns,
-                   words_of_state(comm_process_state(comm->peers[rank].pid, NULL)), seen, others);
+                   words_of_state(ty_comm_process_state(comm->peers[rank].pid, NULL)), seen,
+                   others);
 }
 
-static ty_status name_the_missing(ty_ctx *ctx, const ty_comm *comm, const comm_patience *patience) {
+static ty_status name_the_missing(ty_ctx *ctx, const ty_comm *comm,
+                                  const ty_comm_patience *patience) {
     int n_missing = 0;
     int local_rank = first_missing(comm, patience, &n_missing);
     if (local_rank >= 0)
         return name_local(ctx, comm, patience, local_rank, n_missing);
-    const char *call = comm_op_name(patience->call->op);
+    const char *call = ty_comm_op_name(patience->call->op);
     double deadline_s = (double)comm->deadline_ns / (double)second_ns;
     int rank = patience->awaited_rank;
     if (rank < 0)
@@ -171,30 +173,30 @@ static ty_status name_the_missing(ty_ctx *ctx, const ty_comm *comm, const comm_p
         "rank %d (%s, another host) did not answer in %s #%llu within %g s: last heard of "
         "in %s #%llu %.1f s ago",
         rank, comm->peers[rank].host, call, (unsigned long long)comm->seq, deadline_s,
-        comm_op_name(comm->last_call.op), (unsigned long long)comm->last_seq,
+        ty_comm_op_name(comm->last_call.op), (unsigned long long)comm->last_seq,
         seconds_since(ctx, comm->last_ns));
 }
 
-ty_status comm_out_of_step(ty_ctx *ctx, const ty_comm *comm, int rank_a, comm_header a, int rank_b,
-                           comm_header b) {
+ty_status ty_comm_out_of_step(ty_ctx *ctx, const ty_comm *comm, int rank_a, ty_comm_header a,
+                              int rank_b, ty_comm_header b) {
     if (rank_a > rank_b)
-        return comm_out_of_step(ctx, comm, rank_b, b, rank_a, a);
+        return ty_comm_out_of_step(ctx, comm, rank_b, b, rank_a, a);
     return ty_fail(ctx, TY_ERR_COMM,
                    "ranks are out of step: rank %d (%s) calls %s #%llu (root %d, %llu bytes) where "
                    "rank %d (%s) calls %s #%llu (root %d, %llu bytes)",
-                   rank_a, comm->peers[rank_a].host, comm_op_name((uint32_t)a.what),
+                   rank_a, comm->peers[rank_a].host, ty_comm_op_name((uint32_t)a.what),
                    (unsigned long long)a.seq, (int)(a.what >> 32), (unsigned long long)a.bytes,
-                   rank_b, comm->peers[rank_b].host, comm_op_name((uint32_t)b.what),
+                   rank_b, comm->peers[rank_b].host, ty_comm_op_name((uint32_t)b.what),
                    (unsigned long long)b.seq, (int)(b.what >> 32), (unsigned long long)b.bytes);
 }
 
 /* --- waiting ---------------------------------------------------------------------------------- */
 
-comm_patience comm_patience_for(const ty_comm *comm, const comm_call *call) {
-    return (comm_patience){.call = call, .awaited_rank = -1, .allowed_ns = comm->deadline_ns};
+ty_comm_patience ty_comm_patience_for(const ty_comm *comm, const ty_comm_call *call) {
+    return (ty_comm_patience){.call = call, .awaited_rank = -1, .allowed_ns = comm->deadline_ns};
 }
 
-static void count_time(const ty_ctx *ctx, comm_patience *patience) {
+static void count_time(const ty_ctx *ctx, ty_comm_patience *patience) {
     int64_t now = ty_now_ns(ctx);
     int64_t passed = patience->last_ns ? now - patience->last_ns : 0;
     if (passed <= gap_ns)
@@ -202,7 +204,7 @@ static void count_time(const ty_ctx *ctx, comm_patience *patience) {
     patience->last_ns = now;
 }
 
-static void let_others_run(const comm_patience *patience) {
+static void let_others_run(const ty_comm_patience *patience) {
     if (patience->waited_ns < yield_ns) {
         (void)sched_yield();
         return;
@@ -213,9 +215,9 @@ static void let_others_run(const comm_patience *patience) {
     (void)nanosleep(&pause, NULL);
 }
 
-static ty_status pause_with_clock(ty_ctx *ctx, ty_comm *comm, comm_patience *patience) {
+static ty_status pause_with_clock(ty_ctx *ctx, ty_comm *comm, ty_comm_patience *patience) {
     count_time(ctx, patience);
-    const char *failure = comm_board_failure(comm);
+    const char *failure = ty_comm_board_failure(comm);
     if (failure)
         return ty_fail(ctx, TY_ERR_COMM, "%s", failure);
     if (patience->waited_ns - patience->looked_ns >= look_ns) {
@@ -228,7 +230,7 @@ static ty_status pause_with_clock(ty_ctx *ctx, ty_comm *comm, comm_patience *pat
     return TY_OK;
 }
 
-ty_status comm_patience_pause(ty_ctx *ctx, ty_comm *comm, comm_patience *patience) {
+ty_status ty_comm_patience_pause(ty_ctx *ctx, ty_comm *comm, ty_comm_patience *patience) {
     if (patience->polls++ < comm->spins) {
         __builtin_ia32_pause();
         return TY_OK;
@@ -241,7 +243,7 @@ ty_status comm_patience_pause(ty_ctx *ctx, ty_comm *comm, comm_patience *patienc
 enum { TICKS_PER_SECOND = 10 };
 
 /* Counts ticks it was awake for, so a suspended job does not wake up to its end. */
-static bool wait_one_tick(comm_guard *guard) {
+static bool wait_one_tick(ty_comm_guard *guard) {
     struct timespec until;
     (void)clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_nsec += second_ns / TICKS_PER_SECOND;
@@ -257,7 +259,7 @@ static bool wait_one_tick(comm_guard *guard) {
 }
 
 static void *keep_guard(void *self) {
-    comm_guard *guard = self;
+    ty_comm_guard *guard = self;
     (void)pthread_mutex_lock(&guard->lock);
     bool is_done = guard->is_done;
     for (int i = 0; i < guard->ticks && !is_done; i++)
@@ -270,9 +272,9 @@ static void *keep_guard(void *self) {
     _exit(guard->exit_code);
 }
 
-void comm_guard_start(comm_guard *guard, const ty_ctx *ctx, double seconds, int exit_code,
-                      const char *what) {
-    *guard = (comm_guard){
+void ty_comm_guard_start(ty_comm_guard *guard, const ty_ctx *ctx, double seconds, int exit_code,
+                         const char *what) {
+    *guard = (ty_comm_guard){
         .ticks = (int)(seconds * TICKS_PER_SECOND) + 1, .exit_code = exit_code, .what = what};
     ty_ctx_init_child(&guard->ctx, ctx);
     pthread_condattr_t attributes;
@@ -286,7 +288,7 @@ void comm_guard_start(comm_guard *guard, const ty_ctx *ctx, double seconds, int 
         ty_log(ctx, TY_LOG_WARN, "comm", "no thread to guard %s with", what);
 }
 
-void comm_guard_stop(comm_guard *guard) {
+void ty_comm_guard_stop(ty_comm_guard *guard) {
     if (guard->is_running) {
         (void)pthread_mutex_lock(&guard->lock);
         guard->is_done = true;

@@ -1,6 +1,6 @@
 /* What ends a run. Everything here looks at agreed wishes and shared numbers, so it is the same on
  * all ranks. */
-#include "trainer/job.h"
+#include "trainer/trainer_private.h"
 
 #include <inttypes.h>
 #include <stdio.h>

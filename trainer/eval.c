@@ -1,7 +1,7 @@
 /* Evaluation: fixed blocks of rows, whoever computes them; one record per sample, gathered in the
  * order of samples and summed in that order. So neither ranks, lanes nor uneven data change a
  * bit. */
-#include "trainer/job.h"
+#include "trainer/trainer_private.h"
 
 #include <stdlib.h>
 

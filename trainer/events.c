@@ -1,5 +1,5 @@
 /* What rank 0 tells its observers, and what they answer. */
-#include "trainer/job.h"
+#include "trainer/trainer_private.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* One rank's part of a step. Lanes take shards from the tree in order; each shard runs one fixed
  * plan on one thread. */
-#include "trainer/job.h"
+#include "trainer/trainer_private.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,8 @@ int64_t ty_gradient_count(const ty_trainer *trainer) {
 
 static ty_status allocate_buffers(ty_ctx *ctx, ty_trainer *trainer) {
     const int64_t n = ty_gradient_count(trainer);
-    trainer->n_buffers = ty_tree_buffers(trainer->geometry.shards_of_rank, trainer->geometry.lanes);
+    trainer->n_buffers =
+        ty_shard_tree_buffers(trainer->geometry.shards_of_rank, trainer->geometry.lanes);
     trainer->buffers = calloc((size_t)trainer->n_buffers, sizeof *trainer->buffers);
     if (!trainer->buffers)
         return ty_fail_nomem(ctx, "gradient buffers");
@@ -35,12 +36,12 @@ ty_status ty_gradient_open(ty_ctx *ctx, ty_trainer *trainer) {
         calloc((size_t)geometry->shards_of_rank * TY_SUM_COUNT, sizeof *trainer->shard_sums);
     if (!trainer->shard_sums)
         return ty_fail_nomem(ctx, "the shards' sums");
-    return ty_tree_open(ctx, geometry->shards_of_rank, geometry->lanes, trainer->buffers, n,
-                        &trainer->tree);
+    return ty_shard_tree_open(ctx, geometry->shards_of_rank, geometry->lanes, trainer->buffers, n,
+                              &trainer->tree);
 }
 
 void ty_gradient_close(ty_trainer *trainer) {
-    ty_tree_close(trainer->tree);
+    ty_shard_tree_close(trainer->tree);
     for (int i = 1; trainer->buffers && i < trainer->n_buffers; i++)
         ty_device_free(ty_lanes_device(trainer->lanes), trainer->buffers[i]);
     free(trainer->buffers);
@@ -104,21 +105,21 @@ static ty_status compute_shards(ty_lane *lane, void *arg) {
     ty_status st = TY_OK;
     int shard;
     float *gradients;
-    while (st == TY_OK && ty_tree_take(trainer->tree, &shard, &gradients)) {
+    while (st == TY_OK && ty_shard_tree_take(trainer->tree, &shard, &gradients)) {
         st = compute_shard(lane, trainer, shard, gradients);
         if (st == TY_OK)
-            st = ty_tree_give(lane->ctx, lane->dev, trainer->tree, shard);
+            st = ty_shard_tree_give(lane->ctx, lane->dev, trainer->tree, shard);
     }
     if (st != TY_OK)
-        ty_tree_fail(trainer->tree);
+        ty_shard_tree_fail(trainer->tree);
     return st;
 }
 
 ty_status ty_gradient_compute(ty_ctx *ctx, ty_trainer *trainer, const ty_batch *batch,
                               double out[TY_SUM_COUNT]) {
     trainer->batch = batch;
-    ty_tree_begin(trainer->tree);
+    ty_shard_tree_begin(trainer->tree);
     TY_TRY(ty_lanes_run(ctx, trainer->lanes, compute_shards, trainer));
-    ty_tree_sum(trainer->shard_sums, trainer->geometry.shards_of_rank, TY_SUM_COUNT, out);
+    ty_shard_tree_sum(trainer->shard_sums, trainer->geometry.shards_of_rank, TY_SUM_COUNT, out);
     return TY_OK;
 }

@@ -1,6 +1,6 @@
 /* A number that is not finite never reaches the weights. Everybody looks at the same reduced
  * numbers, so all decide alike. */
-#include "trainer/job.h"
+#include "trainer/trainer_private.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -1,7 +1,7 @@
 /* The loop. A step: the batch that was fetched ahead -> forward, loss, backward on all lanes ->
  * everybody agrees -> gradients are summed over ranks -> looked at -> the update. Then, where due:
  * points of curves, an evaluation, a checkpoint. */
-#include "trainer/job.h"
+#include "trainer/trainer_private.h"
 
 #include "trainer/schedules/schedules.h"
 

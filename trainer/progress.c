@@ -1,6 +1,6 @@
 /* A checkpoint's state as JSON: one row for each field of ty_progress, and what it has to agree
  * with. */
-#include "trainer/job.h"
+#include "trainer/trainer_private.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -6,16 +6,16 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "trainer/reduction_room.h"
+#include "trainer/reduction_private.h"
 
 enum { FLOATS_PER_LINE = 16, FLOATS_PER_PAGE = 1024 };
 
-reduction_range reduction_share(int64_t n, int index, int count) {
+ty_reduction_range ty_reduction_share(int64_t n, int index, int count) {
     int64_t lines = (n + FLOATS_PER_LINE - 1) / FLOATS_PER_LINE;
     int64_t first = lines * index / count * FLOATS_PER_LINE;
     int64_t end = lines * (index + 1) / count * FLOATS_PER_LINE;
     end = end < n ? end : n;
-    return (reduction_range){.first = first, .count = end - first};
+    return (ty_reduction_range){.first = first, .count = end - first};
 }
 
 /* --- opening ---------------------------------------------------------------------------------- */
@@ -56,7 +56,7 @@ static ty_status touch_own(ty_ctx *ctx, ty_reduction *reduction, int64_t n_share
 static ty_status open_alone(ty_ctx *ctx, ty_reduction *reduction) {
     reduction->window_bytes = (size_t)reduction->stride * sizeof(float);
     void *window = NULL;
-    TY_TRY(comm_window_open(ctx, reduction->comm, reduction->window_bytes, &window));
+    TY_TRY(ty_comm_window_open(ctx, reduction->comm, reduction->window_bytes, &window));
     reduction->window = reduction->in = reduction->out = window;
     return touch(ctx, reduction->in, reduction->stride);
 }
@@ -71,14 +71,14 @@ static ty_status open_shared(ty_ctx *ctx, ty_reduction *reduction, bool is_exact
     if (!reduction->parts || !reduction->leaves)
         st = ty_fail_nomem(ctx, "the parts of a reduction");
     else if (comm->n_nodes == 1)
-        st = sum_tree_init(ctx, &reduction->tree, n_parts, leaf_of_rank, NULL);
+        st = ty_sum_tree_init(ctx, &reduction->tree, n_parts, leaf_of_rank, NULL);
     else
-        st = reduction_hosts_open(ctx, comm, reduction->n, is_exact, &reduction->hosts);
+        st = ty_reduction_hosts_open(ctx, comm, reduction->n, is_exact, &reduction->hosts);
     TY_TRY(ty_comm_agree(ctx, comm, st));
-    int64_t n_shared = reduction->stride * (1 + reduction_hosts_sums(reduction->hosts));
+    int64_t n_shared = reduction->stride * (1 + ty_reduction_hosts_sums(reduction->hosts));
     int64_t n_floats = reduction->stride * n_parts + n_shared;
     reduction->window_bytes = (size_t)n_floats * sizeof(float);
-    TY_TRY(comm_window_open(ctx, comm, reduction->window_bytes, &window));
+    TY_TRY(ty_comm_window_open(ctx, comm, reduction->window_bytes, &window));
     reduction->window = window;
     for (int i = 0; i < n_parts; i++)
         reduction->parts[i] = reduction->window + i * reduction->stride;
@@ -112,9 +112,9 @@ ty_status ty_reduction_open(ty_ctx *ctx, ty_comm *comm, int64_t n, bool is_exact
 void ty_reduction_close(ty_reduction *reduction) {
     if (!reduction)
         return;
-    comm_window_close(reduction->comm, reduction->window, reduction->window_bytes);
-    reduction_hosts_close(reduction->hosts);
-    sum_tree_clear(&reduction->tree);
+    ty_comm_window_close(reduction->comm, reduction->window, reduction->window_bytes);
+    ty_reduction_hosts_close(reduction->hosts);
+    ty_sum_tree_clear(&reduction->tree);
     free(reduction->parts);
     free(reduction->leaves);
     free(reduction);
@@ -133,18 +133,18 @@ const float *ty_reduction_out(ty_reduction *reduction) {
 static ty_status run_on_host(ty_ctx *ctx, ty_reduction *reduction) {
     ty_comm *comm = reduction->comm;
     const uint64_t bytes = (uint64_t)reduction->n * sizeof(float);
-    const comm_call start = {.op = COMM_REDUCE, .root = -1, .bytes = bytes};
-    const comm_call end = {.op = COMM_REDUCE_END, .root = -1, .bytes = bytes};
-    TY_TRY(comm_exchange(ctx, comm, &start, NULL, 0));
-    reduction_range own = reduction_share(reduction->n, comm->local_rank, comm->local_size);
+    const ty_comm_call start = {.op = TY_COMM_REDUCE, .root = -1, .bytes = bytes};
+    const ty_comm_call end = {.op = TY_COMM_REDUCE_END, .root = -1, .bytes = bytes};
+    TY_TRY(ty_comm_exchange(ctx, comm, &start, NULL, 0));
+    ty_reduction_range own = ty_reduction_share(reduction->n, comm->local_rank, comm->local_size);
     for (int i = 0; i < comm->local_size; i++)
         reduction->leaves[i] = reduction->parts[i] + own.first;
-    sum_tree_run(&reduction->tree, reduction->leaves, own.count, reduction->out + own.first);
-    return comm_exchange(ctx, comm, &end, NULL, 0);
+    ty_sum_tree_run(&reduction->tree, reduction->leaves, own.count, reduction->out + own.first);
+    return ty_comm_exchange(ctx, comm, &end, NULL, 0);
 }
 
 ty_status ty_reduction_run(ty_ctx *ctx, ty_reduction *reduction) {
     if (reduction->comm->size == 1)
         return TY_OK;
-    return reduction->hosts ? reduction_hosts_run(ctx, reduction) : run_on_host(ctx, reduction);
+    return reduction->hosts ? ty_reduction_hosts_run(ctx, reduction) : run_on_host(ctx, reduction);
 }

@@ -1,5 +1,5 @@
 /* What was planned, in numbers that are known before anything runs. */
-#include "trainer/job.h"
+#include "trainer/trainer_private.h"
 
 #include <inttypes.h>
 
@@ -74,7 +74,8 @@ static void add_up_memory(const ty_trainer *trainer, ty_train_report *report) {
     const bool trains = !trainer->options.is_forward_only;
     const int64_t gradient = trains ? bytes_of_floats(ty_gradient_count(trainer)) : 0;
     /* One more than the tree's where ranks have a sum beside their parts. */
-    const int64_t tree = trains ? ty_tree_buffers(geometry->shards_of_rank, geometry->lanes) : 0;
+    const int64_t tree =
+        trains ? ty_shard_tree_buffers(geometry->shards_of_rank, geometry->lanes) : 0;
     const int64_t buffers = tree + (trains && geometry->ranks > 1 ? 1 : 0);
     report->bytes_parameters =
         bytes_of_floats(trainer->eval_graph.params_count + trainer->eval_graph.stats_count);

@@ -1,6 +1,6 @@
 /* Checkpoints in. Rank 0 reads, checks and broadcasts, so that only one rank needs to see the
  * folder. */
-#include "trainer/job.h"
+#include "trainer/trainer_private.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* Checkpoints out: rank 0 stages a copy and a thread writes it. A save that fails is told and never
  * ends the run. */
-#include "trainer/job.h"
+#include "trainer/trainer_private.h"
 
 #include <inttypes.h>
 #include <stdio.h>

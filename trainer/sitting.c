@@ -1,5 +1,5 @@
 /* A sitting: from opening the loader to the numbers of what was done. A run may take several. */
-#include "trainer/job.h"
+#include "trainer/trainer_private.h"
 
 #include <stdio.h>
 #include <string.h>

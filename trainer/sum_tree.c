@@ -10,13 +10,13 @@ enum { CHUNK = 2048, MAX_LEVELS = 31 };
 /* --- building --------------------------------------------------------------------------------- */
 
 typedef struct builder {
-    sum_tree *tree;
+    ty_sum_tree *tree;
     int n;
-    sum_tree_leaf_fn leaf_of;
+    ty_sum_tree_leaf_fn leaf_of;
     void *self;
 } builder;
 
-static int add_node(sum_tree *tree, sum_tree_node node) {
+static int add_node(ty_sum_tree *tree, ty_sum_tree_node node) {
     tree->nodes[tree->count] = node;
     return tree->count++;
 }
@@ -24,21 +24,22 @@ static int add_node(sum_tree *tree, sum_tree_node node) {
 static int build(builder *b, int first, int width) {
     int leaf = b->leaf_of(b->self, first, width);
     if (leaf >= 0)
-        return add_node(b->tree, (sum_tree_node){.leaf = leaf});
+        return add_node(b->tree, (ty_sum_tree_node){.leaf = leaf});
     int half = width / 2;
     int left = build(b, first, half);
     if (first + half >= b->n)
         return left;
     int right = build(b, first + half, half);
-    return add_node(b->tree, (sum_tree_node){.leaf = -1, .left = left, .right = right});
+    return add_node(b->tree, (ty_sum_tree_node){.leaf = -1, .left = left, .right = right});
 }
 
-ty_status sum_tree_init(ty_ctx *ctx, sum_tree *tree, int n, sum_tree_leaf_fn leaf_of, void *self) {
-    *tree = (sum_tree){0};
+ty_status ty_sum_tree_init(ty_ctx *ctx, ty_sum_tree *tree, int n, ty_sum_tree_leaf_fn leaf_of,
+                           void *self) {
+    *tree = (ty_sum_tree){0};
     tree->nodes = calloc(2 * (size_t)n, sizeof *tree->nodes);
     tree->scratch = aligned_alloc(64, MAX_LEVELS * CHUNK * sizeof *tree->scratch);
     if (!tree->nodes || !tree->scratch) {
-        sum_tree_clear(tree);
+        ty_sum_tree_clear(tree);
         return ty_fail_nomem(ctx, "the tree of a sum");
     }
     int width = 1;
@@ -49,10 +50,10 @@ ty_status sum_tree_init(ty_ctx *ctx, sum_tree *tree, int n, sum_tree_leaf_fn lea
     return TY_OK;
 }
 
-void sum_tree_clear(sum_tree *tree) {
+void ty_sum_tree_clear(ty_sum_tree *tree) {
     free(tree->nodes);
     free(tree->scratch);
-    *tree = (sum_tree){0};
+    *tree = (ty_sum_tree){0};
 }
 
 /* --- summing ---------------------------------------------------------------------------------- */
@@ -72,7 +73,7 @@ static void add4(float *restrict out, const float *a, const float *b, const floa
 }
 
 typedef struct chunk {
-    const sum_tree_node *nodes;
+    const ty_sum_tree_node *nodes;
     const float *const *leaves;
     int64_t at, n;
 } chunk;
@@ -83,7 +84,7 @@ static const float *leaf_of(const chunk *c, int node) {
 }
 
 static bool is_pair(const chunk *c, int node) {
-    const sum_tree_node *it = &c->nodes[node];
+    const ty_sum_tree_node *it = &c->nodes[node];
     return it->leaf < 0 && leaf_of(c, it->left) && leaf_of(c, it->right);
 }
 
@@ -98,14 +99,14 @@ static const float *operand(const chunk *c, int node, float *buffer, float *scra
 }
 
 static void sum_node(const chunk *c, int node, float *out, float *scratch) {
-    const sum_tree_node *it = &c->nodes[node];
+    const ty_sum_tree_node *it = &c->nodes[node];
     if (it->leaf >= 0) {
         memcpy(out, leaf_of(c, node), (size_t)c->n * sizeof *out);
         return;
     }
     if (is_pair(c, it->left) && is_pair(c, it->right)) {
-        const sum_tree_node *left = &c->nodes[it->left];
-        const sum_tree_node *right = &c->nodes[it->right];
+        const ty_sum_tree_node *left = &c->nodes[it->left];
+        const ty_sum_tree_node *right = &c->nodes[it->right];
         add4(out, leaf_of(c, left->left), leaf_of(c, left->right), leaf_of(c, right->left),
              leaf_of(c, right->right), c->n);
         return;
@@ -115,7 +116,7 @@ static void sum_node(const chunk *c, int node, float *out, float *scratch) {
     add2(out, a, b, c->n);
 }
 
-void sum_tree_run(const sum_tree *tree, const float *const *leaves, int64_t n, float *out) {
+void ty_sum_tree_run(const ty_sum_tree *tree, const float *const *leaves, int64_t n, float *out) {
     for (int64_t at = 0; at < n; at += CHUNK) {
         const chunk c = {
             .nodes = tree->nodes, .leaves = leaves, .at = at, .n = n - at < CHUNK ? n - at : CHUNK};

@@ -8,27 +8,27 @@
 
 #include "base/base.h"
 
-typedef struct sum_tree_node {
+typedef struct ty_sum_tree_node {
     int leaf; /* -1: the sum of left and right */
     int left, right;
-} sum_tree_node;
+} ty_sum_tree_node;
 
-typedef struct sum_tree {
-    sum_tree_node *nodes;
+typedef struct ty_sum_tree {
+    ty_sum_tree_node *nodes;
     int count, root;
     float *scratch; /* of one chunk for each level */
-} sum_tree;
+} ty_sum_tree;
 
 /* The leaf that stands for the whole subtree over places [first, first + width), or -1 where it is
  * to be split. Asked from the root down and left to right; always has an answer for width 1. */
-typedef int (*sum_tree_leaf_fn)(void *self, int first, int width);
+typedef int (*ty_sum_tree_leaf_fn)(void *self, int first, int width);
 
 /* Builds the tree over n >= 1 places. Errors: TY_ERR_NOMEM. */
-ty_status sum_tree_init(ty_ctx *ctx, sum_tree *tree, int n, sum_tree_leaf_fn leaf_of,
-                        void *self) TY_MUST_USE;
-void sum_tree_clear(sum_tree *tree);
+ty_status ty_sum_tree_init(ty_ctx *ctx, ty_sum_tree *tree, int n, ty_sum_tree_leaf_fn leaf_of,
+                           void *self) TY_MUST_USE;
+void ty_sum_tree_clear(ty_sum_tree *tree);
 
 /* out[i] = the tree's sum of leaves[leaf][i], i < n. out overlaps no leaf. */
-void sum_tree_run(const sum_tree *tree, const float *const *leaves, int64_t n, float *out);
+void ty_sum_tree_run(const ty_sum_tree *tree, const float *const *leaves, int64_t n, float *out);
 
 #endif

@@ -9,7 +9,7 @@
 
 #include "trainer/build_id.h"
 #include "trainer/cores.h"
-#include "trainer/job.h"
+#include "trainer/trainer_private.h"
 #include "trainer/schedules/schedules.h"
 
 /* --- lanes ------------------------------------------------------------------------------------ */

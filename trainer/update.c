@@ -1,7 +1,7 @@
 /* The reduced gradient becomes an update. Lanes share the work by ranges of the flat buffers; what
  * they compute is elementwise or per segment, so their number changes no bit. Every rank does all
  * of it. */
-#include "trainer/job.h"
+#include "trainer/trainer_private.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "tests/support/temp_folder.h"
-#include "trainer/job.h"
+#include "trainer/trainer_private.h"
 
 enum { MOST_POINTS = 4096, MOST_SETS = 12 };
 

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "trainer/comm_room.h"
+#include "trainer/comm_private.h"
 
 /* A segment as OpenMPI would leave it, of a job that is not there. */
 static void make_segment(char path[256], const char *host, int number) {
@@ -26,12 +26,12 @@ static void make_segment(char path[256], const char *host, int number) {
 static void sweep(void) {
     ty_ctx ctx;
     ty_ctx_init(&ctx);
-    comm_sweep(&ctx);
+    ty_comm_sweep(&ctx);
     ty_ctx_clear(&ctx);
 }
 
 static const char *own_host(void) {
-    static char host[COMM_HOST_BYTES];
+    static char host[TY_COMM_HOST_BYTES];
     (void)gethostname(host, sizeof host - 1);
     return host;
 }

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "trainer/comm_room.h"
+#include "trainer/comm_private.h"
 
 static void sleep_ms(int ms) {
     struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
@@ -37,7 +37,7 @@ static int64_t step_forward(void *self) {
 typedef struct pair {
     ty_ctx ctx;
     ty_comm comm;
-    comm_peer peers[2];
+    ty_comm_peer peers[2];
     int ranks[2];
     stepping_clock steps;
     ty_clock clock;
@@ -63,8 +63,8 @@ static int open_pair(void **state) {
     ty_ctx_init(&p->ctx);
     p->ctx.clock = &p->clock;
     p->ranks[1] = 1;
-    p->peers[1] = (comm_peer){.host = "there", .local_rank = 1, .pid = p->child};
-    (void)comm_process_state(p->child, &p->peers[1].start_ticks);
+    p->peers[1] = (ty_comm_peer){.host = "there", .local_rank = 1, .pid = p->child};
+    (void)ty_comm_process_state(p->child, &p->peers[1].start_ticks);
     p->comm = (ty_comm){.size = 2,
                         .local_size = 2,
                         .n_nodes = 1,
@@ -72,10 +72,10 @@ static int open_pair(void **state) {
                         .locals = p->ranks,
                         .seq = 7,
                         .deadline_ns = 60000000000};
-    p->comm.board = aligned_alloc(128, (comm_board_size(&p->comm) + 127) / 128 * 128);
+    p->comm.board = aligned_alloc(128, (ty_comm_board_size(&p->comm) + 127) / 128 * 128);
     assert_non_null(p->comm.board);
-    memset(p->comm.board, 0, comm_board_size(&p->comm));
-    atomic_store(&comm_board_slot(&p->comm, 0)->seq, p->comm.seq);
+    memset(p->comm.board, 0, ty_comm_board_size(&p->comm));
+    atomic_store(&ty_comm_board_slot(&p->comm, 0)->seq, p->comm.seq);
     *state = p;
     return 0;
 }
@@ -90,14 +90,14 @@ static int close_pair(void **state) {
     return 0;
 }
 
-static const comm_call barrier = {.op = COMM_BARRIER, .root = -1};
+static const ty_comm_call barrier = {.op = TY_COMM_BARRIER, .root = -1};
 
 /* How many pauses pass before the wait is given up; most where it is not. */
 static int pauses_until_failure(pair *p, int64_t step_ns, int most) {
-    comm_patience patience = comm_patience_for(&p->comm, &barrier);
+    ty_comm_patience patience = ty_comm_patience_for(&p->comm, &barrier);
     p->steps.step_ns = step_ns;
     for (int i = 1; i <= most; i++) {
-        if (comm_patience_pause(&p->ctx, &p->comm, &patience) != TY_OK)
+        if (ty_comm_patience_pause(&p->ctx, &p->comm, &patience) != TY_OK)
             return i;
     }
     return most + 1;
@@ -133,10 +133,10 @@ static void a_pid_that_was_used_again_counts_as_dead(void **state) {
 
 static void a_rank_that_left_is_not_waited_for(void **state) {
     pair *p = *state;
-    comm_slot *slot = comm_board_slot(&p->comm, 1);
+    ty_comm_slot *slot = ty_comm_board_slot(&p->comm, 1);
     atomic_store(&slot->seq, 6);
-    atomic_store(&slot->what[0], COMM_VOTE);
-    atomic_store(&slot->stage, COMM_LEFT);
+    atomic_store(&slot->what[0], TY_COMM_VOTE);
+    atomic_store(&slot->stage, TY_COMM_LEFT);
     assert_in_range(pauses_until_failure(p, 100000000, 1000), 1, 4);
     assert_non_null(strstr(p->ctx.message, "rank 1 (there) left the job"));
     assert_non_null(strstr(p->ctx.message, "last seen after vote #6"));
@@ -144,8 +144,8 @@ static void a_rank_that_left_is_not_waited_for(void **state) {
 
 static void a_failure_of_the_host_is_passed_on(void **state) {
     pair *p = *state;
-    comm_board_fail(&p->comm, "rank 5 (elsewhere) is to blame");
-    comm_board_fail(&p->comm, "what followed from it");
+    ty_comm_board_fail(&p->comm, "rank 5 (elsewhere) is to blame");
+    ty_comm_board_fail(&p->comm, "what followed from it");
     assert_int_equal(pauses_until_failure(p, 1000, 10), 1);
     assert_string_equal(p->ctx.message, "rank 5 (elsewhere) is to blame");
 }
@@ -153,22 +153,22 @@ static void a_failure_of_the_host_is_passed_on(void **state) {
 /* --- processes -------------------------------------------------------------------------------- */
 
 static char state_within(pid_t pid, char wanted) {
-    for (int i = 0; i < 200 && comm_process_state(pid, NULL) != wanted; i++)
+    for (int i = 0; i < 200 && ty_comm_process_state(pid, NULL) != wanted; i++)
         sleep_ms(5);
-    return comm_process_state(pid, NULL);
+    return ty_comm_process_state(pid, NULL);
 }
 
 static void proc_tells_running_stopped_ended_and_gone(void **state) {
     (void)state;
     pid_t child = fork_child();
-    assert_int_equal(comm_process_state(getpid(), NULL), 'R');
+    assert_int_equal(ty_comm_process_state(getpid(), NULL), 'R');
     assert_int_equal(state_within(child, 'S'), 'S');
     (void)kill(child, SIGSTOP);
     assert_int_equal(state_within(child, 'T'), 'T');
     (void)kill(child, SIGKILL);
     assert_int_equal(state_within(child, 'Z'), 'Z');
     (void)waitpid(child, NULL, 0);
-    assert_int_equal(comm_process_state(child, NULL), 0);
+    assert_int_equal(ty_comm_process_state(child, NULL), 0);
 }
 
 /* --- the guard -------------------------------------------------------------------------------- */
@@ -186,11 +186,11 @@ static pid_t fork_guarded(double limit_s, int work_ms) {
     if (child != 0)
         return child;
     ty_ctx ctx;
-    comm_guard guard;
+    ty_comm_guard guard;
     ty_ctx_init(&ctx);
-    comm_guard_start(&guard, &ctx, limit_s, 8, "a call that hangs");
+    ty_comm_guard_start(&guard, &ctx, limit_s, 8, "a call that hangs");
     sleep_ms(work_ms);
-    comm_guard_stop(&guard);
+    ty_comm_guard_stop(&guard);
     ty_ctx_clear(&ctx);
     _exit(0);
 }

@@ -68,15 +68,15 @@ static void check_sum(ty_ctx *ctx, int n, int64_t count) {
     float *out = malloc((size_t)(count + 1) * sizeof *out);
     assert_non_null(out);
     out[count] = guard;
-    sum_tree tree;
-    assert_int_equal(sum_tree_init(ctx, &tree, n, leaf_of_place, NULL), TY_OK);
-    sum_tree_run(&tree, (const float *const *)leaves, count, out);
+    ty_sum_tree tree;
+    assert_int_equal(ty_sum_tree_init(ctx, &tree, n, leaf_of_place, NULL), TY_OK);
+    ty_sum_tree_run(&tree, (const float *const *)leaves, count, out);
     for (int64_t i = 0; i < count; i++) {
         float wanted = sum_places(0, width_of(n), n, i);
         assert_memory_equal(&out[i], &wanted, sizeof wanted);
     }
     assert_memory_equal(&out[count], &guard, sizeof guard);
-    sum_tree_clear(&tree);
+    ty_sum_tree_clear(&tree);
     free(out);
     free_leaves(leaves, n);
 }
@@ -114,14 +114,14 @@ static void leaves_that_stand_for_subtrees_give_the_same_bits(void **state) {
             leaves[pair][i] = sum_places(2 * pair, 2, N, i);
     }
     float out[COUNT];
-    sum_tree tree;
-    assert_int_equal(sum_tree_init(&ctx, &tree, N, leaf_of_pair, NULL), TY_OK);
-    sum_tree_run(&tree, (const float *const *)leaves, COUNT, out);
+    ty_sum_tree tree;
+    assert_int_equal(ty_sum_tree_init(&ctx, &tree, N, leaf_of_pair, NULL), TY_OK);
+    ty_sum_tree_run(&tree, (const float *const *)leaves, COUNT, out);
     for (int64_t i = 0; i < COUNT; i++) {
         float wanted = sum_places(0, 8, N, i);
         assert_memory_equal(&out[i], &wanted, sizeof wanted);
     }
-    sum_tree_clear(&tree);
+    ty_sum_tree_clear(&tree);
     free_leaves(leaves, (N + 1) / 2);
     ty_ctx_clear(&ctx);
 }

@@ -1,7 +1,7 @@
 /* The inside of a ty_trainer: what train.c opens and loop.c runs. Each group belongs to the file
  * named beside it. */
-#ifndef TY_TRAINER_JOB_H
-#define TY_TRAINER_JOB_H
+#ifndef TY_TRAINER_TRAINER_PRIVATE_H
+#define TY_TRAINER_TRAINER_PRIVATE_H
 
 #include "trainer/amount.h"
 #include "trainer/geometry.h"
@@ -10,7 +10,7 @@
 #include "trainer/plan.h"
 #include "trainer/state.h"
 #include "trainer/train.h"
-#include "trainer/tree.h"
+#include "trainer/shard_tree.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -95,7 +95,7 @@ struct ty_trainer {
     ty_reduction *reduction; /* gradient.c */
     float **buffers;         /* of the tree; [0] is the reduction's */
     int n_buffers;
-    ty_tree *tree;
+    ty_shard_tree *tree;
     double *shard_sums;    /* [shards_of_rank][TY_SUM_COUNT] */
     const ty_batch *batch; /* of the step in progress */
 

@@ -1,15 +1,15 @@
 /* What reduction.c (one host) and reduction_hosts.c (several) share. */
-#ifndef TY_TRAINER_REDUCTION_ROOM_H
-#define TY_TRAINER_REDUCTION_ROOM_H
+#ifndef TY_TRAINER_REDUCTION_PRIVATE_H
+#define TY_TRAINER_REDUCTION_PRIVATE_H
 
-#include "trainer/comm_room.h"
+#include "trainer/comm_private.h"
 #include "trainer/sum_tree.h"
 
-typedef struct reduction_range {
+typedef struct ty_reduction_range {
     int64_t first, count;
-} reduction_range;
+} ty_reduction_range;
 
-struct reduction_hosts;
+struct ty_reduction_hosts;
 
 /* The window, shared by the ranks of a host: their parts [local_size][stride], the result [stride],
  * and with several hosts the sums of this host's blocks [n][stride]. */
@@ -22,19 +22,19 @@ struct ty_reduction {
     float *in, *out;
     const float **parts;  /* [local_size] */
     const float **leaves; /* [local_size] room for one run's slice */
-    sum_tree tree;        /* over the ranks of one host, where there is only one */
-    struct reduction_hosts *hosts;
+    ty_sum_tree tree;     /* over the ranks of one host, where there is only one */
+    struct ty_reduction_hosts *hosts;
 };
 
 /* Share `index` of `count` of n elements, cut at whole cache lines. */
-reduction_range reduction_share(int64_t n, int index, int count);
+ty_reduction_range ty_reduction_share(int64_t n, int index, int count);
 
 /* What only several hosts need; run is ty_reduction_run among them. */
-ty_status reduction_hosts_open(ty_ctx *ctx, ty_comm *comm, int64_t n, bool is_exact,
-                               struct reduction_hosts **out) TY_MUST_USE;
-void reduction_hosts_close(struct reduction_hosts *hosts);
+ty_status ty_reduction_hosts_open(ty_ctx *ctx, ty_comm *comm, int64_t n, bool is_exact,
+                                  struct ty_reduction_hosts **out) TY_MUST_USE;
+void ty_reduction_hosts_close(struct ty_reduction_hosts *hosts);
 /* How many sums the window has to hold. */
-int reduction_hosts_sums(const struct reduction_hosts *hosts);
-ty_status reduction_hosts_run(ty_ctx *ctx, ty_reduction *reduction) TY_MUST_USE;
+int ty_reduction_hosts_sums(const struct ty_reduction_hosts *hosts);
+ty_status ty_reduction_hosts_run(ty_ctx *ctx, ty_reduction *reduction) TY_MUST_USE;
 
 #endif

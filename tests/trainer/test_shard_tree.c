@@ -1,5 +1,5 @@
 /* Lanes and the tree of shards: the sum's bits are the tree's, whoever computed what and when. */
-#include "trainer/tree.h"
+#include "trainer/shard_tree.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -39,7 +39,7 @@ static void sum_by_definition(int from, int to, float *out) {
 }
 
 typedef struct job {
-    ty_tree *tree;
+    ty_shard_tree *tree;
     int slow_lane; /* dawdles over each of its leaves; -1: none */
     int fail_at;   /* leaf that fails; -1: none */
     int given[64];
@@ -49,16 +49,16 @@ static ty_status work(ty_lane *lane, void *arg) {
     job *j = arg;
     int leaf;
     float *buffer;
-    while (ty_tree_take(j->tree, &leaf, &buffer)) {
+    while (ty_shard_tree_take(j->tree, &leaf, &buffer)) {
         const struct timespec nap = {.tv_nsec = lane->index == j->slow_lane ? 3000000 : 100000};
         (void)nanosleep(&nap, NULL);
         if (leaf == j->fail_at) {
-            ty_tree_fail(j->tree);
+            ty_shard_tree_fail(j->tree);
             return ty_fail(lane->ctx, TY_ERR_DEVICE, "leaf %d broke", leaf);
         }
         j->given[leaf]++;
         fill_leaf(buffer, leaf);
-        TY_TRY(ty_tree_give(lane->ctx, lane->dev, j->tree, leaf));
+        TY_TRY(ty_shard_tree_give(lane->ctx, lane->dev, j->tree, leaf));
     }
     return TY_OK;
 }
@@ -71,18 +71,18 @@ typedef struct bench {
 } bench;
 
 static void open_bench(ty_ctx *ctx, int n_leaves, int n_lanes, bench *b) {
-    *b = (bench){.n_buffers = ty_tree_buffers(n_leaves, n_lanes),
+    *b = (bench){.n_buffers = ty_shard_tree_buffers(n_leaves, n_lanes),
                  .j = {.slow_lane = -1, .fail_at = -1}};
     b->buffers = calloc((size_t)b->n_buffers, sizeof *b->buffers);
     for (int i = 0; i < b->n_buffers; i++)
         b->buffers[i] = aligned_alloc(64, 1024 * sizeof(float));
     if (ty_lanes_open(ctx, n_lanes, "cpu", -1, &b->lanes) != TY_OK)
         fail_msg("%s", ctx->message);
-    assert_int_equal(ty_tree_open(ctx, n_leaves, n_lanes, b->buffers, N, &b->j.tree), TY_OK);
+    assert_int_equal(ty_shard_tree_open(ctx, n_leaves, n_lanes, b->buffers, N, &b->j.tree), TY_OK);
 }
 
 static void close_bench(bench *b) {
-    ty_tree_close(b->j.tree);
+    ty_shard_tree_close(b->j.tree);
     ty_lanes_close(b->lanes);
     for (int i = 0; i < b->n_buffers; i++)
         free(b->buffers[i]);
@@ -97,7 +97,7 @@ static void check_sum(ty_ctx *ctx, int n_leaves, int n_lanes, int slow_lane) {
     open_bench(ctx, n_leaves, n_lanes, &b);
     b.j.slow_lane = slow_lane;
     for (int round = 1; round <= 3; round++) {
-        ty_tree_begin(b.j.tree);
+        ty_shard_tree_begin(b.j.tree);
         if (ty_lanes_run(ctx, b.lanes, work, &b.j) != TY_OK)
             fail_msg("%s", ctx->message);
         assert_memory_equal(b.buffers[0], wanted, N * sizeof *wanted);
@@ -123,11 +123,11 @@ static void a_slow_lane_changes_no_bit(void **state) {
 
 static void few_buffers_are_enough(void **state) {
     (void)state;
-    assert_int_equal(ty_tree_buffers(1, 1), 1);
-    assert_int_equal(ty_tree_buffers(8, 1), 4);
-    assert_int_equal(ty_tree_buffers(8, 2), 5);
-    assert_int_equal(ty_tree_buffers(4, 4), 4);
-    assert_int_equal(ty_tree_buffers(1024, 2), 12);
+    assert_int_equal(ty_shard_tree_buffers(1, 1), 1);
+    assert_int_equal(ty_shard_tree_buffers(8, 1), 4);
+    assert_int_equal(ty_shard_tree_buffers(8, 2), 5);
+    assert_int_equal(ty_shard_tree_buffers(4, 4), 4);
+    assert_int_equal(ty_shard_tree_buffers(1024, 2), 12);
 }
 
 static void halves_are_nodes_of_the_whole_tree(void **state) {
@@ -135,9 +135,9 @@ static void halves_are_nodes_of_the_whole_tree(void **state) {
     double rows[12 * 2], whole[2], left[2], right[2];
     for (int i = 0; i < 24; i++)
         rows[i] = 1.0 / (i + 3);
-    ty_tree_sum(rows, 12, 2, whole);
-    ty_tree_sum(rows, 6, 2, left);
-    ty_tree_sum(rows + 12, 6, 2, right);
+    ty_shard_tree_sum(rows, 12, 2, whole);
+    ty_shard_tree_sum(rows, 6, 2, left);
+    ty_shard_tree_sum(rows + 12, 6, 2, right);
     assert_true(whole[0] == left[0] + right[0] && whole[1] == left[1] + right[1]);
 }
 
@@ -146,11 +146,11 @@ static void a_lane_that_fails_lets_the_others_go(void **state) {
     bench b;
     open_bench(ctx, 16, 3, &b);
     b.j.fail_at = 5;
-    ty_tree_begin(b.j.tree);
+    ty_shard_tree_begin(b.j.tree);
     assert_int_equal(ty_lanes_run(ctx, b.lanes, work, &b.j), TY_ERR_DEVICE);
     assert_string_equal(ctx->message, "leaf 5 broke");
     b.j.fail_at = -1;
-    ty_tree_begin(b.j.tree);
+    ty_shard_tree_begin(b.j.tree);
     assert_int_equal(ty_lanes_run(ctx, b.lanes, work, &b.j), TY_OK);
     close_bench(&b);
 }

@@ -1,15 +1,15 @@
 /* What the files of comm and reduction share; nobody else includes this.
  *
  * There is one primitive, the exchange: every rank brings a call (what it does) and up to
- * COMM_PART_BYTES bytes, and sees everybody's afterwards. Ranks whose calls differ fail instead of
- * mixing their bytes. All collectives of comm.h are written once, in comm.c, over this primitive;
+ * TY_COMM_PART_BYTES bytes, and sees everybody's afterwards. Ranks whose calls differ fail instead
+ * of mixing their bytes. All collectives of comm.h are written once, in comm.c, over this primitive;
  * self and MPI each bring their own.
  *
  * Between the ranks of one host an exchange goes through a page of shared memory, the board
  * (comm_board.c). Between hosts the lowest rank of each, its leader, swaps its host's block with
  * the other leaders (comm_hosts.c). */
-#ifndef TY_TRAINER_COMM_ROOM_H
-#define TY_TRAINER_COMM_ROOM_H
+#ifndef TY_TRAINER_COMM_PRIVATE_H
+#define TY_TRAINER_COMM_PRIVATE_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -19,131 +19,131 @@
 
 #include "trainer/comm.h"
 
-enum { COMM_PART_BYTES = 16384, COMM_HOST_BYTES = 64 };
+enum { TY_COMM_PART_BYTES = 16384, TY_COMM_HOST_BYTES = 64 };
 
-typedef enum comm_op {
-    COMM_NONE,
-    COMM_AGREE,
-    COMM_REASON,
-    COMM_VOTE,
-    COMM_FACTS,
-    COMM_MIN,
-    COMM_BARRIER,
-    COMM_BROADCAST,
-    COMM_ALL_GATHER,
-    COMM_SUM,
-    COMM_WINDOW,
-    COMM_REDUCE,
-    COMM_REDUCE_PART,
-    COMM_REDUCE_END,
-    COMM_CLOSE,
-    COMM_OP_COUNT
-} comm_op;
+typedef enum ty_comm_op {
+    TY_COMM_NONE,
+    TY_COMM_AGREE,
+    TY_COMM_REASON,
+    TY_COMM_VOTE,
+    TY_COMM_FACTS,
+    TY_COMM_MIN,
+    TY_COMM_BARRIER,
+    TY_COMM_BROADCAST,
+    TY_COMM_ALL_GATHER,
+    TY_COMM_SUM,
+    TY_COMM_WINDOW,
+    TY_COMM_REDUCE,
+    TY_COMM_REDUCE_PART,
+    TY_COMM_REDUCE_END,
+    TY_COMM_CLOSE,
+    TY_COMM_OP_COUNT
+} ty_comm_op;
 
 /* As messages call it; never NULL. */
-const char *comm_op_name(uint32_t op);
+const char *ty_comm_op_name(uint32_t op);
 
 /* What all ranks have to bring alike. */
-typedef struct comm_call {
-    comm_op op;
+typedef struct ty_comm_call {
+    ty_comm_op op;
     int root;       /* the one rank that brings bytes; -1: all do */
     uint64_t bytes; /* of the whole call, which may take several exchanges */
     bool is_local;  /* only among the ranks of this host */
-} comm_call;
+} ty_comm_call;
 
 /* A rank as the others know it. */
-typedef struct comm_peer {
-    char host[COMM_HOST_BYTES];
+typedef struct ty_comm_peer {
+    char host[TY_COMM_HOST_BYTES];
     int node;             /* hosts are numbered by their lowest rank */
     int local_rank;       /* among the ranks of its host */
     int pid;              /* of use only on its own host */
     uint64_t start_ticks; /* tells the process from a later one with its pid */
-} comm_peer;
+} ty_comm_peer;
 
 /* The words of a call that are compared. */
-typedef struct comm_header {
+typedef struct ty_comm_header {
     uint64_t seq;
     uint64_t what; /* op and root */
     uint64_t bytes;
-} comm_header;
+} ty_comm_header;
 
-typedef enum comm_stage { COMM_INSIDE, COMM_OUTSIDE, COMM_LEFT } comm_stage;
+typedef enum ty_comm_stage { TY_COMM_INSIDE, TY_COMM_OUTSIDE, TY_COMM_LEFT } ty_comm_stage;
 
 /* Written by one rank, read by the others of its host. A rank is at most one call ahead of any
  * other, so two of everything, by parity of the sequence number, is enough. */
-typedef struct comm_slot {
+typedef struct ty_comm_slot {
     _Alignas(128) _Atomic uint64_t seq; /* of the call it is in or was last in; set last */
-    _Atomic uint32_t stage;             /* comm_stage */
+    _Atomic uint32_t stage;             /* ty_comm_stage */
     _Atomic int64_t since_ns;           /* when it entered */
     _Atomic uint64_t what[2];
     _Atomic uint64_t bytes[2];
-} comm_slot;
+} ty_comm_slot;
 
 /* The start of the shared page. Behind it: slots [local_size], their parts
- * [local_size][2][COMM_PART_BYTES], and with several hosts [2] times one block for each of them:
+ * [local_size][2][TY_COMM_PART_BYTES], and with several hosts [2] times one block for each of them:
  * headers, then parts, in the order of the host's ranks. */
-typedef struct comm_board {
+typedef struct ty_comm_board {
     uint64_t nonce;           /* proves that this is the memory that was meant */
     _Atomic uint32_t failure; /* comm_failure_state of text */
     char failure_text[TY_MESSAGE_BYTES];
     _Alignas(128) _Atomic uint64_t world_seq; /* newest call whose blocks from all hosts are here */
-} comm_board;
+} ty_comm_board;
 
-struct comm_mpi;
-struct comm_kind;
+struct ty_comm_mpi;
+struct ty_comm_kind;
 
 struct ty_comm {
-    const struct comm_kind *kind;
+    const struct ty_comm_kind *kind;
     ty_ctx ctx; /* for calls that have none: close, abort */
     int rank, size;
     int local_rank, local_size;
     int node, n_nodes;
-    comm_peer *peers;  /* [size] */
-    int *node_first;   /* [n_nodes + 1] where a host's ranks begin in node_ranks */
-    int *node_ranks;   /* [size] all ranks, host by host, ascending inside */
-    const int *locals; /* [local_size] the ranks of this host */
+    ty_comm_peer *peers; /* [size] */
+    int *node_first;     /* [n_nodes + 1] where a host's ranks begin in node_ranks */
+    int *node_ranks;     /* [size] all ranks, host by host, ascending inside */
+    const int *locals;   /* [local_size] the ranks of this host */
     int64_t deadline_ns;
-    unsigned spins;      /* polls before a waiting rank lets go of its core */
-    uint64_t seq;        /* of the newest call */
-    comm_call last_call; /* the newest that succeeded, when, for messages about other hosts */
+    unsigned spins;         /* polls before a waiting rank lets go of its core */
+    uint64_t seq;           /* of the newest call */
+    ty_comm_call last_call; /* the newest that succeeded, when, for messages about other hosts */
     uint64_t last_seq;
     int64_t last_ns;
-    void *own_part;    /* self: what this rank brought, COMM_PART_BYTES; NULL otherwise */
-    comm_board *board; /* NULL with self */
+    void *own_part;       /* self: what this rank brought, TY_COMM_PART_BYTES; NULL otherwise */
+    ty_comm_board *board; /* NULL with self */
     size_t board_bytes;
-    struct comm_mpi *mpi;          /* NULL with self */
+    struct ty_comm_mpi *mpi;       /* NULL with self */
     char broken[TY_MESSAGE_BYTES]; /* why nothing works any more; empty while it does */
 };
 
-typedef struct comm_kind {
+struct ty_comm_kind {
     const char *name;
-    /* bytes <= COMM_PART_BYTES, equal wherever calls are equal; mine may be NULL where this rank
+    /* bytes <= TY_COMM_PART_BYTES, equal wherever calls are equal; mine may be NULL where this rank
      * brings none. */
-    ty_status (*exchange)(ty_ctx *ctx, ty_comm *comm, const comm_call *call, const void *mine,
+    ty_status (*exchange)(ty_ctx *ctx, ty_comm *comm, const ty_comm_call *call, const void *mine,
                           size_t bytes);
     /* What rank brought to the last exchange; valid until this rank's next. */
     const void *(*part)(const ty_comm *comm, int rank);
     void (*close)(ty_comm *comm);
     void (*abort)(ty_comm *comm, int exit_code);
-} comm_kind;
+};
 
 /* --- comm.c ----------------------------------------------------------------------------------- */
 
 /* One exchange, refused once the comm is broken; a failure breaks it for good, on this rank and for
  * its host. */
-ty_status comm_exchange(ty_ctx *ctx, ty_comm *comm, const comm_call *call, const void *mine,
-                        size_t bytes) TY_MUST_USE;
+ty_status ty_comm_exchange(ty_ctx *ctx, ty_comm *comm, const ty_comm_call *call, const void *mine,
+                           size_t bytes) TY_MUST_USE;
 /* Keeps ctx's message as the reason why every later call fails, and shows it to the ranks of this
  * host. Returns st. */
-ty_status comm_break(const ty_ctx *ctx, ty_comm *comm, ty_status st);
+ty_status ty_comm_break(const ty_ctx *ctx, ty_comm *comm, ty_status st);
 /* Frees what all kinds share. */
-void comm_free(ty_comm *comm);
+void ty_comm_free(ty_comm *comm);
 
 /* --- comm_self.c, comm_mpi.c: the two kinds --------------------------------------------------- */
 
 /* ty_comm_open's two ways; *out is the caller's to close by ty_comm_close. */
-ty_status comm_self_open(ty_ctx *ctx, const ty_comm_options *options, ty_comm **out) TY_MUST_USE;
-ty_status comm_mpi_open(ty_ctx *ctx, const ty_comm_options *options, ty_comm **out) TY_MUST_USE;
+ty_status ty_comm_self_open(ty_ctx *ctx, const ty_comm_options *options, ty_comm **out) TY_MUST_USE;
+ty_status ty_comm_mpi_open(ty_ctx *ctx, const ty_comm_options *options, ty_comm **out) TY_MUST_USE;
 
 /* --- comm_board.c: the ranks of one host ------------------------------------------------------ */
 
@@ -151,41 +151,42 @@ ty_status comm_mpi_open(ty_ctx *ctx, const ty_comm_options *options, ty_comm **o
  * however they end. The leader makes it, the others find it as a descriptor of the leader's
  * process.
  * Errors: TY_ERR_COMM, errno in the message. */
-ty_status comm_memory_make(ty_ctx *ctx, size_t bytes, int *out_fd, void **out) TY_MUST_USE;
-ty_status comm_memory_join(ty_ctx *ctx, int pid, int fd, size_t bytes, void **out) TY_MUST_USE;
+ty_status ty_comm_memory_make(ty_ctx *ctx, size_t bytes, int *out_fd, void **out) TY_MUST_USE;
+ty_status ty_comm_memory_join(ty_ctx *ctx, int pid, int fd, size_t bytes, void **out) TY_MUST_USE;
 
-/* The same among ranks whose board is up. Collective. *out is unmapped by comm_window_close, which
- * is not. */
-ty_status comm_window_open(ty_ctx *ctx, ty_comm *comm, size_t bytes, void **out) TY_MUST_USE;
-void comm_window_close(const ty_comm *comm, void *window, size_t bytes);
+/* The same among ranks whose board is up. Collective. *out is unmapped by ty_comm_window_close,
+ * which is not. */
+ty_status ty_comm_window_open(ty_ctx *ctx, ty_comm *comm, size_t bytes, void **out) TY_MUST_USE;
+void ty_comm_window_close(const ty_comm *comm, void *window, size_t bytes);
 
 /* The block of one host in the board: its headers, and with offset of the parts. bytes is of one
  * part. */
-size_t comm_board_size(const ty_comm *comm);
-comm_slot *comm_board_slot(const ty_comm *comm, int local_rank);
-void *comm_board_part(const ty_comm *comm, int local_rank, uint64_t seq);
-void *comm_board_block(const ty_comm *comm, int node, uint64_t seq);
+size_t ty_comm_board_size(const ty_comm *comm);
+ty_comm_slot *ty_comm_board_slot(const ty_comm *comm, int local_rank);
+void *ty_comm_board_part(const ty_comm *comm, int local_rank, uint64_t seq);
+void *ty_comm_board_block(const ty_comm *comm, int node, uint64_t seq);
 
 /* Puts this rank's call and bytes where the others of its host see them. */
-void comm_board_arrive(ty_ctx *ctx, ty_comm *comm, const comm_call *call, const void *mine,
-                       size_t bytes);
+void ty_comm_board_arrive(ty_ctx *ctx, ty_comm *comm, const ty_comm_call *call, const void *mine,
+                          size_t bytes);
 /* Waits until all ranks of this host have arrived with the same call. */
-struct comm_patience;
-ty_status comm_board_gather(ty_ctx *ctx, ty_comm *comm, struct comm_patience *patience) TY_MUST_USE;
-void comm_board_leave(ty_comm *comm, comm_stage stage);
+struct ty_comm_patience;
+ty_status ty_comm_board_gather(ty_ctx *ctx, ty_comm *comm,
+                               struct ty_comm_patience *patience) TY_MUST_USE;
+void ty_comm_board_leave(ty_comm *comm, ty_comm_stage stage);
 /* The header that rank of this host brought to call seq. */
-comm_header comm_board_header(const ty_comm *comm, int local_rank, uint64_t seq);
-comm_header comm_header_of(const comm_call *call, uint64_t seq);
+ty_comm_header ty_comm_board_header(const ty_comm *comm, int local_rank, uint64_t seq);
+ty_comm_header ty_comm_header_of(const ty_comm_call *call, uint64_t seq);
 
 /* What this rank's host failed of: NULL while nothing did. */
-const char *comm_board_failure(const ty_comm *comm);
-void comm_board_fail(ty_comm *comm, const char *text);
+const char *ty_comm_board_failure(const ty_comm *comm);
+void ty_comm_board_fail(ty_comm *comm, const char *text);
 
 /* --- comm_watch.c: waiting, and naming who is missing ----------------------------------------- */
 
 /* One wait for others. Time in which this process did not run is not counted. */
-typedef struct comm_patience {
-    const comm_call *call;
+typedef struct ty_comm_patience {
+    const ty_comm_call *call;
     int awaited_rank;   /* of another host; -1: none in particular */
     bool awaits_leader; /* everybody of this host is there, its leader talks to other hosts */
     int64_t allowed_ns;
@@ -193,29 +194,30 @@ typedef struct comm_patience {
     int64_t last_ns;   /* 0 until the first look at the clock */
     int64_t looked_ns; /* waited_ns when /proc was last read */
     unsigned polls;
-} comm_patience;
+} ty_comm_patience;
 
 /* The host where a rank is missing knows best which: ranks that wait for another host give it this
  * much longer, and ranks that wait for their leader twice as much. */
-enum { COMM_GRACE_MS = 500 };
+enum { TY_COMM_GRACE_MS = 500 };
 
 /* A wait for the ranks that the call needs, with the comm's deadline. */
-comm_patience comm_patience_for(const ty_comm *comm, const comm_call *call);
+ty_comm_patience ty_comm_patience_for(const ty_comm *comm, const ty_comm_call *call);
 /* One pause of a polling loop: spins, then yields, then sleeps.
  * Errors: TY_ERR_COMM naming who is missing, dead or gone, or with the reason another rank of this
  * host failed for. */
-ty_status comm_patience_pause(ty_ctx *ctx, ty_comm *comm, comm_patience *patience) TY_MUST_USE;
+ty_status ty_comm_patience_pause(ty_ctx *ctx, ty_comm *comm,
+                                 ty_comm_patience *patience) TY_MUST_USE;
 
 /* The failure of two ranks that brought different calls. */
-ty_status comm_out_of_step(ty_ctx *ctx, const ty_comm *comm, int rank_a, comm_header a, int rank_b,
-                           comm_header b) TY_MUST_USE;
+ty_status ty_comm_out_of_step(ty_ctx *ctx, const ty_comm *comm, int rank_a, ty_comm_header a,
+                              int rank_b, ty_comm_header b) TY_MUST_USE;
 
 /* State letter of a process as /proc has it, 0 where it is gone. out_start_ticks may be NULL. */
-char comm_process_state(int pid, uint64_t *out_start_ticks);
+char ty_comm_process_state(int pid, uint64_t *out_start_ticks);
 
 /* Ends this process with exit_code unless it is stopped within `seconds` of running time: the way
  * out of library calls that may hang. */
-typedef struct comm_guard {
+typedef struct ty_comm_guard {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -223,17 +225,17 @@ typedef struct comm_guard {
     int ticks, exit_code;
     const char *what;
     ty_ctx ctx;
-} comm_guard;
+} ty_comm_guard;
 
 /* what: for the message. stop joins the guard's thread, where it could be started. */
-void comm_guard_start(comm_guard *guard, const ty_ctx *ctx, double seconds, int exit_code,
-                      const char *what);
-void comm_guard_stop(comm_guard *guard);
+void ty_comm_guard_start(ty_comm_guard *guard, const ty_ctx *ctx, double seconds, int exit_code,
+                         const char *what);
+void ty_comm_guard_stop(ty_comm_guard *guard);
 
 /* --- comm_sweep.c ----------------------------------------------------------------------------- */
 
 /* Removes what killed jobs of this user and host left in /dev/shm: OpenMPI's segments that no
  * process maps. */
-void comm_sweep(const ty_ctx *ctx);
+void ty_comm_sweep(const ty_ctx *ctx);
 
 #endif
