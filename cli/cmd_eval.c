@@ -7,6 +7,8 @@
 #include "cli/launch.h"
 #include "tracking/tracking.h"
 
+enum { WIDEST_CLASS = 40 };
+
 static ty_status choose_split(cli *app, const job *j, ty_split *out) {
     const char *name = args_value(&app->args, "split");
     const ty_data_info *info = ty_dataset_info(j->data);
@@ -22,18 +24,35 @@ static ty_status choose_split(cli *app, const job *j, ty_split *out) {
     return TY_OK;
 }
 
-static void add_classes(const ty_eval_result *r, const ty_data_info *info, ty_text *out) {
-    ty_text_add(out, "\n  class                     samples   recall  precision\n");
+static int widest_class(const ty_eval_result *r, const ty_data_info *info) {
+    int width = 12;
     for (int64_t k = 0; k < r->n_classes; k++) {
-        int64_t truth = 0, predicted = 0, hit = r->confusion[k * r->n_classes + k];
-        for (int64_t i = 0; i < r->n_classes; i++) {
-            truth += r->confusion[k * r->n_classes + i];
-            predicted += r->confusion[i * r->n_classes + k];
-        }
-        ty_text_addf(out, "  %-22s %10lld %8.4f %10.4f\n", info->class_names[k], (long long)truth,
-                     truth ? (double)hit / (double)truth : 0.0,
-                     predicted ? (double)hit / (double)predicted : 0.0);
+        const int columns = console_columns(info->class_names[k]);
+        width = columns > width ? columns : width;
     }
+    return width < WIDEST_CLASS ? width : WIDEST_CLASS;
+}
+
+static void add_class(const ty_eval_result *r, int64_t k, const char *name, int width,
+                      ty_text *out) {
+    int64_t truth = 0, predicted = 0;
+    const int64_t hit = r->confusion[k * r->n_classes + k];
+    for (int64_t i = 0; i < r->n_classes; i++) {
+        truth += r->confusion[k * r->n_classes + i];
+        predicted += r->confusion[i * r->n_classes + k];
+    }
+    char count[32];
+    const int gap = width - console_columns(name);
+    ty_text_addf(out, "  %s%*s %10s %8.4f %10.4f\n", name, gap > 0 ? gap : 0, "",
+                 console_count(truth, count), truth ? (double)hit / (double)truth : 0.0,
+                 predicted ? (double)hit / (double)predicted : 0.0);
+}
+
+static void add_classes(const ty_eval_result *r, const ty_data_info *info, ty_text *out) {
+    const int width = widest_class(r, info);
+    ty_text_addf(out, "\n  %-*s %10s %8s %10s\n", width, "class", "samples", "recall", "precision");
+    for (int64_t k = 0; k < r->n_classes; k++)
+        add_class(r, k, info->class_names[k], width, out);
 }
 
 static void print_result(cli *app, const job *j, ty_split split, const ty_eval_result *r) {
@@ -50,7 +69,9 @@ static void print_result(cli *app, const job *j, ty_split split, const ty_eval_r
             ty_text_addf(&out, ", \"mean_absolute_error\": %.17g", r->mean_absolute_error);
         ty_text_add(&out, "}\n");
     } else {
-        ty_text_addf(&out, "%s  %lld samples   loss %.6f", name, (long long)r->samples, r->loss);
+        char count[32];
+        ty_text_addf(&out, "%s  %s sample%s   loss %.6f", name, console_count(r->samples, count),
+                     console_plural(r->samples), r->loss);
         if (r->confusion) {
             ty_text_addf(&out, "   accuracy %.4f   top-%lld %.4f\n", r->accuracy,
                          (long long)j->config.eval.top_k, r->top_k_accuracy);
@@ -68,6 +89,7 @@ static ty_status evaluate(cli *app, job *j) {
     ty_split split = TY_SPLIT_TEST;
     ty_eval_result result = {0};
     const char *checkpoint = args_value(&app->args, "checkpoint");
+    j->saves_nothing = true;
     ty_status st = job_open(app, j);
     if (st != TY_OK)
         return st;
@@ -86,7 +108,7 @@ static ty_status evaluate(cli *app, job *j) {
                 ty_trainer_evaluate(&app->ctx, trainer, split,
                                     !checkpoint && !args_has(&app->args, "last"), &result));
     if (result.checkpoint)
-        console_say(&app->console, "%s   %s", j->config.name, result.checkpoint);
+        console_say(&app->console, "model   %s", result.checkpoint);
     print_result(app, j, split, &result);
 done:
     ty_trainer_close(trainer);

@@ -174,7 +174,13 @@ static ty_status open_trainer(train_run *t) {
                                   .run_folder = t->job.run_folder,
                                   .checkpoint = args_value(&t->app->args, "from"),
                                   .stop_signal = &t->job.signals.stop};
-    return job_place(t->app, &t->job, ty_trainer_open(&t->app->ctx, &options, &t->trainer));
+    const ty_status st = ty_trainer_open(&t->app->ctx, &options, &t->trainer);
+    if (st == TY_ERR_DATA && !t->job.run_is_new)
+        return ty_fail_within(
+            &t->app->ctx, st,
+            "this run only goes on with its own data (another --name, or --fresh, "
+            "starts one with these)");
+    return job_place(t->app, &t->job, st);
 }
 
 static void reap(train_run *t) {
@@ -336,6 +342,7 @@ static ty_status run_opened(train_run *t) {
                     ty_tracker_describe(t->tracker)->run_id);
     if (ty_comm_rank(t->job.comm) == 0)
         TY_TRY(emit_start(t));
+    t->job.signals.is_training = true;
     ty_status st = ty_trainer_run(ctx, t->trainer, &t->observers, &result);
     if (st == TY_OK)
         st = finish(t, &result);
@@ -349,7 +356,20 @@ static ty_status run_opened(train_run *t) {
     return st;
 }
 
+/* Its journal may have lost the end that its checkpoint knows of. */
+static void mend_end(train_run *t) {
+    ty_run_record record = {0};
+    if (ty_runs_read(&t->app->ctx, t->job.run_folder, &t->job.arena, &record) != TY_OK ||
+        record.info.state == TY_RUN_FINISHED)
+        return;
+    t->observer_rows[0] = ty_tracker_observer(t->tracker);
+    t->observers = (ty_observers){.v = t->observer_rows, .n = 1};
+    emit_state(t, TY_OK, ty_trainer_report(t->trainer)->resumed_step, "finished before");
+}
+
 static ty_status say_finished(train_run *t) {
+    if (t->tracker)
+        mend_end(t);
     if (t->lacks_config && ty_comm_rank(t->job.comm) == 0)
         publish(t, "config.json", ty_text_string(&t->job.config_json));
     console_say(&t->app->console,

@@ -163,9 +163,12 @@ void console_print(console *c, const char *text) {
         return;
     pthread_mutex_lock(&c->lock);
     end_line(c);
+    errno = 0;
     put(stdout, c->prints_color, text);
-    if (fflush(stdout) != 0 && !c->print_errno && errno != EPIPE)
-        c->print_errno = errno;
+    const bool has_failed = fflush(stdout) != 0 || ferror(stdout);
+    if (has_failed && !c->print_errno && errno != EPIPE)
+        c->print_errno = errno ? errno : EIO;
+    clearerr(stdout);
     pthread_mutex_unlock(&c->lock);
 }
 

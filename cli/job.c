@@ -46,10 +46,12 @@ static bool key_of(const char *message, char out[128]) {
 ty_status job_place(cli *app, job *j, ty_status st) {
     char key[128], message[TY_MESSAGE_BYTES];
     const char *words = console_own_words(app->ctx.message);
-    if (st != TY_ERR_CONFIG || !key_of(words, key))
+    const bool is_placed = st == TY_ERR_CONFIG || st == TY_ERR_NOT_FOUND || st == TY_ERR_DEVICE;
+    if (!is_placed || !key_of(words, key))
         return st;
     (void)snprintf(message, sizeof message, "%s", words);
-    return ty_rows_reject(&app->ctx, j->doc, key, "%s", message);
+    (void)ty_rows_reject(&app->ctx, j->doc, key, "%s", message);
+    return st;
 }
 
 /* The message of now, and on a line of its own what follows from it. */
@@ -99,7 +101,8 @@ static const char *cache_folder(cli *app, job *j) {
 
 ty_status job_open(cli *app, job *j) {
     ty_comm_options options = {.deadline_s = j->config.train.comm_deadline_s};
-    TY_TRY(signals_init(&app->ctx, &j->signals));
+    if (!j->saves_nothing)
+        TY_TRY(signals_init(&app->ctx, &j->signals));
     TY_TRY(ty_comm_open(&app->ctx, &options, &j->comm));
     app->ctx.rank = ty_comm_rank(j->comm);
     ty_status st = ty_dataset_open(&app->ctx, &j->config.data, cache_folder(app, j), &j->data);

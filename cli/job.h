@@ -9,6 +9,7 @@
 
 typedef struct job {
     bool writes_nothing; /* a plan: not even digests of data files are kept */
+    bool saves_nothing;  /* a plan or an evaluation: a signal has nothing to wait for */
     signals signals;
     ty_doc *doc;
     ty_train_config config;

@@ -121,7 +121,7 @@ static ty_status print_json(cli *app, job *j, const ty_trainer *trainer) {
 ty_status plan_check(cli *app, job *j) {
     ty_trainer *trainer = NULL;
     ty_status st = TY_OK;
-    j->writes_nothing = true;
+    j->writes_nothing = j->saves_nothing = true;
     TY_TRY_GOTO(done, st, job_open(app, j));
     TY_TRY_GOTO(done, st, job_choose_run(app, j, args_value(&app->args, "name"), false));
     ty_trainer_options options = {.config = &j->config,

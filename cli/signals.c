@@ -20,6 +20,12 @@ static sigset_t stop_set(void) {
     return set;
 }
 
+static ty_status status_of(int which) {
+    return which == SIGINT    ? TY_STOP_INTERRUPT
+           : which == SIGTERM ? TY_STOP_TERMINATE
+                              : TY_STOP_REQUEUE;
+}
+
 static void *wait_for_signals(void *argument) {
     signals *s = argument;
     sigset_t set = stop_set();
@@ -29,6 +35,8 @@ static void *wait_for_signals(void *argument) {
             continue;
         if (which == SIGHUP)
             which = SIGTERM;
+        if (!s->is_training)
+            _exit(ty_status_exit_code(status_of(which)));
         if (s->stop < 0)
             _exit(128 + which); /* asked three times: saving is not wanted any more */
         s->stop = s->stop ? -which : which;

@@ -12,6 +12,8 @@ typedef struct signals {
     /* 0; then the first of SIGINT, SIGTERM, SIGUSR1, SIGUSR2 that came; negative once a second one
      * did. A terminal that hangs up (SIGHUP) counts as SIGTERM, except under nohup. */
     _Atomic int stop;
+    _Atomic bool
+        is_training; /* before, there is nothing to save: the first signal ends the process */
     pthread_t thread;
     bool is_running;
 } signals;

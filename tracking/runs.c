@@ -189,7 +189,7 @@ static bool is_earlier(const char *run_folder) {
 
 static bool is_near(const char *which, const char *name) {
     return strncmp(which, name, strlen(which)) == 0 ||
-           ty_text_distance(which, name) <= 1 + (int)strlen(name) / 4;
+           ty_text_distance(which, name) <= (int)(strlen(name) + 2) / 4;
 }
 
 static void note_near(search *s, const char *name) {
