@@ -5,14 +5,15 @@
 
 #include "trainer/amount.h"
 
-/* X(type, help) */
+/* X(type, needs_total, help). needs_total: the factor depends on how far the training is, or a key
+ * of the schedule's own may be a share of it. */
 #define TY_SCHEDULE_ROWS(X)                                                                        \
-    X(constant, "the same rate all the time")                                                      \
-    X(linear, "a straight line down to min_lr")                                                    \
-    X(cosine, "half a cosine down to min_lr (Loshchilov & Hutter 2017)")                           \
-    X(step, "times factor after each `every`")                                                     \
-    X(one_cycle, "up, then far down, both along half a cosine (Smith & Topin 2018)")               \
-    X(wsd, "warm-up, stable, decay at the end (Hu et al. 2024)")
+    X(constant, false, "the same rate all the time")                                               \
+    X(linear, true, "a straight line down to min_lr")                                              \
+    X(cosine, true, "half a cosine down to min_lr (Loshchilov & Hutter 2017)")                     \
+    X(step, true, "times factor after each `every`")                                               \
+    X(one_cycle, true, "up, then far down, both along half a cosine (Smith & Topin 2018)")         \
+    X(wsd, true, "warm-up, stable, decay at the end (Hu et al. 2024)")
 
 enum { TY_SCHEDULE_CONFIG_BYTES = 96 };
 
@@ -27,7 +28,7 @@ typedef struct ty_schedule_base {
     ty_amount min_lr; /* percent of the highest rate */
 } ty_schedule_base;
 
-#define TY_SCHEDULE_DECLARE(type, help)                                                            \
+#define TY_SCHEDULE_DECLARE(type, needs_total, help)                                               \
     ty_schedule_factor ty_schedule_##type;                                                         \
     extern const ty_rows ty_schedule_##type##_rows;
 TY_SCHEDULE_ROWS(TY_SCHEDULE_DECLARE)
