@@ -4,6 +4,7 @@
 #include "trainer/trainer_private.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "trainer/score.h"
 
@@ -150,4 +151,47 @@ ty_status ty_eval_run(ty_ctx *ctx, ty_trainer *trainer, ty_split split, ty_eval_
     free(pass.all);
     trainer->times.eval_ns += ty_now_ns(ctx) - begin;
     return st;
+}
+
+/* --- evaluation for the caller ---------------------------------------------------------------- */
+
+static void swap_model(ty_trainer *trainer, float *params, float *stats, bool is_back) {
+    const ty_graph *graph = trainer->state.graph;
+    const size_t params_bytes = (size_t)graph->params_count * sizeof *params;
+    const size_t stats_bytes = (size_t)graph->stats_count * sizeof *stats;
+    memcpy(is_back ? trainer->state.params : params, is_back ? params : trainer->state.params,
+           params_bytes);
+    memcpy(is_back ? trainer->state.stats : stats, is_back ? stats : trainer->state.stats,
+           stats_bytes);
+}
+
+/* The parameters of now are put aside and come back. */
+static ty_status evaluate_best(ty_ctx *ctx, ty_trainer *trainer, ty_split split,
+                               ty_eval_result *out) {
+    const ty_graph *graph = trainer->state.graph;
+    float *aside = malloc((size_t)(graph->params_count + graph->stats_count) * sizeof *aside);
+    TY_TRY(ty_comm_agree(ctx, trainer->comm,
+                         aside ? TY_OK : ty_fail_nomem(ctx, "the parameters put aside")));
+    float *stats = aside + graph->params_count;
+    swap_model(trainer, aside, stats, false);
+    ty_status st = ty_resume_model(ctx, trainer, trainer->best_path);
+    if (st == TY_OK)
+        st = ty_eval_run(ctx, trainer, split, out);
+    swap_model(trainer, aside, stats, true);
+    free(aside);
+    return st;
+}
+
+ty_status ty_trainer_evaluate(ty_ctx *ctx, ty_trainer *trainer, ty_split split, bool use_best,
+                              ty_eval_result *out) {
+    if (trainer->options.is_plan_only)
+        return ty_fail(ctx, TY_ERR_ARG, "this trainer was opened to plan, not to evaluate");
+    /* Only rank 0 knows paths: whether it has one is everybody's question. */
+    uint64_t has_best = 0;
+    TY_TRY(ty_comm_vote(ctx, trainer->comm, use_best && trainer->best_path[0] ? 1 : 0, &has_best));
+    TY_TRY(has_best ? evaluate_best(ctx, trainer, split, out)
+                    : ty_eval_run(ctx, trainer, split, out));
+    const char *path = has_best ? trainer->best_path : trainer->last_path;
+    out->checkpoint = path[0] ? path : NULL;
+    return TY_OK;
 }
