@@ -48,7 +48,8 @@ static void read_model(char model[64]) {
 }
 
 /* Cache sizes are part of it because oneDNN chooses its blocking, and with it the order of its
- * sums, by them; the C library because of its exp, log and tanh. */
+ * sums, by them; the C library not for our loops, which bring their own functions (loops_math.h),
+ * but for the cos and pow of learning rates. */
 static void write_numeric(ty_device *dev) {
     char version[32];
     (void)snprintf(dev->numeric, sizeof dev->numeric,
