@@ -1,4 +1,4 @@
-"""What users, files, disks and terminals do wrong: said once, with the place and what to do, and nothing left behind."""
+"""What users, files, disks and terminals do wrong: said once, with place and remedy, and nothing left behind."""
 import errno
 import fcntl
 import gzip
@@ -12,6 +12,7 @@ from harness import *
 
 LONG = ("--set", "train.duration=100000 steps", "--set", "checkpoint.every=50 steps", "--set", "eval.every=2000 steps")
 SHORT = ("--set", "train.duration=30 steps", "--set", "checkpoint.every=10 steps", "--set", "eval.every=never")
+ONE = (*SHORT, "--set", "checkpoint.keep=1", "--name", "mine")
 SYNTHETIC_DATA = {"source": "synthetic"}
 
 
@@ -43,8 +44,10 @@ class Configs(BadInput):
                 ("width", config(["flatten", {"type": "linear", "out": 5}]), ("5 values a sample", "4 classes")),
                 ("loss", config(loss="mse"), ("loss is mse", "use cross_entropy")),
                 ("batch", config(train={"global_batch_size": 4096}), ("train.global_batch_size is 4096", "samples to")),
-                ("warm-up", config(schedule={"type": "cosine", "warmup": "99999 steps"}), ("schedule.warmup is 99999",)),
-                ("no val", {**config(checkpoint={"best": "val/loss:min"}), "data": {"source": "synthetic", "val_fraction": 0}},
+                ("warm-up", config(schedule={"type": "cosine", "warmup": "99999 steps"}),
+                 ("schedule.warmup is 99999",)),
+                ("no val", {**config(checkpoint={"best": "val/loss:min"}),
+                            "data": {"source": "synthetic", "val_fraction": 0}},
                  ("checkpoint.best is", "no val samples")),
                 ("memory", config(["flatten", {"type": "linear", "out": 16777216},
                                    {"type": "linear", "out": 16777216}, "linear"]), ("GiB a rank", "this host has")),
@@ -128,12 +131,14 @@ class Data(BadInput):
         images = "train-images-idx3-ubyte"
         for name, break_it, wanted in (
                 ("short", lambda f: idx(f / images, (100, 8, 8), bytes(99 * 64)), (images + ":@4", "promises")),
-                ("long", lambda f: idx(f / images, (100, 8, 8), bytes(101 * 64)), (images + ":@6416", "follow the end")),
+                ("long", lambda f: idx(f / images, (100, 8, 8), bytes(101 * 64)),
+                 (images + ":@6416", "follow the end")),
                 ("huge", lambda f: idx(f / images, (2**32 - 1, 2**32 - 1, 2**32 - 1), b""), ("overflow",)),
                 ("foreign", lambda f: (f / images).write_bytes(b"hello" * 100), (images + ":@0", "no IDX file")),
                 ("header", lambda f: (f / images).write_bytes(b"\0\0\x08"), ("want 1 byte more",)),
                 ("folder", lambda f: ((f / images).unlink(), (f / images).mkdir()), ("not a regular file",)),
-                ("counts", lambda f: idx(f / "train-labels-idx1-ubyte", (50,), bytes(50)), ("50 labels for 100 images",)),
+                ("counts", lambda f: idx(f / "train-labels-idx1-ubyte", (50,), bytes(50)),
+                 ("50 labels for 100 images",)),
                 ("none", lambda f: idx(f / images, (0, 8, 8), b""), ("0 samples",)),
                 ("missing", lambda f: (f / "train-labels-idx1-ubyte").unlink(), ("train-labels-idx",))):
             with self.subTest(name):
@@ -145,7 +150,8 @@ class Data(BadInput):
         rows = [f"{self.random.random():.3f},{i % 7},{'cat' if i % 2 else 'dog'}\n" for i in range(100)]
         head = "a,b,y\n"
         for name, text, wanted in (
-                ("ragged", head + "".join(rows[:9]) + "1,2\n" + "".join(rows[9:]), (":11: the row has 2 cells, want 3",)),
+                ("ragged", head + "".join(rows[:9]) + "1,2\n" + "".join(rows[9:]),
+                 (":11: the row has 2 cells, want 3",)),
                 ("one class", head + "".join(f"{i},1,cat\n" for i in range(50)), ('of class "cat"',)),
                 ("no rows", head, ("0 samples",)),
                 ("nothing", "", ("is empty: 0 samples",)),
@@ -193,8 +199,8 @@ class Data(BadInput):
 
 
 class Damage(Case):
-    def finished(self, *words):
-        self.train(*SHORT, "--set", "checkpoint.keep=1", "--name", "mine", *words)
+    def finished(self):
+        self.train(*ONE)
         return self.folder / "runs/synthetic/mine"
 
     def state(self, name="mine"):
@@ -203,7 +209,7 @@ class Damage(Case):
 
     def test_looking_at_a_finished_run_leaves_it_finished(self):
         self.finished()
-        _, err = self.run_it("train", SYNTHETIC, *SHORT, "--set", "checkpoint.keep=1", "--name", "mine")
+        _, err = self.run_it("train", SYNTHETIC, *ONE)
         self.assertIn("is finished", err)
         self.assertEqual(self.state(), "finished")
         with sqlite3.connect(self.folder / "mlflow.db") as store:
@@ -214,7 +220,8 @@ class Damage(Case):
         want = json.loads(self.run_it("eval", "mine", "--json")[0])
         path = next((run / "checkpoints").iterdir())
         good = path.read_bytes()
-        cuts = [good[:n] for n in (0, 100, 511, 512, 3000, len(good) - 1)] + [good + b"x", self.random.randbytes(4000)]
+        cuts = [good[:n] for n in (0, 100, 511, 512, 3000, len(good) - 1)]
+        cuts += [good + b"x", self.random.randbytes(4000)]
         flips = []
         for at in [0, 8, 64, 511, 512, 900] + [self.random.randrange(len(good)) for _ in range(6)]:
             flips.append(good[:at] + bytes([good[at] ^ 0x41]) + good[at + 1:])
@@ -223,17 +230,17 @@ class Damage(Case):
             _, err = self.run_it("eval", "mine", code=None)
             self.assertIn(path.name, err, number)
             self.assertRegex(err, "(?m)^error: ", number)
-        self.run_it("train", SYNTHETIC, *SHORT, "--set", "checkpoint.keep=1", "--name", "mine")
+        self.run_it("train", SYNTHETIC, *ONE)
         self.assertEqual(json.loads(self.run_it("eval", "mine", "--json")[0]), want)
 
     def test_journals_are_cut_or_refused_and_never_crash(self):
         run = self.finished()
-        journal, again = run / "run.journal", ("train", SYNTHETIC, *SHORT, "--set", "checkpoint.keep=1", "--name", "mine")
+        journal, again = run / "run.journal", ("train", SYNTHETIC, *ONE)
         good = journal.read_bytes()
         middle = bytearray(good)
         middle[len(middle) // 2] ^= 1
-        for name, content, code in (("torn", good[:-7], 0), ("tail", good + bytes(100), 0), ("middle", bytes(middle), 6),
-                                    ("foreign", b"hello world\n" * 99, 6)):
+        for name, content, code in (("torn", good[:-7], 0), ("tail", good + bytes(100), 0),
+                                    ("middle", bytes(middle), 6), ("foreign", b"hello world\n" * 99, 6)):
             with self.subTest(name):
                 journal.write_bytes(content)
                 _, listed = self.run_it("runs", "ls")
@@ -249,7 +256,7 @@ class Damage(Case):
 
     def test_a_damaged_config_of_a_run_is_told_and_written_anew(self):
         run = self.finished()
-        path, again = run / "config.json", ("train", SYNTHETIC, *SHORT, "--set", "checkpoint.keep=1", "--name", "mine")
+        path, again = run / "config.json", ("train", SYNTHETIC, *ONE)
         good = path.read_bytes()
         for content in (good[:200], b"", self.random.randbytes(300), None):
             path.unlink()
@@ -367,8 +374,8 @@ class Streams(Case):
     def test_results_that_cannot_be_written_are_an_error(self):
         for words in (("--help",), ("--version",), ("schema",), ("train", SYNTHETIC, *SHORT)):
             with open("/dev/full", "w") as full:
-                process = subprocess.run([BINARY, *words], stdout=full, stderr=subprocess.PIPE, text=True, cwd=self.folder,
-                                         env=self.env, timeout=60)
+                process = subprocess.run([BINARY, *words], stdout=full, stderr=subprocess.PIPE, text=True,
+                                         cwd=self.folder, env=self.env, timeout=60)
             self.assertEqual(process.returncode, 1, words)
             self.assertIn(os.strerror(errno.ENOSPC), process.stderr)
 
@@ -465,11 +472,15 @@ class Launcher(Case):
     def started(self, name="mine"):
         process = self.start("train", SYNTHETIC, *LONG, "--set", "train.comm_deadline=3", "-n", "2", "--name", name,
                              start_new_session=True)
-        self.wait_for(lambda: list(self.folder.glob(f"runs/synthetic/{name}/checkpoints/step_*.h5")), what="a checkpoint")
+        steps = f"runs/synthetic/{name}/checkpoints/step_*.h5"
+        self.wait_for(lambda: list(self.folder.glob(steps)), what="a checkpoint")
         return process, ranks_of(process.pid)
 
     def gone(self, pids, seconds=10):
-        self.wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids.values()), seconds, "no process left")
+        def alive():
+            return [pid for pid in pids.values() if Path(f"/proc/{pid}").exists()]
+
+        self.wait_for(lambda: not alive(), seconds, "no process left")
 
     def newest(self):
         return max(int(p.stem.split("_")[1]) for p in self.folder.rglob("step_*.h5"))
@@ -533,7 +544,8 @@ class Signals(Case):
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
         process = self.start("train", SYNTHETIC, *LONG, "--name", "nohup", preexec_fn=ignore)
-        self.wait_for(lambda: list((self.folder / "runs/synthetic").glob("nohup/checkpoints/step_*.h5")), what="a checkpoint")
+        steps = "runs/synthetic/nohup/checkpoints/step_*.h5"
+        self.wait_for(lambda: list(self.folder.glob(steps)), what="a checkpoint")
         process.send_signal(signal.SIGHUP)
         time.sleep(0.3)
         self.assertIsNone(process.poll())
