@@ -34,22 +34,12 @@ static ty_status each_entry(ty_ctx *ctx, const char *folder,
     return st;
 }
 
-static ty_status visit_if_run(ty_ctx *ctx, const walk *w, const char *path) {
+static ty_status visit_run(ty_ctx *ctx, const walk *w, const char *path) {
     ty_arena_mark mark = ty_arena_mark_here(&ctx->scratch);
     const char *journal = ty_track_journal_path(&ctx->scratch, path);
     const bool is_run = journal && ty_file_exists(ctx, journal);
     ty_arena_reset(&ctx->scratch, mark);
     return is_run ? w->visit(ctx, w->self, path) : TY_OK;
-}
-
-static ty_status visit_run(ty_ctx *ctx, const walk *w, const char *path) {
-    TY_TRY(visit_if_run(ctx, w, path));
-    ty_arena arena = {0};
-    const char *earlier = ty_path_join(&arena, path, "earlier");
-    const ty_status st =
-        earlier ? each_entry(ctx, earlier, visit_if_run, w) : ty_fail_nomem(ctx, "a run's folder");
-    ty_arena_clear(&arena);
-    return st;
 }
 
 static ty_status visit_experiment(ty_ctx *ctx, const walk *w, const char *path) {

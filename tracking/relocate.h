@@ -12,9 +12,8 @@
 ty_status ty_relocate(ty_ctx *ctx, ty_store *store, const char *folder,
                       bool is_thorough) TY_MUST_USE;
 
-/* Calls visit for every run folder with a journal: <folder>/runs/<experiment>/<run>, and what
- * --fresh put aside in earlier/<id> of it, in the order of their names. Paths are absolute and
- * valid during the visit. */
+/* Calls visit for every run folder with a journal, <folder>/runs/<experiment>/<run>, in the order
+ * of their names. Paths are absolute and valid during the visit. */
 ty_status ty_each_run(ty_ctx *ctx, const char *folder,
                       ty_status (*visit)(ty_ctx *ctx, void *self, const char *run_folder),
                       void *self) TY_MUST_USE;

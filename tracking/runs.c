@@ -181,12 +181,6 @@ static bool is_id_prefix(const char *which, const char *id) {
     return length >= MIN_ID_PREFIX && length <= 32 && strncmp(which, id, length) == 0;
 }
 
-/* <run>/earlier/<id> */
-static bool is_earlier(const char *run_folder) {
-    const char *end = last_part(run_folder);
-    return end - run_folder > 9 && memcmp(end - 9, "/earlier/", 9) == 0;
-}
-
 static bool is_near(const char *which, const char *name) {
     return strncmp(which, name, strlen(which)) == 0 ||
            ty_text_distance(which, name) <= (int)(strlen(name) + 2) / 4;
@@ -207,15 +201,14 @@ static void note_found(search *s, const char *run_folder) {
 static ty_status look_at(ty_ctx *ctx, void *self, const char *run_folder) {
     search *s = self;
     char *run_id = NULL;
-    const bool is_one_earlier = is_earlier(run_folder);
-    const char *name = is_one_earlier ? "" : last_part(run_folder);
+    const char *name = last_part(run_folder);
     if (strcmp(name, s->which) == 0) {
         note_found(s, run_folder);
         return TY_OK;
     }
     if (ty_run_id_of(ctx, run_folder, s->arena, &run_id) == TY_OK && is_id_prefix(s->which, run_id))
         note_found(s, run_folder);
-    else if (!is_one_earlier)
+    else
         note_near(s, name);
     return TY_OK;
 }

@@ -18,7 +18,7 @@ struct ty_sink {
     /* the thread's own */
     ty_ctx ctx;
     char *store_folder, *run_folder;
-    bool is_thorough, is_troubled;
+    bool is_troubled;
     int pause_ms;
     ty_store *store;
     ty_fold *fold;
@@ -35,9 +35,7 @@ static ty_status reach_store(ty_sink *s) {
     if (s->store)
         return TY_OK;
     TY_TRY(ty_store_open(&s->ctx, s->store_folder, &s->give_up_ns, &s->store));
-    TY_TRY(ty_relocate(&s->ctx, s->store, s->store_folder, s->is_thorough));
-    s->is_thorough = false;
-    return TY_OK;
+    return ty_relocate(&s->ctx, s->store, s->store_folder, false);
 }
 
 static ty_status fold_up_to(ty_sink *s, uint64_t sequence) {
@@ -138,14 +136,13 @@ static void release(ty_sink *s) {
 }
 
 ty_status ty_sink_open(ty_ctx *ctx, const char *store_folder, const char *run_folder,
-                       bool is_thorough, ty_sink **out) {
+                       ty_sink **out) {
     ty_sink *s = calloc(1, sizeof *s);
     if (!s)
         return ty_fail_nomem(ctx, "the store's thread");
     ty_ctx_init_child(&s->ctx, ctx);
     atomic_init(&s->give_up_ns, INT64_MAX);
     atomic_init(&s->experiment_id, -1);
-    s->is_thorough = is_thorough;
     s->store_folder = strdup(store_folder);
     s->run_folder = strdup(run_folder);
     pthread_condattr_t attributes;

@@ -8,10 +8,9 @@
 
 typedef struct ty_sink ty_sink;
 
-/* Starts the thread. is_thorough: look for moved folders even where nothing seems to have moved.
- * *out is the caller's to close. */
+/* Starts the thread. *out is the caller's to close. */
 ty_status ty_sink_open(ty_ctx *ctx, const char *store_folder, const char *run_folder,
-                       bool is_thorough, ty_sink **out) TY_MUST_USE;
+                       ty_sink **out) TY_MUST_USE;
 
 /* The journal is durable up to sequence: fold it. From any thread; waits for nothing. */
 void ty_sink_offer(ty_sink *sink, uint64_t sequence);

@@ -135,26 +135,6 @@ static ty_status take_lease(ty_ctx *ctx, const char *run_folder, ty_lease **out)
     return st;
 }
 
-/* An earlier run of this folder keeps its journal and its artifacts, in a folder of its own. */
-static ty_status put_aside(ty_ctx *ctx, const char *run_folder, const char *run_id,
-                           ty_arena *arena) {
-    const char *aside = ty_arena_printf(arena, "%s/earlier/%s", run_folder, run_id);
-    const char *parts[2][2] = {{ty_track_artifacts_path(arena, run_folder), NULL},
-                               {ty_track_journal_path(arena, run_folder), NULL}};
-    if (!aside)
-        return ty_fail_nomem(ctx, "a folder's name");
-    parts[0][1] = ty_track_artifacts_path(arena, aside);
-    parts[1][1] = ty_track_journal_path(arena, aside);
-    TY_TRY(ty_dir_make(ctx, aside));
-    for (int i = 0; i < 2; i++) { /* the journal last: while it is here, its run is */
-        if (!parts[i][0] || !parts[i][1])
-            return ty_fail_nomem(ctx, "a folder's name");
-        if (ty_file_exists(ctx, parts[i][0]))
-            TY_TRY(ty_file_publish(ctx, parts[i][0], parts[i][1]));
-    }
-    return TY_OK;
-}
-
 static ty_status read_seen(ty_ctx *ctx, ty_tracker *t, const char *path) {
     if (!ty_file_exists(ctx, path))
         return TY_OK;
@@ -186,20 +166,13 @@ static ty_status begin_run(ty_ctx *ctx, ty_tracker *t, const ty_tracker_options 
     return st;
 }
 
-/* The journal with its first record, and what it holds in t->seen. *is_moved: an earlier one was
- * put aside. */
+/* The journal with its first record, and what it holds in t->seen. */
 static ty_status open_journal(ty_ctx *ctx, ty_tracker *t, const ty_tracker_options *options,
-                              ty_arena *arena, ty_journal **out, bool *is_moved) {
+                              ty_arena *arena, ty_journal **out) {
     const char *path = ty_track_journal_path(arena, t->run_folder);
     if (!path)
         return ty_fail_nomem(ctx, "a journal's name");
     TY_TRY(read_seen(ctx, t, path));
-    if (options->is_fresh && t->seen.has_run) {
-        TY_TRY(put_aside(ctx, t->run_folder, t->seen.run_id, arena));
-        ty_seen_clear(&t->seen);
-        ty_seen_init(&t->seen);
-        *is_moved = true;
-    }
     TY_TRY(ty_journal_open(ctx, path, out));
     return t->seen.has_run ? TY_OK : begin_run(ctx, t, options, arena, *out);
 }
@@ -212,15 +185,14 @@ static void offer(void *self, uint64_t sequence) {
 static ty_status start(ty_ctx *ctx, ty_tracker *t, const ty_tracker_options *options,
                        ty_arena *arena) {
     ty_journal *journal = NULL;
-    bool is_moved = false;
     const char *artifacts = ty_track_artifacts_path(arena, t->run_folder);
     TY_TRY(ty_dir_make(ctx, t->run_folder));
     TY_TRY(take_lease(ctx, t->run_folder, &t->lease));
-    ty_status st = open_journal(ctx, t, options, arena, &journal, &is_moved);
+    ty_status st = open_journal(ctx, t, options, arena, &journal);
     if (st == TY_OK)
         st = artifacts ? ty_dir_make(ctx, artifacts) : ty_fail_nomem(ctx, "a folder's name");
     if (st == TY_OK)
-        st = ty_sink_open(ctx, t->store_folder, t->run_folder, is_moved, &t->sink);
+        st = ty_sink_open(ctx, t->store_folder, t->run_folder, &t->sink);
     if (st != TY_OK) {
         (void)ty_journal_close(ctx, journal);
         return st;

@@ -18,7 +18,6 @@ typedef struct ty_tracker_options {
     const char *experiment;
     const char *run_name;
     const char *source;       /* argv as typed, for mlflow.source.name */
-    bool is_fresh;            /* an earlier run's journal and artifacts are moved to <run>/earlier/<its id> */
 } ty_tracker_options;
 
 typedef struct ty_tracker_ids {

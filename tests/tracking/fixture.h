@@ -87,19 +87,18 @@ static inline int fixture_tear_down(void **state) {
     } while (0)
 
 /* The run "one" of experiment "exp", or what fixture_name_run said. */
-static inline ty_status fixture_try_open(fixture *f, bool is_fresh, ty_tracker **out) {
+static inline ty_status fixture_try_open(fixture *f, ty_tracker **out) {
     const ty_tracker_options options = {.store_folder = f->folder.path,
                                         .run_folder = f->run,
                                         .experiment = "exp",
                                         .run_name = strrchr(f->run, '/') + 1,
-                                        .source = "tiltyard train x.json",
-                                        .is_fresh = is_fresh};
+                                        .source = "tiltyard train x.json"};
     return ty_tracker_open(&f->ctx, &options, out);
 }
 
 static inline ty_tracker *fixture_open(fixture *f) {
     ty_tracker *tracker = NULL;
-    assert_ok(f, fixture_try_open(f, false, &tracker));
+    assert_ok(f, fixture_try_open(f, &tracker));
     return tracker;
 }
 

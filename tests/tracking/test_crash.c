@@ -29,7 +29,7 @@ static shared *share(void) {
 /* In a child: an assertion there would go on with the parent's tests. */
 static void log_until_killed(fixture *f, shared *s, int64_t first) {
     ty_tracker *t = NULL;
-    if (fixture_try_open(f, false, &t) != TY_OK) {
+    if (fixture_try_open(f, &t) != TY_OK) {
         print_error("%s\n", f->ctx.message);
         _exit(3);
     }
@@ -127,7 +127,7 @@ static void a_kill_loses_at_most_the_last_second_and_a_rebuild_completes_the_sto
 static ty_status run_on(fixture *f, fault_io *fault, bool *is_open) {
     ty_tracker *t = NULL;
     f->ctx.io = &fault->io;
-    ty_status st = fixture_try_open(f, false, &t);
+    ty_status st = fixture_try_open(f, &t);
     *is_open = st == TY_OK;
     if (*is_open) {
         tell_start(f, t, 0);

@@ -186,23 +186,6 @@ static void a_live_run_is_not_reaped(void **state) {
     assert_string_equal(ask_store(f, "SELECT status FROM runs"), "FINISHED");
 }
 
-static void earlier_attempts_are_listed_and_found_by_id(void **state) {
-    fixture *f = *state;
-    int64_t n;
-    record_run(f, 1, 10);
-    const char *first = ask_store(f, "SELECT run_uuid FROM runs");
-    ty_tracker *t = NULL;
-    assert_ok(f, fixture_try_open(f, true, &t));
-    tell_end(f, t, TY_RUN_FINISHED, "");
-    fixture_close(f, t);
-    (void)list(f, &n);
-    assert_int_equal(n, 2);
-    const char *found = NULL;
-    assert_ok(f, ty_runs_find(&f->ctx, f->folder.path, first, &f->arena, &found));
-    assert_non_null(strstr(found, "/earlier/"));
-    assert_found(f, "one", f->run);
-}
-
 int main(void) {
 #define ROW(test) cmocka_unit_test_setup_teardown(test, fixture_set_up, fixture_tear_down)
     const struct CMUnitTest tests[] = {
@@ -217,7 +200,6 @@ int main(void) {
         ROW(a_dead_run_is_reaped_once_in_journal_and_store),
         ROW(a_reaped_run_goes_on_when_it_is_resumed),
         ROW(a_live_run_is_not_reaped),
-        ROW(earlier_attempts_are_listed_and_found_by_id),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

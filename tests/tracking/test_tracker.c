@@ -190,33 +190,11 @@ static void a_point_without_a_step_is_the_next_of_its_curve(void **state) {
 static void a_second_process_is_told_who_has_the_run(void **state) {
     fixture *f = *state;
     ty_tracker *first = fixture_open(f), *second = NULL;
-    assert_int_equal(fixture_try_open(f, false, &second), TY_ERR_BUSY);
+    assert_int_equal(fixture_try_open(f, &second), TY_ERR_BUSY);
     assert_non_null(strstr(f->ctx.message, "held by process"));
     assert_null(second);
     tell_end(f, first, TY_RUN_FINISHED, "");
     fixture_close(f, first);
-}
-
-static void a_fresh_start_keeps_the_earlier_run_in_its_own_folder(void **state) {
-    fixture *f = *state;
-    char path[5 * TEMP_FOLDER_BYTES];
-    record_run(f, 1, 10);
-    const char *first = ask_store(f, "SELECT run_uuid FROM runs");
-    ty_tracker *t = NULL;
-    assert_ok(f, fixture_try_open(f, true, &t));
-    assert_string_not_equal(ty_tracker_describe(t)->run_id, first);
-    tell_metric(f, t, "k", 0, 1);
-    tell_end(f, t, TY_RUN_FINISHED, "");
-    fixture_close(f, t);
-    assert_int_equal(tally_journal(f).n_points, 1);
-    assert_string_equal(ask_store(f, "SELECT count(*) FROM runs"), "2");
-    (void)snprintf(path, sizeof path, "%s/earlier/%s/run.journal", f->run, first);
-    assert_true(ty_file_exists(&f->ctx, path));
-    (void)snprintf(path, sizeof path, "SELECT artifact_uri FROM runs WHERE run_uuid = '%s'", first);
-    const char *uri = ask_store(f, path);
-    (void)snprintf(path, sizeof path, "%s/earlier/%s/artifacts", f->run, first);
-    assert_string_equal(uri, path);
-    assert_true(ty_file_exists(&f->ctx, path));
 }
 
 static void a_run_that_nobody_ended_is_killed(void **state) {
@@ -251,7 +229,7 @@ static void a_damaged_journal_is_refused_by_name(void **state) {
     data[200] ^= 1;
     assert_ok(f, ty_file_write_atomic(&f->ctx, f->journal, data, bytes));
     free(data);
-    assert_int_equal(fixture_try_open(f, false, &t), TY_ERR_INTEGRITY);
+    assert_int_equal(fixture_try_open(f, &t), TY_ERR_INTEGRITY);
     assert_non_null(strstr(f->ctx.message, "run.journal"));
 }
 
@@ -266,7 +244,6 @@ int main(void) {
         ROW(a_resumed_run_repeats_no_param_or_tag),
         ROW(a_point_without_a_step_is_the_next_of_its_curve),
         ROW(a_second_process_is_told_who_has_the_run),
-        ROW(a_fresh_start_keeps_the_earlier_run_in_its_own_folder),
         ROW(a_run_that_nobody_ended_is_killed),
         ROW(the_deep_link_is_known_once_the_store_was_reached),
         ROW(a_damaged_journal_is_refused_by_name),
