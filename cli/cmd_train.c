@@ -431,12 +431,14 @@ const command cmd_train = {
     .about =
         "Writes runs/EXPERIMENT/RUN/ (config, journal, checkpoints, report.html) and mlflow.db in "
         "the\n"
-        "working folder. Ctrl-C saves a checkpoint and exits 130, SIGTERM 143, SIGUSR1 and SIGUSR2 "
-        "75;\n"
-        "a second signal does not wait for the save. Under plain mpirun send SIGUSR1: mpirun "
-        "kills\n"
-        "everybody two seconds after Ctrl-C. Exit codes: 0 done, 2 config, 4 data, 6 integrity,\n"
-        "7 diverged, 8 device or ranks, 75 try again.\n",
+        "working folder. Ctrl-C saves a checkpoint and exits 130, SIGTERM and a hang-up 143, "
+        "SIGUSR1\n"
+        "and SIGUSR2 75; a second signal does not wait for the save. Under plain mpirun send "
+        "SIGUSR1:\n"
+        "mpirun kills everybody two seconds after Ctrl-C. Exit codes: 0 done, 1 failed, 2 usage "
+        "or\n"
+        "config, 4 data, 6 damaged file, 7 diverged, 8 device or ranks, 75 try again.\n"
+        "CONFIG may be -, standard input.\n",
     .options = options,
     .min_operands = 1,
     .max_operands = 1,

@@ -53,11 +53,15 @@ static void add_layers(const ty_trainer *trainer, ty_text *out) {
     int64_t n = 0;
     char count[32];
     const ty_layer_row *rows = ty_trainer_layers(trainer, &n);
-    ty_text_add(out, "\nlayers\n");
+    const ty_train_report *r = ty_trainer_report(trainer);
+    const double mega = 1e6 * (double)r->global_batch; /* rows tell of a whole step */
+    ty_text_addf(out, "\n%-26s %-14s %14s %14s\n", "layers", "output", "parameters",
+                 "MFLOP/sample");
     for (int64_t i = 0; i < n; i++)
-        ty_text_addf(out, "  %-22s %-14s %-18s %12s parameters %10.2f MFLOP\n", rows[i].name,
-                     rows[i].type, rows[i].output_shape, console_count(rows[i].parameters, count),
-                     rows[i].flops / 1e6);
+        ty_text_addf(out, "  %-24s %-14s %14s %14.3f\n", rows[i].name, rows[i].output_shape,
+                     console_count(rows[i].parameters, count), rows[i].flops / mega);
+    ty_text_addf(out, "  %-24s %-14s %14s %14.3f\n", "all, forward + backward", "",
+                 console_count(r->parameters, count), r->flops_per_step / mega);
 }
 
 static void add_memory(const ty_train_report *r, ty_text *out) {
@@ -74,14 +78,17 @@ static void add_memory(const ty_train_report *r, ty_text *out) {
 
 static void add_work(const ty_train_report *r, int ranks, ty_text *out) {
     char text[32];
+    const bool is_large = r->flops_per_step >= 1e9;
     ty_text_add(out, "\nwork\n");
     ty_text_addf(out, "  ranks        %d x %lld thread%s, %s\n", ranks, (long long)r->lanes,
                  console_plural(r->lanes), r->numeric);
-    ty_text_addf(out, "  batch        %lld in %lld shards, %lld rows at a time\n",
-                 (long long)r->global_batch, (long long)r->shards, (long long)r->micro_batch);
-    ty_text_addf(out, "  steps        %s (%lld an epoch), %.2f GFLOP each\n",
+    ty_text_addf(out, "  batch        %lld in %lld shard%s, %lld row%s at a time\n",
+                 (long long)r->global_batch, (long long)r->shards, console_plural(r->shards),
+                 (long long)r->micro_batch, console_plural(r->micro_batch));
+    ty_text_addf(out, "  steps        %s (%lld an epoch), %.4g %cFLOP each\n",
                  r->total_steps ? console_count(r->total_steps, text) : "until the time is up",
-                 (long long)r->steps_per_epoch, r->flops_per_step / 1e9);
+                 (long long)r->steps_per_epoch, r->flops_per_step / (is_large ? 1e9 : 1e6),
+                 is_large ? 'G' : 'M');
 }
 
 static ty_status print_plan(cli *app, job *j, const ty_trainer *trainer) {
