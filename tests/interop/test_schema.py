@@ -25,7 +25,9 @@ BINARY = sys.argv.pop(1)
 
 def read(path):
     """JSONC of the shipped kind: // comments outside strings, trailing commas."""
-    return json.loads(re.sub(r",(\s*[\]}])", r"\1", re.sub(r"(?m)//[^\n\"]*$", "", path.read_text())))
+    keep_strings = lambda found: found.group() if found.group().startswith('"') else ""
+    text = re.sub(r'"(?:\\.|[^"\\])*"|//[^\n]*', keep_strings, path.read_text())
+    return json.loads(re.sub(r",(\s*[\]}])", r"\1", text))
 
 
 class Schema(unittest.TestCase):
