@@ -23,8 +23,9 @@ static void add_time(ty_text *out, int64_t ns) {
     ty_text_addf(out, "%-16s", text);
 }
 
-static void add_run_json(ty_text *out, const ty_run_info *run) {
-    ty_text_add(out, "{\"run\": ");
+/* The members of a run, without braces. */
+static void add_run_members(ty_text *out, const ty_run_info *run) {
+    ty_text_add(out, "\"run\": ");
     ty_text_add_json(out, run->name);
     ty_text_add(out, ", \"experiment\": ");
     ty_text_add_json(out, run->experiment);
@@ -34,7 +35,49 @@ static void add_run_json(ty_text *out, const ty_run_info *run) {
         run->run_id, state_of(run), (long long)run->last_step,
         (long long)(run->start_ns / 1000000));
     ty_text_add_json(out, run->folder);
+}
+
+static void add_run_json(ty_text *out, const ty_run_info *run) {
+    ty_text_add(out, "{");
+    add_run_members(out, run);
     ty_text_add(out, "}\n");
+}
+
+static void add_values_json(ty_text *out, const char *name, const ty_run_value *v, int64_t n) {
+    ty_text_addf(out, ", \"%s\": {", name);
+    for (int64_t i = 0; i < n; i++) {
+        ty_text_add(out, i ? ", " : "");
+        ty_text_add_json(out, v[i].key);
+        ty_text_add(out, ": ");
+        ty_text_add_json(out, v[i].text);
+    }
+    ty_text_add(out, "}");
+}
+
+static void add_metrics_json(ty_text *out, const ty_run_value *v, int64_t n) {
+    ty_text_add(out, ", \"metrics\": {");
+    for (int64_t i = 0; i < n; i++) {
+        ty_text_add(out, i ? ", " : "");
+        ty_text_add_json(out, v[i].key);
+        ty_text_add(out, ": {\"value\": ");
+        ty_text_add_number(out, v[i].value);
+        ty_text_addf(out, ", \"step\": %lld}", (long long)v[i].step);
+    }
+    ty_text_add(out, "}");
+}
+
+static void add_record_json(ty_text *out, const ty_run_record *run) {
+    ty_text_add(out, "{");
+    add_run_members(out, &run->info);
+    add_values_json(out, "params", run->params, run->n_params);
+    add_values_json(out, "tags", run->tags, run->n_tags);
+    add_metrics_json(out, run->metrics, run->n_metrics);
+    ty_text_add(out, ", \"files\": [");
+    for (int64_t i = 0; i < run->n_files; i++) {
+        ty_text_add(out, i ? ", " : "");
+        ty_text_add_json(out, run->files[i]);
+    }
+    ty_text_add(out, "]}\n");
 }
 
 /* Green, yellow or red by how it ended; always of the same width. */
@@ -117,7 +160,7 @@ static ty_status show(cli *app, ty_arena *arena, const char *which) {
     TY_TRY(ty_runs_read(&app->ctx, folder, arena, &run));
     ty_text out = {0};
     if (app->console.is_json) {
-        add_run_json(&out, &run.info);
+        add_record_json(&out, &run);
     } else {
         ty_text_addf(&out, "%s\n  folder     %s\n  experiment %s\n  mlflow id  %s\n  state      %s",
                      run.info.name, run.info.folder, run.info.experiment, run.info.run_id,

@@ -99,6 +99,9 @@ static ty_status choose_folder(cli *app) {
         return ty_fail(&app->ctx, TY_ERR_ARG,
                        "--dir has %zu characters, want the name of a folder, at most %d", length,
                        (int)MAX_FOLDER);
+    char here[4096];
+    if (given[0] != '/' && !getcwd(here, sizeof here))
+        return ty_fail_errno(&app->ctx, errno, "looking for the current folder");
     while (length > 1 && given[length - 1] == '/')
         length--;
     app->folder = ty_arena_string_n(&app->memory, given, length);

@@ -22,9 +22,10 @@ static ty_status diverged(ty_ctx *ctx, const ty_trainer *trainer) {
         "training diverged at step %" PRId64
         ": the first non-finite value is in the gradient of %s "
         "(%" PRId64
-        " steps in a row); the weights were not touched. Lower optimizer.learning_rate or set "
+        " step%s in a row); the weights were not touched. Lower optimizer.learning_rate or set "
         "train.max_grad_norm",
-        progress->step + 1, first_culprit(trainer), progress->skipped_in_row);
+        progress->step + 1, first_culprit(trainer), progress->skipped_in_row,
+        progress->skipped_in_row == 1 ? "" : "s");
 }
 
 ty_status ty_health_check(ty_ctx *ctx, ty_trainer *trainer, ty_step_report *report) {

@@ -198,7 +198,7 @@ static ty_status check_memory(ty_ctx *ctx, const ty_trainer *trainer) {
         return TY_OK;
     return ty_fail(ctx, TY_ERR_CONFIG,
                    "model.layers takes %.1f GiB a rank, and this host has %.1f: want a smaller "
-                   "model, or a smaller train.micro_batch_size",
+                   "model, or a smaller train.micro_batch_size or eval.batch_size",
                    (double)wants / gib, (double)has / gib);
 }
 

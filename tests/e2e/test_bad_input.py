@@ -42,6 +42,8 @@ class Configs(BadInput):
                 ("no flatten", config([conv, "linear"]), ("model.layers.1 (linear)", 'put "flatten" before it')),
                 ("image wanted", config(["flatten", conv, "linear"]), ("model.layers.1 (conv2d)", "[channels, height")),
                 ("width", config(["flatten", {"type": "linear", "out": 5}]), ("5 values a sample", "4 classes")),
+                ("norm of one", config(["flatten", "batch_norm", "linear"], train={"global_batch_size": 8}),
+                 ("model.layers.1 (batch_norm)", "of 1 value")),
                 ("loss", config(loss="mse"), ("loss is mse", "use cross_entropy")),
                 ("batch", config(train={"global_batch_size": 4096}), ("train.global_batch_size is 4096", "samples to")),
                 ("warm-up", config(schedule={"type": "cosine", "warmup": "99999 steps"}),
@@ -589,6 +591,13 @@ class Runs(Case):
             self.assertEqual(json.loads(self.run_it("eval", *words, "--json")[0]), want, words)
         out, _ = self.run_it("eval", "mine", "--split", "train", "--json")
         self.assertEqual(json.loads(out)["samples"], 3686)
+
+    def test_a_shown_run_has_its_params_and_last_points(self):
+        done = self.train(*SHORT, "--name", "mine")
+        shown = json.loads(self.run_it("runs", "show", "mine", "--json")[0])
+        self.assertEqual(shown["params"]["optimizer.type"], "adamw")
+        self.assertEqual(shown["metrics"]["test/loss"]["value"], done["test/loss"])
+        self.assertIn("artifacts/report.html", shown["files"])
 
     def test_a_run_that_is_not_there_is_answered_with_near_ones(self):
         self.train(*SHORT)

@@ -30,6 +30,11 @@ const ty_rows ty_batch_norm_rows = TY_ROWS(rows);
 
 ty_status ty_layer_batch_norm(ty_ctx *ctx, ty_graph *graph, const void *keys, int x, int *y) {
     const batch_norm_config *config = keys;
+    const ty_shape shape = graph->values[x].shape;
+    if (graph->is_training && shape.rank >= 2 && ty_shape_count(shape) == shape.dims[1])
+        return ty_fail(ctx, TY_ERR_CONFIG,
+                       "its statistics would be of 1 value, since 1 sample is computed at a time: "
+                       "want a larger train.global_batch_size or train.micro_batch_size");
     const ty_batch_norm_attrs attrs = {.epsilon = config->epsilon};
     TY_TRY(ty_graph_add(ctx, graph, TY_OP_BATCH_NORM, &attrs, (const int[]){x}, y));
     const ty_node *node = &graph->nodes[graph->n_nodes - 1];
