@@ -21,6 +21,9 @@ static void durations_use_two_units_at_most(void **state) {
     (void)state;
     char out[32];
     assert_string_equal(console_duration(0, out), "0s");
+    assert_string_equal(console_duration(0.42, out), "0.4s");
+    assert_string_equal(console_duration(9, out), "9s");
+    assert_string_equal(console_duration(9.96, out), "10s");
     assert_string_equal(console_duration(59.4, out), "59s");
     assert_string_equal(console_duration(63, out), "1m03s");
     assert_string_equal(console_duration(3960, out), "1h06m");
@@ -33,6 +36,19 @@ static void bytes_use_binary_units(void **state) {
     assert_string_equal(console_bytes(1023, out), "1023 B");
     assert_string_equal(console_bytes(1536, out), "1.5 KiB");
     assert_string_equal(console_bytes(3.0 * 1024 * 1024 * 1024, out), "3.0 GiB");
+}
+
+static void rank_0_does_not_name_itself(void **state) {
+    (void)state;
+    assert_string_equal(console_own_words("rank 0 (node): no data"), "no data");
+    assert_string_equal(console_own_words("rank 1 (node): no data"), "rank 1 (node): no data");
+    assert_string_equal(console_own_words("no data"), "no data");
+}
+
+static void columns_are_characters(void **state) {
+    (void)state;
+    assert_int_equal(console_columns(""), 0);
+    assert_int_equal(console_columns("na\xc3\xafve"), 5);
 }
 
 static const char *plain_environment(const char *name) {
@@ -60,6 +76,8 @@ int main(void) {
         cmocka_unit_test(counts_are_grouped_by_threes),
         cmocka_unit_test(durations_use_two_units_at_most),
         cmocka_unit_test(bytes_use_binary_units),
+        cmocka_unit_test(rank_0_does_not_name_itself),
+        cmocka_unit_test(columns_are_characters),
         cmocka_unit_test(colour_is_off_unless_somebody_watches_or_asks),
     };
     return cmocka_run_group_tests_name("cli.console", tests, NULL, NULL);
