@@ -280,22 +280,23 @@ static ty_status write_some(ty_ctx *ctx, ty_fold *fold, ty_store *store, ty_rebu
     return st;
 }
 
-/* The store knows of records that the journal has not: it was replaced by an older copy of itself.
- * What comes now counts. */
-static ty_status lower_position(ty_ctx *ctx, ty_fold *fold, ty_store *store) {
+/* The store knows of records that the journal has not: it was replaced by an older copy of itself. Which of the
+ * records that follow are new ones under old numbers nobody can tell, so all are folded again; rows that are there
+ * stay as they are. */
+static ty_status fold_again(ty_ctx *ctx, ty_fold *fold, ty_store *store) {
     ty_log(ctx, TY_LOG_WARN, topic,
            "%s: the store has %llu records of a journal of %llu; an older "
            "journal was put back",
            fold->run_folder, (unsigned long long)fold->position, (unsigned long long)fold->read);
     TY_TRY(ty_store_begin(ctx, store));
-    ty_status st = ty_store_set_position(ctx, store, fold->run_id, (int64_t)fold->read);
+    ty_status st = ty_store_set_position(ctx, store, fold->run_id, 0);
     if (st == TY_OK)
         st = ty_store_commit(ctx, store);
-    if (st != TY_OK)
+    if (st != TY_OK) {
         ty_store_rollback(store);
-    else
-        fold->position = fold->read;
-    return st;
+        return st;
+    }
+    return start_over(ctx, fold);
 }
 
 ty_status ty_fold_some(ty_ctx *ctx, ty_fold *fold, ty_store *store, uint64_t last_sequence,
@@ -305,8 +306,12 @@ ty_status ty_fold_some(ty_ctx *ctx, ty_fold *fold, ty_store *store, uint64_t las
     read_some(ctx, fold, store, last_sequence);
     if (fold->n_pending == 0 && fold->failure != TY_OK)
         return report_failure(ctx, fold);
-    if (fold->n_pending == 0)
-        return fold->read < fold->position ? lower_position(ctx, fold, store) : TY_OK;
+    if (fold->n_pending == 0 && fold->read >= fold->position)
+        return TY_OK;
+    if (fold->n_pending == 0) {
+        *has_more = true;
+        return fold_again(ctx, fold, store);
+    }
     TY_TRY(write_some(ctx, fold, store, report, &is_behind));
     *has_more = true;
     if (is_behind)
