@@ -214,11 +214,16 @@ const char *console_own_words(const char *message) {
     return end ? end + 3 : message;
 }
 
+/* mpirun ends all ranks as soon as one leaves with an error, so who keeps silent lets rank 0 speak first. */
+enum { SILENT_US = 700000 };
+
 void console_fail(console *c, ty_status st, const char *message) {
     const bool is_own = st == TY_ERR_INTERNAL || st == TY_ERR_NOMEM;
     const bool is_of_peer = strstr(message, "rank ") && !strstr(message, "rank 0 (");
     if (c->rank == 0 || is_own || (st == TY_ERR_COMM && !is_of_peer))
         console_error(c, c->rank == 0 ? console_own_words(message) : message);
+    else
+        (void)usleep(SILENT_US);
 }
 
 void console_draw(console *c, const char *line) {
