@@ -9,7 +9,7 @@ static ty_status check(cli *app) {
     job j = {0};
     ty_status st = job_read_config(app, &j, app->args.operand[0]);
     if (st == TY_OK)
-        st = ranks > 1 && !launch_is_inside(&app->ctx) ? launch_ranks(app, (int)ranks)
+        st = ranks > 1 && !ty_comm_is_launched(&app->ctx) ? launch_ranks(app, (int)ranks)
                                                        : plan_check(app, &j);
     job_close(&j);
     return st;

@@ -118,7 +118,7 @@ done:
 static ty_status eval_run(cli *app) {
     int64_t ranks = 1;
     TY_TRY(args_int(&app->ctx, &app->args, "ranks", 1, 1, LAUNCH_MAX_RANKS, &ranks));
-    if (ranks > 1 && !launch_is_inside(&app->ctx))
+    if (ranks > 1 && !ty_comm_is_launched(&app->ctx))
         return launch_ranks(app, (int)ranks);
     job j = {0};
     const char *folder = NULL;

@@ -398,7 +398,7 @@ static ty_status train(cli *app) {
     int64_t ranks = 1;
     TY_TRY(args_int(&app->ctx, &app->args, "ranks", 1, 1, LAUNCH_MAX_RANKS, &ranks));
     train_run t = {.app = app};
-    bool is_parent = args_has(&app->args, "ranks") && !launch_is_inside(&app->ctx);
+    bool is_parent = args_has(&app->args, "ranks") && !ty_comm_is_launched(&app->ctx);
     ty_status st = job_read_config(app, &t.job, app->args.operand[0]);
     if (st == TY_OK && is_parent && ranks > 1)
         st = launch_ranks(app, (int)ranks);

@@ -8,14 +8,11 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "trainer/trainer.h"
+
 static bool is_set(ty_ctx *ctx, const char *name) {
     const char *value = ctx->getenv(name);
     return value && *value && strcmp(value, "0") != 0;
-}
-
-static bool is_launched(ty_ctx *ctx) {
-    return ctx->getenv("OMPI_COMM_WORLD_SIZE") || ctx->getenv("PMI_SIZE") ||
-           ctx->getenv("PMIX_RANK");
 }
 
 /* said: the variable in which a parent tells what it sees of the stream. */
@@ -23,7 +20,7 @@ static bool is_watched(ty_ctx *ctx, int fd, const char *said) {
     const char *term = ctx->getenv("TERM");
     if (is_set(ctx, "CI") || (term && strcmp(term, "dumb") == 0))
         return false;
-    return is_launched(ctx) ? is_set(ctx, said) : isatty(fd) == 1;
+    return ty_comm_is_launched(ctx) ? is_set(ctx, said) : isatty(fd) == 1;
 }
 
 static bool wants_color(ty_ctx *ctx, const char *color, bool is_terminal) {

@@ -11,11 +11,6 @@
 
 #include "cli/signals.h"
 
-bool launch_is_inside(ty_ctx *ctx) {
-    return ctx->getenv("OMPI_COMM_WORLD_SIZE") || ctx->getenv("PMI_SIZE") ||
-           ctx->getenv("PMIX_RANK");
-}
-
 static long count_cores(void) {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     return cores > 0 ? cores : 1;

@@ -11,9 +11,6 @@
 
 enum { LAUNCH_MAX_RANKS = 1024 };
 
-/* Whether a launcher (mpirun, srun) started this process: then -n is not ours to act on. */
-bool launch_is_inside(ty_ctx *ctx);
-
 /* Runs this very command line on n ranks and returns the job's status.
  * Errors: TY_ERR_COMM where mpirun is missing, naming the package. */
 ty_status launch_ranks(cli *app, int n) TY_MUST_USE;

@@ -19,7 +19,7 @@ static long number_of(const ty_ctx *ctx, const char *name) {
     return value ? strtol(value, NULL, 10) : 0;
 }
 
-static bool was_launched(const ty_ctx *ctx) {
+bool ty_comm_is_launched(const ty_ctx *ctx) {
     return is_set(ctx, "OMPI_COMM_WORLD_SIZE") || is_set(ctx, "PMI_SIZE") ||
            is_set(ctx, "PMIX_RANK");
 }
@@ -54,7 +54,7 @@ ty_status ty_comm_open(ty_ctx *ctx, const ty_comm_options *options, ty_comm **ou
         return ty_fail(ctx, TY_ERR_ARG, "comm: deadline_s is %g and ranks_per_node %d, want >= 0",
                        options->deadline_s, options->ranks_per_node);
     ty_comm *comm = NULL;
-    if (was_launched(ctx))
+    if (ty_comm_is_launched(ctx))
         TY_TRY(ty_comm_mpi_open(ctx, options, &comm));
     else
         TY_TRY(ty_comm_self_open(ctx, options, &comm));

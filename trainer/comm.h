@@ -22,7 +22,11 @@ typedef struct ty_comm_options {
     int ranks_per_node;  /* pretend that nodes hold this many ranks; 0: as they do */
 } ty_comm_options;
 
-/* MPI is initialised only where a launcher started us (OMPI_COMM_WORLD_SIZE, PMI_SIZE, PMIX_RANK);
+/* Whether a launcher (mpirun, srun with PMI) started this process: OMPI_COMM_WORLD_SIZE, PMI_SIZE or
+ * PMIX_RANK is set. Not collective; needs no comm. */
+bool ty_comm_is_launched(const ty_ctx *ctx);
+
+/* MPI is initialised only where a launcher started us;
  * before that, what killed jobs of this user left in /dev/shm is removed. Should starting MPI take
  * longer than the deadline and than 120 s, the process exits with TY_ERR_COMM's code: nothing else
  * ends that call.
