@@ -8,7 +8,8 @@ static ty_status info(cli *app) {
     ty_text out = {0};
     char memory[32];
     facts_read(app, &f);
-    TY_TRY(ty_device_open(&app->ctx, "cpu", -1, &dev));
+    TY_TRY(
+        ty_device_open(&app->ctx, &(ty_device_options){.name = "cpu", .max_isa_level = -1}, &dev));
     if (app->console.is_json) {
         facts_json(&f, &out);
         console_print_json(&app->console, ty_text_string(&out));

@@ -26,7 +26,7 @@ static ty_status forward(ty_ctx *ctx, ty_device *dev, const ty_op_args *args) {
     (void)ctx;
     const ty_activation_attrs *a = args->attrs;
     const ty_tensor *x = &args->x[0], *y = &args->y;
-    dev->loops->activation[a->kind](y->data, x->data, ty_layout_count(x->layout, x->shape));
+    ty_cpu_loops(dev)->activation[a->kind](y->data, x->data, ty_layout_count(x->layout, x->shape));
     if (a->kind == TY_ACT_SIGMOID) /* 1/2 at 0 */
         ty_layout_zero_padding(y->layout, y->shape, y->data);
     return TY_OK;
@@ -37,9 +37,9 @@ static ty_status backward(ty_ctx *ctx, ty_device *dev, const ty_op_args *args) {
     const ty_activation_attrs *a = args->attrs;
     const ty_tensor *x = &args->x[0];
     if (args->wants_dx[0])
-        dev->loops->activation_backward[a->kind](args->d_x[0].data, args->d_y.data, x->data,
-                                                 ty_layout_count(x->layout, x->shape),
-                                                 args->accumulates_dx[0]);
+        ty_cpu_loops(dev)->activation_backward[a->kind](args->d_x[0].data, args->d_y.data, x->data,
+                                                        ty_layout_count(x->layout, x->shape),
+                                                        args->accumulates_dx[0]);
     return TY_OK;
 }
 

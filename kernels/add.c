@@ -39,7 +39,7 @@ static ty_status forward(ty_ctx *ctx, ty_device *dev, const ty_op_args *args) {
     (void)ctx;
     const ty_tensor *a = &args->x[0], *b = &args->x[1], *y = &args->y;
     if (a->layout == b->layout) {
-        dev->loops->add(y->data, a->data, b->data, ty_layout_count(y->layout, y->shape));
+        ty_cpu_loops(dev)->add(y->data, a->data, b->data, ty_layout_count(y->layout, y->shape));
         return TY_OK;
     }
     ty_relayout(dev, y->shape, a->layout, a->data, y->layout, y->data, false);

@@ -124,13 +124,13 @@ static ty_status forward(ty_ctx *ctx, ty_device *dev, const ty_op_args *args) {
         [TY_ROLE_MEAN] = is_training ? args->aux.data : args->stat[0].data,
         [TY_ROLE_VARIANCE] = is_training ? variance_of(args) : args->stat[1].data,
         [TY_ROLE_KEPT] = is_training ? kept_of(args) : NULL};
-    TY_TRY(ty_onednn_run(ctx, dev->dnn, state->forward, data, args->workspace));
+    TY_TRY(ty_onednn_run(ctx, ty_cpu_dnn(dev), state->forward, data, args->workspace));
     if (!is_training)
         return TY_OK;
     const int64_t channels = args->x[0].shape.dims[1];
     memcpy(args->batch_stat[0].data, args->aux.data, (size_t)channels * sizeof(float));
-    dev->loops->scale(args->batch_stat[1].data, variance_of(args), channels,
-                      (float)state->unbiased);
+    ty_cpu_loops(dev)->scale(args->batch_stat[1].data, variance_of(args), channels,
+                             (float)state->unbiased);
     return TY_OK;
 }
 
@@ -146,7 +146,7 @@ static ty_status backward(ty_ctx *ctx, ty_device *dev, const ty_op_args *args) {
                                        [TY_ROLE_DSCALE] = args->d_param[0].data,
                                        [TY_ROLE_DSHIFT] = args->d_param[1].data,
                                        [TY_ROLE_KEPT] = kept_of(args)};
-    return ty_onednn_run(ctx, dev->dnn, state->backward, data,
+    return ty_onednn_run(ctx, ty_cpu_dnn(dev), state->backward, data,
                          (char *)args->workspace + state->unwanted_bytes);
 }
 

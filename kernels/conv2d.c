@@ -129,7 +129,7 @@ static ty_status forward(ty_ctx *ctx, ty_device *dev, const ty_op_args *args) {
                                        [TY_ROLE_WEIGHT] = args->param[0].data,
                                        [TY_ROLE_BIAS] = args->param[1].data,
                                        [TY_ROLE_Y] = args->y.data};
-    return ty_onednn_run(ctx, dev->dnn, state->forward, data, args->workspace);
+    return ty_onednn_run(ctx, ty_cpu_dnn(dev), state->forward, data, args->workspace);
 }
 
 static ty_status backward(ty_ctx *ctx, ty_device *dev, const ty_op_args *args) {
@@ -137,19 +137,19 @@ static ty_status backward(ty_ctx *ctx, ty_device *dev, const ty_op_args *args) {
     void *dz = args->d_y.data;
     if (state->dz_bytes) { /* relu' follows from y; padding stays 0 because y's is */
         dz = args->workspace;
-        dev->loops->activation_backward[TY_ACT_RELU](dz, args->d_y.data, args->y.data,
-                                                     ty_layout_count(args->y.layout, args->y.shape),
-                                                     false);
+        ty_cpu_loops(dev)->activation_backward[TY_ACT_RELU](
+            dz, args->d_y.data, args->y.data, ty_layout_count(args->y.layout, args->y.shape),
+            false);
     }
     void *const data[TY_ROLE_COUNT] = {
         [TY_ROLE_X] = args->x[0].data,           [TY_ROLE_DX] = args->d_x[0].data,
         [TY_ROLE_WEIGHT] = args->param[0].data,  [TY_ROLE_DWEIGHT] = args->d_param[0].data,
         [TY_ROLE_DBIAS] = args->d_param[1].data, [TY_ROLE_DY] = dz};
     void *workspace = (char *)args->workspace + state->dz_bytes;
-    TY_TRY(ty_onednn_run(ctx, dev->dnn, state->to_params, data, workspace));
+    TY_TRY(ty_onednn_run(ctx, ty_cpu_dnn(dev), state->to_params, data, workspace));
     if (!state->to_x)
         return TY_OK;
-    return ty_onednn_run(ctx, dev->dnn, state->to_x, data, workspace);
+    return ty_onednn_run(ctx, ty_cpu_dnn(dev), state->to_x, data, workspace);
 }
 
 const ty_op_impl ty_conv2d_cpu = {

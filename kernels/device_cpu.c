@@ -50,51 +50,63 @@ static void read_model(char model[64]) {
 /* Cache sizes are part of it because oneDNN chooses its blocking, and with it the order of its
  * sums, by them; the C library not for our loops, which bring their own functions (loops_math.h),
  * but for the cos and pow of learning rates. */
-static void write_numeric(ty_device *dev) {
+static void write_numeric(ty_cpu *cpu, int isa_level) {
     char version[32];
-    (void)snprintf(dev->numeric, sizeof dev->numeric,
-                   "cpu %s onednn-%s glibc-%s cache-%ldK-%ldK-%ldK", ty_isa_names[dev->isa_level],
+    (void)snprintf(cpu->numeric, sizeof cpu->numeric,
+                   "cpu %s onednn-%s glibc-%s cache-%ldK-%ldK-%ldK", ty_isa_names[isa_level],
                    ty_onednn_version(version), gnu_get_libc_version(),
                    sysconf(_SC_LEVEL1_DCACHE_SIZE) / 1024, sysconf(_SC_LEVEL2_CACHE_SIZE) / 1024,
                    sysconf(_SC_LEVEL3_CACHE_SIZE) / 1024);
 }
 
-ty_status ty_cpu_open(ty_ctx *ctx, int max_isa_level, ty_device **out) {
-    const int best = ty_isa_best();
-    ty_device *dev = calloc(1, sizeof *dev);
-    if (!dev)
-        return ty_fail_nomem(ctx, "a CPU device");
-    dev->isa_level = max_isa_level >= 0 && max_isa_level < best ? max_isa_level : best;
-    dev->loops = ty_loops_at(dev->isa_level);
+static ty_status open_lane(ty_ctx *ctx, int isa_level, ty_cpu *cpu) {
+    cpu->loops = ty_loops_at(isa_level);
     /* OpenMP's thread count is a property of the calling thread, and this thread is the lane. */
     omp_set_num_threads(1);
-    const ty_status st = ty_onednn_open(ctx, dev->isa_level, &dev->dnn);
-    if (st != TY_OK) {
-        free(dev);
-        return st;
-    }
-    read_model(dev->model);
-    write_numeric(dev);
-    dev->info = (ty_device_info){
-        .name = "cpu", .model = dev->model, .numeric = dev->numeric, .isa_level = dev->isa_level};
-    *out = dev;
+    TY_TRY(ty_onednn_open(ctx, isa_level, &cpu->dnn));
+    read_model(cpu->model);
+    write_numeric(cpu, isa_level);
+    cpu->device = (ty_device){.backend = &ty_backend_cpu,
+                              .info = {.kind = TY_DEVICE_IS_CPU,
+                                       .name = "cpu",
+                                       .model = cpu->model,
+                                       .numeric = cpu->numeric,
+                                       .isa_level = isa_level}};
     return TY_OK;
 }
 
-void ty_device_close(ty_device *dev) {
-    if (!dev)
-        return;
-    ty_onednn_close(dev->dnn);
-    free(dev);
+static ty_status open_cpu(ty_ctx *ctx, const ty_device_options *options, ty_device **out) {
+    const int best = ty_isa_best(), cap = options->max_isa_level;
+    if (options->precision != TY_PRECISION_FP32)
+        return ty_fail(ctx, TY_ERR_CONFIG,
+                       "the CPU computes in fp32 only, want precision \"fp32\"");
+    ty_cpu *cpu = calloc(1, sizeof *cpu);
+    if (!cpu)
+        return ty_fail_nomem(ctx, "a CPU device");
+    const ty_status st = open_lane(ctx, cap >= 0 && cap < best ? cap : best, cpu);
+    if (st != TY_OK) {
+        free(cpu);
+        return st;
+    }
+    *out = &cpu->device;
+    return TY_OK;
 }
 
-const ty_device_info *ty_device_describe(const ty_device *dev) {
-    return &dev->info;
+static ty_status find_cpu(ty_ctx *ctx, const ty_device_options *options, ty_device_found *out) {
+    (void)ctx, (void)options;
+    *out = (ty_device_found){.kind = TY_DEVICE_IS_CPU, .name = "cpu"};
+    read_model(out->model);
+    return TY_OK;
+}
+
+static void close_cpu(ty_device *dev) {
+    ty_onednn_close(ty_cpu_dnn(dev));
+    free(dev);
 }
 
 enum { ALIGNMENT = 64, HUGE_PAGE = 2 << 20 };
 
-ty_status ty_device_alloc(ty_ctx *ctx, ty_device *dev, size_t bytes, void **out) {
+static ty_status alloc(ty_ctx *ctx, ty_device *dev, size_t bytes, void **out) {
     (void)dev;
     const size_t alignment = bytes >= HUGE_PAGE ? HUGE_PAGE : ALIGNMENT;
     if (bytes > SIZE_MAX - alignment)
@@ -110,34 +122,58 @@ ty_status ty_device_alloc(ty_ctx *ctx, ty_device *dev, size_t bytes, void **out)
     return TY_OK;
 }
 
-void ty_device_free(ty_device *dev, void *memory) {
+static void free_memory(ty_device *dev, void *memory) {
     (void)dev;
     free(memory);
 }
 
-ty_status ty_device_copy_in(ty_ctx *ctx, ty_device *dev, void *to_device, const void *from_host,
-                            size_t bytes) {
-    (void)ctx, (void)dev;
+static ty_status copy(ty_ctx *ctx, ty_device *dev, ty_queue queue, ty_copy kind, void *to,
+                      const void *from, size_t bytes) {
+    (void)ctx, (void)dev, (void)queue, (void)kind;
     if (bytes)
-        memcpy(to_device, from_host, bytes);
+        memcpy(to, from, bytes);
     return TY_OK;
 }
 
-ty_status ty_device_copy_out(ty_ctx *ctx, ty_device *dev, void *to_host, const void *from_device,
-                             size_t bytes) {
-    return ty_device_copy_in(ctx, dev, to_host, from_device, bytes);
-}
-
-ty_status ty_device_sync(ty_ctx *ctx, ty_device *dev) {
-    (void)ctx, (void)dev; /* a lane computes in the calling thread: nothing is ever queued */
+/* A lane computes in the calling thread: nothing is ever queued. */
+static ty_status order(ty_ctx *ctx, ty_device *dev, ty_queue before, ty_queue after) {
+    (void)ctx, (void)dev, (void)before, (void)after;
     return TY_OK;
 }
 
-ty_status ty_tensor_copy_out(ty_ctx *ctx, ty_device *dev, const ty_tensor *tensor, void *host) {
+static ty_status poll_nothing(ty_ctx *ctx, ty_device *dev, bool *is_idle) {
+    (void)ctx, (void)dev;
+    *is_idle = true;
+    return TY_OK;
+}
+
+static ty_status sync_nothing(ty_ctx *ctx, ty_device *dev) {
+    (void)ctx, (void)dev;
+    return TY_OK;
+}
+
+static ty_status tensor_copy_out(ty_ctx *ctx, ty_device *dev, const ty_tensor *tensor, void *host) {
     if (tensor->layout) { /* only f32 activations have one */
         ty_layout_unpack(tensor->layout, tensor->shape, tensor->data, host);
         return TY_OK;
     }
     const size_t bytes = (size_t)ty_shape_count(tensor->shape) * ty_dtype_bytes(tensor->dtype);
-    return ty_device_copy_out(ctx, dev, host, tensor->data, bytes);
+    return copy(ctx, dev, TY_QUEUE_COMPUTE, TY_COPY_OUT, host, tensor->data, bytes);
 }
+
+const ty_backend ty_backend_cpu = {.abi = TY_BACKEND_ABI,
+                                   .version = TY_VERSION,
+                                   .find = find_cpu,
+                                   .open = open_cpu,
+                                   .close = close_cpu,
+                                   .alloc = alloc,
+                                   .free = free_memory,
+                                   .alloc_host = alloc,
+                                   .free_host = free_memory,
+                                   .order = order,
+                                   .copy = copy,
+                                   .poll = poll_nothing,
+                                   .sync = sync_nothing,
+                                   .tensor_copy_out = tensor_copy_out,
+                                   .ops = ty_cpu_ops,
+                                   .flat = &ty_flat_cpu};

@@ -50,12 +50,12 @@ static void drop_sample(const ty_device *dev, const ty_op_args *args, const ty_d
     const int64_t n = ty_shape_count(shape);
     const uint64_t sample = (uint64_t)args->env->sample_ids[row];
     if (!layout && !accumulates) {
-        dev->loops->dropout(loop, to, from, n, sample);
+        ty_cpu_loops(dev)->dropout(loop, to, from, n, sample);
         return;
     }
     float *canonical = args->workspace;
     ty_relayout(dev, shape, layout, from, NULL, canonical, false);
-    dev->loops->dropout(loop, canonical, canonical, n, sample);
+    ty_cpu_loops(dev)->dropout(loop, canonical, canonical, n, sample);
     ty_relayout(dev, shape, NULL, canonical, layout, to, accumulates);
 }
 

@@ -1,46 +1,53 @@
-/* Elementwise work and reduction over flat buffers, on the CPU. */
-#include "kernels/flat.h"
-
-#include <string.h>
-
-#include "kernels/cpu.h"
-#include "kernels/loops.h"
+/* Flat kernels, by device. */
+#include "kernels/backend.h"
 
 ty_status ty_flat_fill(ty_ctx *ctx, ty_device *dev, float *to, int64_t n, float value) {
-    (void)ctx;
-    dev->loops->fill(to, n, value);
-    return TY_OK;
+    return dev->backend->flat->fill(ctx, dev, to, n, value);
 }
 
 ty_status ty_flat_copy(ty_ctx *ctx, ty_device *dev, float *to, const float *from, int64_t n) {
-    (void)ctx, (void)dev;
-    if (n > 0)
-        memmove(to, from, (size_t)n * sizeof *to);
-    return TY_OK;
+    return dev->backend->flat->copy(ctx, dev, to, from, n);
 }
 
 ty_status ty_flat_scale(ty_ctx *ctx, ty_device *dev, float *x, int64_t n, float factor) {
-    (void)ctx;
-    dev->loops->scale(x, x, n, factor);
-    return TY_OK;
+    return dev->backend->flat->scale(ctx, dev, x, n, factor);
+}
+
+ty_status ty_flat_cast(ty_ctx *ctx, ty_device *dev, const ty_cast_args *args) {
+    return dev->backend->flat->cast(ctx, dev, args);
 }
 
 ty_status ty_flat_add(ty_ctx *ctx, ty_device *dev, float *to, const float *a, const float *b,
                       int64_t n) {
-    (void)ctx;
-    dev->loops->add(to, a, b, n);
-    return TY_OK;
+    return dev->backend->flat->add(ctx, dev, to, a, b, n);
 }
 
-ty_status ty_flat_blend(ty_ctx *ctx, ty_device *dev, float *to, const float *from, int64_t n,
-                        float rate) {
-    (void)ctx;
-    dev->loops->blend(to, from, n, rate);
-    return TY_OK;
+ty_status ty_flat_blend(ty_ctx *ctx, ty_device *dev, const ty_blend_args *args) {
+    return dev->backend->flat->blend(ctx, dev, args);
 }
 
-ty_status ty_flat_norm(ty_ctx *ctx, ty_device *dev, const float *x, int64_t n, double *out) {
-    (void)ctx;
-    dev->loops->norm(x, n, out);
-    return TY_OK;
+ty_status ty_flat_norms(ty_ctx *ctx, ty_device *dev, const float *x, const ty_segment *segments,
+                        int64_t n_segments, double *out) {
+    return dev->backend->flat->norms(ctx, dev, x, segments, n_segments, out);
+}
+
+ty_status ty_flat_loss(ty_ctx *ctx, ty_device *dev, const float *rows, const float *weight,
+                       int64_t n, float *out) {
+    return dev->backend->flat->loss(ctx, dev, rows, weight, n, out);
+}
+
+ty_status ty_flat_judge(ty_ctx *ctx, ty_device *dev, const ty_judge_args *args) {
+    return dev->backend->flat->judge(ctx, dev, args);
+}
+
+ty_status ty_flat_init(ty_ctx *ctx, ty_device *dev, const ty_init_args *args) {
+    return dev->backend->flat->init(ctx, dev, args);
+}
+
+ty_status ty_flat_sgd(ty_ctx *ctx, ty_device *dev, const ty_sgd_args *args) {
+    return dev->backend->flat->sgd(ctx, dev, args);
+}
+
+ty_status ty_flat_adamw(ty_ctx *ctx, ty_device *dev, const ty_adamw_args *args) {
+    return dev->backend->flat->adamw(ctx, dev, args);
 }

@@ -16,16 +16,17 @@ extern "C" {
 typedef struct ty_segment {
     const char *name; /* "layers.0.conv2d.weight" */
     ty_shape shape;
-    int64_t offset, count;    /* in elements; offsets are multiples of 16 */
-    double weight_decay;      /* multiplies the optimizer's: 0 or 1 */
-    double learning_rate;     /* multiplies the optimizer's: 1 */
+    int64_t offset, count; /* in elements; offsets are multiples of 16 */
+    double weight_decay;   /* multiplies the optimizer's: 0 or 1 */
+    double learning_rate;  /* multiplies the optimizer's: 1 */
     ty_init_kind init;
     int64_t fan_in, fan_out;
 } ty_segment;
 
 /* to[0..n) = value, = from[0..n); x *= factor. Ranges that overlap only where they are the same. */
 ty_status ty_flat_fill(ty_ctx *ctx, ty_device *dev, float *to, int64_t n, float value) TY_MUST_USE;
-ty_status ty_flat_copy(ty_ctx *ctx, ty_device *dev, float *to, const float *from, int64_t n) TY_MUST_USE;
+ty_status ty_flat_copy(ty_ctx *ctx, ty_device *dev, float *to, const float *from,
+                       int64_t n) TY_MUST_USE;
 ty_status ty_flat_scale(ty_ctx *ctx, ty_device *dev, float *x, int64_t n, float factor) TY_MUST_USE;
 
 /* to[i] = from[i] in another type. Reals become whole numbers by rounding to the nearest (even),
@@ -44,13 +45,45 @@ ty_status ty_flat_cast(ty_ctx *ctx, ty_device *dev, const ty_cast_args *args) TY
 ty_status ty_flat_add(ty_ctx *ctx, ty_device *dev, float *to, const float *a, const float *b,
                       int64_t n) TY_MUST_USE;
 
-/* to += rate * (from - to): running statistics, moving averages. */
-ty_status ty_flat_blend(ty_ctx *ctx, ty_device *dev, float *to, const float *from, int64_t n,
-                        float rate) TY_MUST_USE;
+/* to += rate * (from_scale * from - to): running statistics, moving averages. Nothing where
+ * verdict, on the device, says that the step is skipped (NULL: there is none). */
+typedef struct ty_blend_args {
+    float *to;
+    const float *from;
+    int64_t n;
+    float rate, from_scale;
+    const struct ty_verdict *verdict;
+} ty_blend_args;
+ty_status ty_flat_blend(ty_ctx *ctx, ty_device *dev, const ty_blend_args *args) TY_MUST_USE;
 
-/* out[0] = sum of squares (double, fixed order: the bits depend on n alone), out[1] = number of
- * non-finite values. out is device memory of 2 doubles. */
-ty_status ty_flat_norm(ty_ctx *ctx, ty_device *dev, const float *x, int64_t n, double *out) TY_MUST_USE;
+/* For each segment i: out[2 i] = sum of squares (double, in an order that depends on the segment's
+ * count alone), out[2 i + 1] = number of non-finite values. out is device memory of 2 n_segments
+ * doubles. */
+ty_status ty_flat_norms(ty_ctx *ctx, ty_device *dev, const float *x, const ty_segment *segments,
+                        int64_t n_segments, double *out) TY_MUST_USE;
+
+/* out[0] += sum over the rows of a loss of weight * loss, in the order of rows: rows f32
+ * [n, TY_LOSS_ROW], weight f32 [n]. */
+ty_status ty_flat_loss(ty_ctx *ctx, ty_device *dev, const float *rows, const float *weight,
+                       int64_t n, float *out) TY_MUST_USE;
+
+/* What a step's norms say of its update, decided on the device, so that nobody waits for the host.
+ *   gradient_norm = sqrt(sum of norms[2 i], i < n_gradient_rows) / total_weight
+ *   grad_scale    = min(1, max_norm / gradient_norm) / total_weight (max_norm 0: no clipping;
+ *                   Pascanu et al. 2013)
+ *   is_skipped    = any norms[2 i + 1] > 0, i < n_rows, or gradient_norm is not finite */
+typedef struct ty_verdict {
+    double gradient_norm, grad_scale, n_nonfinite;
+    int64_t is_skipped;
+} ty_verdict;
+
+typedef struct ty_judge_args {
+    const double *norms; /* [n_rows][2] on the device */
+    int64_t n_gradient_rows, n_rows;
+    double total_weight, max_norm;
+    ty_verdict *verdict; /* on the device */
+} ty_judge_args;
+ty_status ty_flat_judge(ty_ctx *ctx, ty_device *dev, const ty_judge_args *args) TY_MUST_USE;
 
 /* Fills each segment by its init, element i of segment s from Philox(seed, INIT, s, i / 4): the
  * same on every device. NORMAL is N(0, 0.02^2); XAVIER is U(+-sqrt(6 / (fan_in + fan_out))) (Glorot
@@ -64,7 +97,8 @@ typedef struct ty_init_args {
 } ty_init_args;
 ty_status ty_flat_init(ty_ctx *ctx, ty_device *dev, const ty_init_args *args) TY_MUST_USE;
 
-/* g = grad * grad_scale (1 / total weight times clipping).
+/* Both optimizers: g = grad * verdict->grad_scale, and nothing at all where verdict->is_skipped.
+ * params_bf16, where it is not NULL, receives the new parameters in bf16, element for element.
  * SGD (as PyTorch defines it): g += wd p; v = momentum v + g (v = g at the first step);
  * p -= lr (nesterov ? g + momentum v : v). velocity may be NULL where momentum is 0 and
  * is not read at step 1.
@@ -75,7 +109,9 @@ typedef struct ty_sgd_args {
     float *velocity;
     const ty_segment *segments; /* host; only what the segments cover is touched */
     int64_t n_segments;
-    double learning_rate, momentum, weight_decay, grad_scale;
+    double learning_rate, momentum, weight_decay;
+    const ty_verdict *verdict; /* on the device */
+    void *params_bf16;
     bool is_nesterov;
     int64_t step; /* from 1 */
 } ty_sgd_args;
@@ -90,7 +126,9 @@ typedef struct ty_adamw_args {
     float *m, *v;
     const ty_segment *segments;
     int64_t n_segments;
-    double learning_rate, beta1, beta2, epsilon, weight_decay, grad_scale;
+    double learning_rate, beta1, beta2, epsilon, weight_decay;
+    const ty_verdict *verdict; /* on the device */
+    void *params_bf16;
     int64_t step; /* from 1 */
 } ty_adamw_args;
 ty_status ty_flat_adamw(ty_ctx *ctx, ty_device *dev, const ty_adamw_args *args) TY_MUST_USE;

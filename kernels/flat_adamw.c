@@ -26,15 +26,17 @@ static double power(double beta, int64_t n) {
     return result;
 }
 
-ty_status ty_flat_adamw(ty_ctx *ctx, ty_device *dev, const ty_adamw_args *args) {
+ty_status ty_flat_adamw_cpu(ty_ctx *ctx, ty_device *dev, const ty_adamw_args *args) {
     TY_TRY(check(ctx, args));
+    if (args->verdict->is_skipped)
+        return TY_OK;
     const double correction1 = 1 - power(args->beta1, args->step);
     const double correction2 = 1 - power(args->beta2, args->step);
     for (int64_t i = 0; i < args->n_segments; i++) {
         const ty_segment *s = &args->segments[i];
         const double rate = args->learning_rate * s->learning_rate;
         const ty_adamw_loop loop = {
-            .grad_scale = (float)args->grad_scale,
+            .grad_scale = (float)args->verdict->grad_scale,
             .keep = (float)(1 - rate * args->weight_decay * s->weight_decay),
             .one_minus_beta1 = (float)(1 - args->beta1),
             .beta2 = (float)args->beta2,
@@ -43,8 +45,8 @@ ty_status ty_flat_adamw(ty_ctx *ctx, ty_device *dev, const ty_adamw_args *args) 
             .inverse_root = (float)(1 / sqrt(correction2)),
             .epsilon = (float)args->epsilon,
         };
-        dev->loops->adamw(&loop, args->params + s->offset, args->grads + s->offset,
-                          args->m + s->offset, args->v + s->offset, s->count);
+        ty_cpu_loops(dev)->adamw(&loop, args->params + s->offset, args->grads + s->offset,
+                                 args->m + s->offset, args->v + s->offset, s->count);
     }
     return TY_OK;
 }

@@ -21,7 +21,7 @@ static ty_status init_uniform(ty_ctx *ctx, ty_device *dev, const ty_segment *seg
         return ty_fail(ctx, TY_ERR_ARG,
                        "starting %s: its fans are %lld in and %lld out, want more than 0",
                        segment->name, (long long)segment->fan_in, (long long)segment->fan_out);
-    dev->loops->uniform(to, segment->count, key, number, (float)bound);
+    ty_cpu_loops(dev)->uniform(to, segment->count, key, number, (float)bound);
     return TY_OK;
 }
 
@@ -30,13 +30,13 @@ static ty_status init_segment(ty_ctx *ctx, ty_device *dev, const ty_segment *seg
     const float deviation = 0.02F;
     switch (segment->init) {
     case TY_INIT_ZEROS:
-        dev->loops->fill(to, segment->count, 0);
+        ty_cpu_loops(dev)->fill(to, segment->count, 0);
         return TY_OK;
     case TY_INIT_ONES:
-        dev->loops->fill(to, segment->count, 1);
+        ty_cpu_loops(dev)->fill(to, segment->count, 1);
         return TY_OK;
     case TY_INIT_NORMAL:
-        dev->loops->normal(to, segment->count, key, number, deviation);
+        ty_cpu_loops(dev)->normal(to, segment->count, key, number, deviation);
         return TY_OK;
     case TY_INIT_XAVIER:
     case TY_INIT_KAIMING:
@@ -46,7 +46,7 @@ static ty_status init_segment(ty_ctx *ctx, ty_device *dev, const ty_segment *seg
                    (int)segment->init);
 }
 
-ty_status ty_flat_init(ty_ctx *ctx, ty_device *dev, const ty_init_args *args) {
+ty_status ty_flat_init_cpu(ty_ctx *ctx, ty_device *dev, const ty_init_args *args) {
     const ty_rng_key key = ty_rng_key_of(args->seed, TY_STREAM_INIT);
     for (int64_t i = 0; i < args->n_segments; i++) {
         const ty_segment *segment = &args->segments[i];

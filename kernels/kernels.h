@@ -3,6 +3,7 @@
 #define TY_KERNELS_KERNELS_H
 
 #include "kernels/attrs.h"
+#include "kernels/clique.h"
 #include "kernels/device.h"
 #include "kernels/flat.h"
 #include "kernels/op.h"

@@ -66,14 +66,14 @@ static ty_status forward(ty_ctx *ctx, ty_device *dev, const ty_op_args *args) {
                                        [TY_ROLE_WEIGHT] = args->param[0].data,
                                        [TY_ROLE_BIAS] = args->param[1].data,
                                        [TY_ROLE_Y] = args->y.data};
-    return ty_onednn_run(ctx, dev->dnn, args->state, data, args->workspace);
+    return ty_onednn_run(ctx, ty_cpu_dnn(dev), args->state, data, args->workspace);
 }
 
 /* The derivative from the output alone: relu' = [y > 0], tanh' = 1 - y^2, sigmoid' = y (1 - y). */
 static void activation_backward(const ty_device *dev, ty_activation kind, float *dz,
                                 const float *dy, const float *y, int64_t n) {
     if (kind == TY_ACT_RELU) {
-        dev->loops->activation_backward[TY_ACT_RELU](dz, dy, y, n, false);
+        ty_cpu_loops(dev)->activation_backward[TY_ACT_RELU](dz, dy, y, n, false);
         return;
     }
     for (int64_t i = 0; i < n; i++)
@@ -104,7 +104,7 @@ static ty_status backward(ty_ctx *ctx, ty_device *dev, const ty_op_args *args) {
     TY_TRY(ty_onednn_gemm(ctx, &to_weight));
     float *d_bias = args->d_param[1].data;
     for (int64_t i = 0; i < batch && a->has_bias; i++)
-        dev->loops->add(d_bias, d_bias, dz + i * a->out, a->out);
+        ty_cpu_loops(dev)->add(d_bias, d_bias, dz + i * a->out, a->out);
     if (!args->wants_dx[0])
         return TY_OK;
     const ty_gemm_args to_x = {.m = batch,

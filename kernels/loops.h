@@ -60,7 +60,8 @@ typedef struct ty_loops {
     void (*scale)(float *to, const float *x, int64_t n, float factor);     /* to = factor x */
     void (*scale_add)(float *to, const float *x, int64_t n, float factor); /* to += factor x */
     void (*add)(float *to, const float *a, const float *b, int64_t n);
-    void (*blend)(float *to, const float *from, int64_t n, float rate); /* to += rate (from - to) */
+    /* to += rate (from_scale from - to) */
+    void (*blend)(float *to, const float *from, int64_t n, float rate, float from_scale);
     void (*norm)(const float *x, int64_t n,
                  double out[2]); /* sum of squares, count of non-finite */
     void (*sgd)(const ty_sgd_loop *sgd, float *p, const float *grad, float *v,

@@ -24,10 +24,10 @@ static void add(float *to, const float *a, const float *b, int64_t n) {
         to[i] = a[i] + b[i];
 }
 
-static void blend(float *to, const float *from, int64_t n, float rate) {
+static void blend(float *to, const float *from, int64_t n, float rate, float from_scale) {
     INDEPENDENT
     for (int64_t i = 0; i < n; i++)
-        to[i] += rate * (from[i] - to[i]);
+        to[i] += rate * (from_scale * from[i] - to[i]);
 }
 
 static inline double sum_of_squares(const float *x, int64_t n) {

@@ -40,7 +40,7 @@ static ty_status forward(ty_ctx *ctx, ty_device *dev, const ty_op_args *args) {
     float *y = args->y.data;
     for (int64_t i = 0; i < n_rows; i++) {
         ty_mse_row told;
-        dev->loops->mse_forward(x + i * n, target + i * n, n, &told);
+        ty_cpu_loops(dev)->mse_forward(x + i * n, target + i * n, n, &told);
         const float row[TY_LOSS_ROW] = {told.loss, x[i * n], told.mean_absolute, 0};
         memcpy(y + i * TY_LOSS_ROW, row, sizeof row);
     }
@@ -56,11 +56,11 @@ static ty_status backward(ty_ctx *ctx, ty_device *dev, const ty_op_args *args) {
         return TY_OK;
     for (int64_t i = 0; i < n_rows; i++) {
         if (weight[i] != 0)
-            dev->loops->mse_backward(dx + i * n, x + i * n, target + i * n, n,
-                                     (float)(2 * (double)weight[i] / (double)n),
-                                     args->accumulates_dx[0]);
+            ty_cpu_loops(dev)->mse_backward(dx + i * n, x + i * n, target + i * n, n,
+                                            (float)(2 * (double)weight[i] / (double)n),
+                                            args->accumulates_dx[0]);
         else if (!args->accumulates_dx[0])
-            dev->loops->fill(dx + i * n, n, 0);
+            ty_cpu_loops(dev)->fill(dx + i * n, n, 0);
     }
     return TY_OK;
 }

@@ -49,9 +49,11 @@ static void one_pair(const ty_device *dev, const ty_op_args *args, int64_t at, i
                      float mean, float inverse_std) {
     float *y = (float *)args->y.data + at;
     if (args->x[0].dtype == TY_DTYPE_U8)
-        dev->loops->normalize_u8(y, (const uint8_t *)args->x[0].data + at, n, mean, inverse_std);
+        ty_cpu_loops(dev)->normalize_u8(y, (const uint8_t *)args->x[0].data + at, n, mean,
+                                        inverse_std);
     else
-        dev->loops->normalize_f32(y, (const float *)args->x[0].data + at, n, mean, inverse_std);
+        ty_cpu_loops(dev)->normalize_f32(y, (const float *)args->x[0].data + at, n, mean,
+                                         inverse_std);
 }
 
 /* n elements from element `at` on, each with its own pair. */
@@ -59,11 +61,11 @@ static void each_its_pair(const ty_device *dev, const ty_op_args *args, int64_t 
                           const float *mean, const float *inverse_std) {
     float *y = (float *)args->y.data + at;
     if (args->x[0].dtype == TY_DTYPE_U8)
-        dev->loops->normalize_each_u8(y, (const uint8_t *)args->x[0].data + at, n, mean,
-                                      inverse_std);
+        ty_cpu_loops(dev)->normalize_each_u8(y, (const uint8_t *)args->x[0].data + at, n, mean,
+                                             inverse_std);
     else
-        dev->loops->normalize_each_f32(y, (const float *)args->x[0].data + at, n, mean,
-                                       inverse_std);
+        ty_cpu_loops(dev)->normalize_each_f32(y, (const float *)args->x[0].data + at, n, mean,
+                                              inverse_std);
 }
 
 static ty_status forward(ty_ctx *ctx, ty_device *dev, const ty_op_args *args) {

@@ -51,7 +51,7 @@ static dnnl_status_t describe(const ty_device *dev, const ty_conv_spec *spec, co
     if (spec->pass == TY_PASS_FORWARD)
         st = ty_onednn_add_activation(attr, spec->attrs->activation);
     if (st == dnnl_success)
-        st = dnnl_primitive_desc_create(out, &desc, attr, dev->dnn->engine, NULL);
+        st = dnnl_primitive_desc_create(out, &desc, attr, ty_cpu_dnn(dev)->engine, NULL);
     (void)dnnl_primitive_attr_destroy(attr);
     return st;
 }
@@ -68,7 +68,7 @@ enum { MAX_PAIRS = 8 };
 static int list_pairs(const ty_device *dev, const ty_conv_spec *spec,
                       layout_pair pairs[MAX_PAIRS]) {
     const void *const blocked[] = {&ty_layout_blocked16, &ty_layout_blocked8};
-    const int first = dev->isa_level < TY_ISA_AVX512 ? 1 : 0;
+    const int first = dev->info.isa_level < TY_ISA_AVX512 ? 1 : 0;
     int n = 0;
     if (!spec->chooses_y)
         pairs[n++] = (layout_pair){spec->x.layout, spec->y.layout};
@@ -137,5 +137,5 @@ ty_status ty_onednn_conv_open(ty_ctx *ctx, ty_device *dev, ty_conv_spec *spec,
         spec->y.layout = chosen.y;
     ty_operand operands[4];
     const int n = list_operands(spec, operands);
-    return ty_onednn_call_open_take(ctx, dev->dnn, pd, operands, n, out);
+    return ty_onednn_call_open_take(ctx, ty_cpu_dnn(dev), pd, operands, n, out);
 }

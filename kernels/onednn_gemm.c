@@ -24,7 +24,7 @@ static dnnl_status_t describe(const ty_device *dev, const ty_affine_spec *spec,
         return dnnl_out_of_memory;
     st = ty_onednn_add_activation(attr, spec->activation);
     if (st == dnnl_success)
-        st = dnnl_primitive_desc_create(out, &desc, attr, dev->dnn->engine, NULL);
+        st = dnnl_primitive_desc_create(out, &desc, attr, ty_cpu_dnn(dev)->engine, NULL);
     (void)dnnl_primitive_attr_destroy(attr);
     return st;
 }
@@ -45,7 +45,8 @@ ty_status ty_onednn_affine_open(ty_ctx *ctx, ty_device *dev, const ty_affine_spe
                                    {TY_ROLE_WEIGHT, md.weight, false},
                                    {TY_ROLE_Y, md.y, false},
                                    {TY_ROLE_BIAS, md.bias, false}};
-    return ty_onednn_call_open_take(ctx, dev->dnn, pd, operands, spec->has_bias ? 4 : 3, out);
+    return ty_onednn_call_open_take(ctx, ty_cpu_dnn(dev), pd, operands, spec->has_bias ? 4 : 3,
+                                    out);
 }
 
 ty_status ty_onednn_gemm(ty_ctx *ctx, const ty_gemm_args *args) {

@@ -59,7 +59,8 @@ dnnl_status_t ty_onednn_describe(const ty_device *dev, const_dnnl_op_desc_t desc
     dnnl_primitive_attr_t attr = ty_onednn_attr();
     if (!attr)
         return dnnl_out_of_memory;
-    const dnnl_status_t st = dnnl_primitive_desc_create(out, desc, attr, dev->dnn->engine, hint);
+    const dnnl_status_t st =
+        dnnl_primitive_desc_create(out, desc, attr, ty_cpu_dnn(dev)->engine, hint);
     (void)dnnl_primitive_attr_destroy(attr);
     return st;
 }

@@ -66,6 +66,6 @@ ty_status ty_onednn_norm_open(ty_ctx *ctx, ty_device *dev, const ty_norm_spec *s
     if (st != dnnl_success)
         return ty_onednn_fail(ctx, st, "prepare batch normalisation");
     ty_operand operands[10];
-    return ty_onednn_call_open_take(ctx, dev->dnn, pd, operands, list_operands(spec, operands),
-                                    out);
+    return ty_onednn_call_open_take(ctx, ty_cpu_dnn(dev), pd, operands,
+                                    list_operands(spec, operands), out);
 }

@@ -48,5 +48,5 @@ ty_status ty_onednn_pool_open(ty_ctx *ctx, ty_device *dev, const ty_pool_spec *s
         {TY_ROLE_KEPT, {0}, false},
     };
     const bool keeps = spec->attrs->is_max && spec->is_training;
-    return ty_onednn_call_open_take(ctx, dev->dnn, pd, operands, keeps ? 3 : 2, out);
+    return ty_onednn_call_open_take(ctx, ty_cpu_dnn(dev), pd, operands, keeps ? 3 : 2, out);
 }

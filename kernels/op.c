@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/checked.h"
+#include "kernels/cpu.h"
 #include "kernels/ops.h"
 
 const ty_op ty_ops[TY_OP_COUNT] = {
@@ -71,7 +72,7 @@ const ty_op ty_ops[TY_OP_COUNT] = {
                    .infer = ty_mse_infer},
 };
 
-static const ty_op_impl *const cpu_impls[TY_OP_COUNT] = {
+const ty_op_impl *const ty_cpu_ops[TY_OP_COUNT] = {
     [TY_OP_NORMALIZE] = &ty_normalize_cpu,
     [TY_OP_LINEAR] = &ty_linear_cpu,
     [TY_OP_CONV2D] = &ty_conv2d_cpu,
@@ -87,8 +88,7 @@ static const ty_op_impl *const cpu_impls[TY_OP_COUNT] = {
 };
 
 const ty_op_impl *ty_device_op(const ty_device *dev, ty_op_id id) {
-    (void)dev; /* one kind of device in this build */
-    return cpu_impls[id];
+    return dev->backend->ops[id];
 }
 
 void ty_op_release_nothing(ty_device *dev, ty_op_args *args) {

@@ -4,7 +4,8 @@
  *
  *   infer    shapes from shapes; pure
  *   prepare  once per call site: fills y.layout and y.bytes, aux.bytes, workspace_bytes and state
- *            (oneDNN primitives, cuDNN plans)
+ *            (oneDNN primitives, cuDNN plans); a device that computes in bf16 may set y.dtype, and
+ *            param[i].dtype where it wants to read the bf16 copy of a parameter
  *   forward, backward   queue the work; no allocation, no waiting
  *   release  frees state
  *
@@ -24,18 +25,18 @@ extern "C" {
 enum { TY_OP_MAX_INPUTS = 3, TY_OP_MAX_PARAMS = 2, TY_OP_MAX_STATS = 2 };
 
 typedef enum ty_op_id {
-    TY_OP_NORMALIZE,     /* x u8|f32 [B,...] -> f32; by channel, mean and inverse deviation */
-    TY_OP_LINEAR,        /* x [B,I] -> [B,O]; param weight [O,I], bias [O]; attrs: out, has_bias, activation */
-    TY_OP_CONV2D,        /* x [B,C,H,W] -> [B,K,P,Q]; param weight [K,C/g,R,S], bias [K] */
-    TY_OP_ACTIVATION,    /* elementwise: relu, gelu, silu, tanh, sigmoid */
-    TY_OP_POOL2D,        /* max or average; global average is a pool over the whole plane */
-    TY_OP_BATCH_NORM,    /* [B,C,H,W] or [B,C]; param gamma, beta [C]; stat mean, variance [C]; optional relu */
-    TY_OP_DROPOUT,       /* keyed by (seed, step, op number, sample id, element) */
-    TY_OP_RESHAPE,       /* canonical order kept; flatten is a reshape */
-    TY_OP_ADD,           /* x0 + x1, same shape */
-    TY_OP_SCALE,         /* x * factor */
-    TY_OP_SOFTMAX_XENT,  /* logits [B,K], target i32 [B], weight f32 [B] -> rows f32 [B,4] */
-    TY_OP_MSE,           /* prediction [B,K], target f32 [B,K], weight f32 [B] -> rows f32 [B,4] */
+    TY_OP_NORMALIZE, /* x u8|f32 [B,...] -> f32; by channel, mean and inverse deviation */
+    TY_OP_LINEAR, /* x [B,I] -> [B,O]; param weight [O,I], bias [O]; attrs: out, has_bias, activation */
+    TY_OP_CONV2D,     /* x [B,C,H,W] -> [B,K,P,Q]; param weight [K,C/g,R,S], bias [K] */
+    TY_OP_ACTIVATION, /* elementwise: relu, gelu, silu, tanh, sigmoid */
+    TY_OP_POOL2D,     /* max or average; global average is a pool over the whole plane */
+    TY_OP_BATCH_NORM, /* [B,C,H,W] or [B,C]; param gamma, beta [C]; stat mean, variance [C]; optional relu */
+    TY_OP_DROPOUT,      /* keyed by (seed, step, op number, sample id, element) */
+    TY_OP_RESHAPE,      /* canonical order kept; flatten is a reshape */
+    TY_OP_ADD,          /* x0 + x1, same shape */
+    TY_OP_SCALE,        /* x * factor */
+    TY_OP_SOFTMAX_XENT, /* logits [B,K], target i32 [B], weight f32 [B] -> rows f32 [B,4] */
+    TY_OP_MSE,          /* prediction [B,K], target f32 [B,K], weight f32 [B] -> rows f32 [B,4] */
     TY_OP_COUNT
 } ty_op_id;
 
@@ -43,7 +44,13 @@ typedef enum ty_op_id {
 enum { TY_READS_X = 1, TY_READS_Y = 2, TY_READS_AUX = 4 };
 
 /* How a parameter starts. */
-typedef enum ty_init_kind { TY_INIT_ZEROS, TY_INIT_ONES, TY_INIT_NORMAL, TY_INIT_XAVIER, TY_INIT_KAIMING } ty_init_kind;
+typedef enum ty_init_kind {
+    TY_INIT_ZEROS,
+    TY_INIT_ONES,
+    TY_INIT_NORMAL,
+    TY_INIT_XAVIER,
+    TY_INIT_KAIMING
+} ty_init_kind;
 
 typedef struct ty_param_spec {
     const char *name; /* "weight", "bias"; "running_mean" for a statistic */
@@ -90,21 +97,34 @@ typedef struct ty_op_env {
 typedef struct ty_op_args {
     ty_op_id id;
     const void *attrs;
-    int64_t op_number;   /* position in the graph; a key for random numbers */
-    bool is_training;    /* batch statistics, dropout; a backward pass follows */
+    int64_t op_number; /* position in the graph; a key for random numbers */
+    bool is_training;  /* batch statistics, dropout; a backward pass follows */
     bool wants_dx[TY_OP_MAX_INPUTS];
-    bool accumulates_dx[TY_OP_MAX_INPUTS]; /* d_x += instead of = (the value has more than one reader) */
+    bool accumulates_dx
+        [TY_OP_MAX_INPUTS]; /* d_x += instead of = (the value has more than one reader) */
     ty_tensor x[TY_OP_MAX_INPUTS], d_x[TY_OP_MAX_INPUTS];
     ty_tensor y, d_y;
-    ty_tensor aux;       /* what forward keeps for backward; u8, opaque */
+    ty_tensor aux; /* what forward keeps for backward; u8, opaque */
     ty_tensor param[TY_OP_MAX_PARAMS], d_param[TY_OP_MAX_PARAMS];
-    ty_tensor stat[TY_OP_MAX_STATS];       /* running statistics: read in evaluation, never written by an op */
-    ty_tensor batch_stat[TY_OP_MAX_STATS]; /* in training: this shard's statistics are written here */
-    void *workspace;     /* workspace_bytes of scratch, shared by all calls of a plan */
+    ty_tensor
+        stat[TY_OP_MAX_STATS]; /* running statistics: read in evaluation, never written by an op */
+    ty_tensor
+        batch_stat[TY_OP_MAX_STATS]; /* in training: this shard's statistics are written here */
+    void *workspace;                 /* workspace_bytes of scratch, shared by all calls of a plan */
     size_t workspace_bytes;
     const ty_op_env *env;
-    void *state;         /* the device's */
+    void *state; /* the device's */
 } ty_op_args;
+
+/* What one call moves and computes, and with what: for predictions. */
+typedef struct ty_op_cost {
+    double flops, bytes; /* of this call; bytes of device memory that must move */
+    bool is_matrix;      /* flops are matrix products: the device's peak for its precision counts */
+    const char *kernel;  /* of our own, a row of kernels/cuda/resources.tsv; NULL: a library's */
+    char engine[96];     /* "cublasLt", "cudnn engine 47, 12.5 MiB workspace" */
+} ty_op_cost;
+
+enum { TY_OP_MAX_COSTS = 6 };
 
 typedef struct ty_op_impl {
     /* Sees shapes, dtypes and layouts (data pointers are not set yet).
@@ -113,6 +133,10 @@ typedef struct ty_op_impl {
     ty_status (*forward)(ty_ctx *ctx, ty_device *dev, const ty_op_args *args);
     ty_status (*backward)(ty_ctx *ctx, ty_device *dev, const ty_op_args *args); /* NULL: has none */
     void (*release)(ty_device *dev, ty_op_args *args);
+    /* What one pass launches, at most TY_OP_MAX_COSTS; answers how many. NULL: no predictions on this
+     * device. */
+    int (*cost)(const ty_device *dev, const ty_op_args *args, bool is_backward,
+                ty_op_cost out[TY_OP_MAX_COSTS]);
 } ty_op_impl;
 
 /* The device's row for an op. Never NULL for an op that the device has; NULL says it has none. */

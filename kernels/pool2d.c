@@ -88,7 +88,7 @@ static ty_status forward(ty_ctx *ctx, ty_device *dev, const ty_op_args *args) {
     const pool_state *state = args->state;
     void *const data[TY_ROLE_COUNT] = {
         [TY_ROLE_X] = args->x[0].data, [TY_ROLE_Y] = args->y.data, [TY_ROLE_KEPT] = args->aux.data};
-    return ty_onednn_run(ctx, dev->dnn, state->forward, data, args->workspace);
+    return ty_onednn_run(ctx, ty_cpu_dnn(dev), state->forward, data, args->workspace);
 }
 
 static ty_status backward(ty_ctx *ctx, ty_device *dev, const ty_op_args *args) {
@@ -98,7 +98,7 @@ static ty_status backward(ty_ctx *ctx, ty_device *dev, const ty_op_args *args) {
     void *const data[TY_ROLE_COUNT] = {[TY_ROLE_DX] = args->d_x[0].data,
                                        [TY_ROLE_DY] = args->d_y.data,
                                        [TY_ROLE_KEPT] = args->aux.data};
-    return ty_onednn_run(ctx, dev->dnn, state->backward, data, args->workspace);
+    return ty_onednn_run(ctx, ty_cpu_dnn(dev), state->backward, data, args->workspace);
 }
 
 const ty_op_impl ty_pool2d_cpu = {

@@ -8,7 +8,7 @@
 static void copy_same(const ty_device *dev, int64_t n, const float *from, float *to,
                       bool accumulates) {
     if (accumulates)
-        dev->loops->add(to, to, from, n);
+        ty_cpu_loops(dev)->add(to, to, from, n);
     else if (n > 0)
         memcpy(to, from, (size_t)n * sizeof *to);
 }

@@ -26,8 +26,8 @@ static ty_status forward(ty_ctx *ctx, ty_device *dev, const ty_op_args *args) {
     (void)ctx;
     const ty_scale_attrs *a = args->attrs;
     const ty_tensor *x = &args->x[0];
-    dev->loops->scale(args->y.data, x->data, ty_layout_count(x->layout, x->shape),
-                      (float)a->factor);
+    ty_cpu_loops(dev)->scale(args->y.data, x->data, ty_layout_count(x->layout, x->shape),
+                             (float)a->factor);
     return TY_OK;
 }
 
@@ -38,9 +38,9 @@ static ty_status backward(ty_ctx *ctx, ty_device *dev, const ty_op_args *args) {
     if (!args->wants_dx[0])
         return TY_OK;
     if (args->accumulates_dx[0])
-        dev->loops->scale_add(args->d_x[0].data, args->d_y.data, n, (float)a->factor);
+        ty_cpu_loops(dev)->scale_add(args->d_x[0].data, args->d_y.data, n, (float)a->factor);
     else
-        dev->loops->scale(args->d_x[0].data, args->d_y.data, n, (float)a->factor);
+        ty_cpu_loops(dev)->scale(args->d_x[0].data, args->d_y.data, n, (float)a->factor);
     return TY_OK;
 }
 

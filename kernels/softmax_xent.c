@@ -82,7 +82,7 @@ static kept forward_row(const ty_device *dev, const ty_softmax_xent_attrs *attrs
         set_row(row, NAN, -1, 0, 0);
         return (kept){0};
     }
-    dev->loops->xent_forward(logits, n_classes, target, attrs->label_smoothing, &told);
+    ty_cpu_loops(dev)->xent_forward(logits, n_classes, target, attrs->label_smoothing, &told);
     set_row(row, told.loss, (float)told.predicted, told.probability, (float)told.rank);
     return (kept){told.max, told.inverse_sum};
 }
@@ -116,16 +116,16 @@ static void backward_row(const ty_device *dev, const ty_softmax_xent_attrs *attr
                          const row_gradient *g, float *dx) {
     if (g->weight == 0 || is_ignored(attrs, g->target)) {
         if (!g->accumulates)
-            dev->loops->fill(dx, g->n_classes, 0);
+            ty_cpu_loops(dev)->fill(dx, g->n_classes, 0);
         return;
     }
     if (g->target < 0 || g->target >= g->n_classes) {
-        dev->loops->fill(dx, g->n_classes, NAN);
+        ty_cpu_loops(dev)->fill(dx, g->n_classes, NAN);
         return;
     }
     const ty_xent_row row = {.max = g->keep.max, .inverse_sum = g->keep.inverse_sum};
-    dev->loops->xent_backward(dx, g->logits, g->n_classes, g->target, attrs->label_smoothing, &row,
-                              g->weight, g->accumulates);
+    ty_cpu_loops(dev)->xent_backward(dx, g->logits, g->n_classes, g->target, attrs->label_smoothing,
+                                     &row, g->weight, g->accumulates);
 }
 
 static ty_status backward(ty_ctx *ctx, ty_device *dev, const ty_op_args *args) {

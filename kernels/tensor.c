@@ -8,7 +8,7 @@ typedef struct dtype_row {
 
 static const dtype_row dtype_rows[] = {
     [TY_DTYPE_F32] = {"f32", 4}, [TY_DTYPE_U8] = {"u8", 1},   [TY_DTYPE_I32] = {"i32", 4},
-    [TY_DTYPE_I64] = {"i64", 8}, [TY_DTYPE_F64] = {"f64", 8},
+    [TY_DTYPE_I64] = {"i64", 8}, [TY_DTYPE_F64] = {"f64", 8}, [TY_DTYPE_BF16] = {"bf16", 2},
 };
 
 size_t ty_dtype_bytes(ty_dtype dtype) {

@@ -9,7 +9,15 @@
 extern "C" {
 #endif
 
-typedef enum ty_dtype { TY_DTYPE_F32, TY_DTYPE_U8, TY_DTYPE_I32, TY_DTYPE_I64, TY_DTYPE_F64 } ty_dtype;
+typedef enum ty_dtype {
+    TY_DTYPE_F32,
+    TY_DTYPE_U8,
+    TY_DTYPE_I32,
+    TY_DTYPE_I64,
+    TY_DTYPE_F64,
+    TY_DTYPE_BF16, /* the upper half of a float; in GPU memory only */
+    TY_DTYPE_COUNT
+} ty_dtype;
 
 /* Of one element; "f32". */
 size_t ty_dtype_bytes(ty_dtype dtype);

@@ -20,8 +20,7 @@ typedef struct worker {
 struct ty_lanes {
     int n, n_started;
     worker *workers;
-    const char *device;
-    int max_isa_level;
+    ty_device_options device;
     pthread_mutex_t lock;
     pthread_cond_t has_round, is_done;
     ty_lane_task *task; /* NULL: threads end */
@@ -94,7 +93,7 @@ ty_status ty_lanes_run(ty_ctx *ctx, ty_lanes *lanes, ty_lane_task *task, void *a
 
 static ty_status open_device(ty_lane *lane, void *arg) {
     const ty_lanes *lanes = arg;
-    return ty_device_open(lane->ctx, lanes->device, lanes->max_isa_level, &lane->dev);
+    return ty_device_open(lane->ctx, &lanes->device, &lane->dev);
 }
 
 static ty_status close_device(ty_lane *lane, void *arg) {
@@ -118,7 +117,7 @@ static ty_status start_threads(ty_ctx *ctx, ty_lanes *lanes) {
     return TY_OK;
 }
 
-ty_status ty_lanes_open(ty_ctx *ctx, int n, const char *device, int max_isa_level, ty_lanes **out) {
+ty_status ty_lanes_open(ty_ctx *ctx, int n, const ty_device_options *device, ty_lanes **out) {
     ty_lanes *lanes = calloc(1, sizeof *lanes);
     worker *workers = calloc((size_t)n, sizeof *workers);
     if (!lanes || !workers) {
@@ -128,8 +127,7 @@ ty_status ty_lanes_open(ty_ctx *ctx, int n, const char *device, int max_isa_leve
     }
     lanes->n = n;
     lanes->workers = workers;
-    lanes->device = device;
-    lanes->max_isa_level = max_isa_level;
+    lanes->device = *device;
     pthread_mutex_init(&lanes->lock, NULL);
     pthread_cond_init(&lanes->has_round, NULL);
     pthread_cond_init(&lanes->is_done, NULL);

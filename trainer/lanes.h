@@ -23,7 +23,7 @@ typedef ty_status ty_lane_task(ty_lane *lane, void *arg);
 /* Starts n - 1 threads and opens a device on each lane. *out is the caller's to close, on the same
  * thread.
  * Errors: TY_ERR_DEVICE; TY_ERR_FAILED a thread could not be started. */
-ty_status ty_lanes_open(ty_ctx *ctx, int n, const char *device, int max_isa_level,
+ty_status ty_lanes_open(ty_ctx *ctx, int n, const ty_device_options *device,
                         ty_lanes **out) TY_MUST_USE;
 void ty_lanes_close(ty_lanes *lanes); /* accepts NULL */
 

@@ -38,12 +38,18 @@ static ty_status divide(ty_ctx *ctx, ty_trainer *trainer) {
 static ty_status open_lanes(ty_ctx *ctx, ty_trainer *trainer) {
     static const char *const devices[] = {"auto", "cpu", "cuda"};
     int64_t isa;
-    int level;
+    ty_device_options device = {.name = devices[trainer->config->device],
+                                .local_rank = ty_comm_local_rank(trainer->comm)};
+    ty_device_found found;
     TY_TRY(ty_comm_min(ctx, trainer->comm, ty_isa_best(), &isa));
-    if (!ty_int_of_i64(isa, &level))
+    if (!ty_int_of_i64(isa, &device.max_isa_level))
         return ty_fail(ctx, TY_ERR_INTERNAL, "instruction-set level %" PRId64, isa);
-    const ty_status st = ty_lanes_open(ctx, trainer->geometry.lanes,
-                                       devices[trainer->config->device], level, &trainer->lanes);
+    ty_status st = ty_device_find(ctx, &device, &found);
+    device.name = found.name;
+    if (st == TY_OK && found.reason[0])
+        ty_log(ctx, TY_LOG_INFO, "device", "auto is the cpu: %s", found.reason);
+    if (st == TY_OK)
+        st = ty_lanes_open(ctx, trainer->geometry.lanes, &device, &trainer->lanes);
     TY_TRY(ty_comm_agree(ctx, trainer->comm, st));
     trainer->report.numeric = ty_device_describe(ty_lanes_device(trainer->lanes))->numeric;
     return TY_OK;

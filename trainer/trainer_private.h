@@ -101,8 +101,8 @@ struct ty_trainer {
 
     /* update.c: {sum of squares, non-finite} per segment, then of the statistics. */
     double *norms, *norms_host;
-    float *mean_stats;
-    double grad_scale, learning_rate;
+    ty_verdict *verdict; /* on the device */
+    double learning_rate;
 
     const ty_observers *observers; /* events.c; NULL outside a run and on ranks other than 0 */
     double asked[TY_WISH_COUNT];   /* this rank's wishes, for the next agreement */

@@ -3,7 +3,6 @@
  * of it. */
 #include "trainer/trainer_private.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 /* A row of norms per segment, and one for the batch statistics. */
@@ -28,12 +27,11 @@ static ty_status cut_segments(ty_ctx *ctx, ty_trainer *trainer) {
 ty_status ty_update_open(ty_ctx *ctx, ty_trainer *trainer) {
     ty_device *dev = ty_lanes_device(trainer->lanes);
     const size_t bytes = norm_rows(trainer) * 2 * sizeof(double);
-    void *norms = NULL, *stats = NULL;
+    void *norms = NULL, *verdict = NULL;
     TY_TRY(ty_device_alloc(ctx, dev, bytes, &norms));
     trainer->norms = norms;
-    TY_TRY(ty_device_alloc(ctx, dev, (size_t)(trainer->train_graph.stats_count + 1) * sizeof(float),
-                           &stats));
-    trainer->mean_stats = stats;
+    TY_TRY(ty_device_alloc(ctx, dev, sizeof *trainer->verdict, &verdict));
+    trainer->verdict = verdict;
     trainer->norms_host = calloc(1, bytes);
     if (!trainer->norms_host)
         return ty_fail_nomem(ctx, "gradient norms");
@@ -46,48 +44,55 @@ void ty_update_close(ty_trainer *trainer) {
     if (!trainer->lanes)
         return;
     ty_device_free(ty_lanes_device(trainer->lanes), trainer->norms);
-    ty_device_free(ty_lanes_device(trainer->lanes), trainer->mean_stats);
+    ty_device_free(ty_lanes_device(trainer->lanes), trainer->verdict);
     free(trainer->norms_host);
 }
 
 /* --- looking ---------------------------------------------------------------------------------- */
 
-/* Lane i has the segments that begin in the i-th part of the flat buffer. */
-static bool is_mine(const ty_trainer *trainer, const ty_segment *segment, int lane) {
-    const int64_t elements = trainer->train_graph.params_count;
-    return segment->offset * trainer->geometry.lanes / elements == lane;
+/* Lane i has the segments that begin in the i-th part of the flat buffer; they follow each other. */
+static int first_segment(const ty_trainer *trainer, int lane) {
+    const ty_graph *graph = &trainer->train_graph;
+    const int lanes = trainer->geometry.lanes;
+    int i = 0;
+    while (i < graph->n_params && graph->params[i].offset * lanes / graph->params_count < lane)
+        i++;
+    return i;
 }
 
 static ty_status norm_segments(ty_lane *lane, void *arg) {
     ty_trainer *trainer = arg;
     const ty_graph *graph = &trainer->train_graph;
     const float *sum = ty_reduction_out(trainer->reduction);
-    for (int i = 0; i < graph->n_params; i++) {
-        const ty_segment *segment = &graph->params[i];
-        if (is_mine(trainer, segment, lane->index))
-            TY_TRY(ty_flat_norm(lane->ctx, lane->dev, sum + segment->offset, segment->count,
-                                trainer->norms + 2 * i));
-    }
-    if (lane->index == 0 && graph->stats_count > 0)
-        TY_TRY(ty_flat_norm(lane->ctx, lane->dev, sum + graph->params_count, graph->stats_count,
-                            trainer->norms + 2 * graph->n_params));
+    const int first = first_segment(trainer, lane->index);
+    const int end = first_segment(trainer, lane->index + 1);
+    TY_TRY(ty_flat_norms(lane->ctx, lane->dev, sum, graph->params + first, end - first,
+                         trainer->norms + 2 * (size_t)first));
+    const ty_segment rest = {.offset = graph->params_count, .count = graph->stats_count};
+    if (lane->index == 0)
+        TY_TRY(ty_flat_norms(lane->ctx, lane->dev, sum, &rest, 1,
+                             trainer->norms + 2 * (size_t)graph->n_params));
     return ty_device_sync(lane->ctx, lane->dev);
 }
 
 ty_status ty_update_inspect(ty_ctx *ctx, ty_trainer *trainer, ty_step_report *report) {
     ty_device *dev = ty_lanes_device(trainer->lanes);
     const size_t rows = norm_rows(trainer);
+    ty_verdict verdict;
+    const ty_judge_args judge = {.norms = trainer->norms,
+                                 .n_gradient_rows = trainer->train_graph.n_params,
+                                 .n_rows = (int64_t)rows,
+                                 .total_weight = report->sums[TY_SUM_WEIGHT],
+                                 .max_norm = trainer->config->train.max_grad_norm,
+                                 .verdict = trainer->verdict};
     TY_TRY(ty_lanes_run(ctx, trainer->lanes, norm_segments, trainer));
+    TY_TRY(ty_flat_judge(ctx, dev, &judge));
     TY_TRY(ty_device_copy_out(ctx, dev, trainer->norms_host, trainer->norms,
                               rows * 2 * sizeof(double)));
+    TY_TRY(ty_device_copy_out(ctx, dev, &verdict, trainer->verdict, sizeof verdict));
     TY_TRY(ty_device_sync(ctx, dev));
-    double squares = 0, nonfinite = 0;
-    for (size_t i = 0; i < rows; i++) {
-        squares += i + 1 < rows ? trainer->norms_host[2 * i] : 0;
-        nonfinite += trainer->norms_host[2 * i + 1];
-    }
-    report->gradient_norm = sqrt(squares) / report->sums[TY_SUM_WEIGHT];
-    report->n_nonfinite = (int64_t)nonfinite;
+    report->gradient_norm = verdict.gradient_norm;
+    report->n_nonfinite = (int64_t)verdict.n_nonfinite;
     return TY_OK;
 }
 
@@ -102,7 +107,7 @@ static ty_status update_range(ty_lane *lane, void *arg) {
                                  .segments = work->segments,
                                  .n_segments = work->n_segments,
                                  .learning_rate = trainer->learning_rate,
-                                 .grad_scale = trainer->grad_scale,
+                                 .verdict = trainer->verdict,
                                  .step = trainer->progress.updates + 1};
     TY_TRY(ty_optimizer_run(lane->ctx, lane->dev, &trainer->config->optimizer, &args));
     return ty_device_sync(lane->ctx, lane->dev);
@@ -113,30 +118,20 @@ static ty_status follow_statistics(ty_ctx *ctx, ty_trainer *trainer) {
     ty_device *dev = ty_lanes_device(trainer->lanes);
     const ty_graph *graph = &trainer->train_graph;
     const float *sum = ty_reduction_out(trainer->reduction) + graph->params_count;
-    if (graph->stats_count == 0)
-        return TY_OK;
-    TY_TRY(ty_flat_copy(ctx, dev, trainer->mean_stats, sum, graph->stats_count));
-    TY_TRY(ty_flat_scale(ctx, dev, trainer->mean_stats, graph->stats_count,
-                         1.0f / (float)trainer->geometry.shards));
     for (int i = 0; i < graph->n_stats; i++) {
         const ty_segment *stat = &graph->stats[i];
-        TY_TRY(ty_flat_blend(ctx, dev, trainer->state.stats + stat->offset,
-                             trainer->mean_stats + stat->offset, stat->count,
-                             (float)stat->learning_rate));
+        const ty_blend_args blend = {.to = trainer->state.stats + stat->offset,
+                                     .from = sum + stat->offset,
+                                     .n = stat->count,
+                                     .rate = (float)stat->learning_rate,
+                                     .from_scale = 1.0f / (float)trainer->geometry.shards,
+                                     .verdict = trainer->verdict};
+        TY_TRY(ty_flat_blend(ctx, dev, &blend));
     }
     return ty_device_sync(ctx, dev);
 }
 
-/* Gradients are sums over samples: 1 / total weight makes them means, and clipping shortens
- * them. */
-static double scale_of(const ty_trainer *trainer, const ty_step_report *report) {
-    const double most = trainer->config->train.max_grad_norm;
-    const double clip = most > 0 && report->gradient_norm > most ? most / report->gradient_norm : 1;
-    return clip / report->sums[TY_SUM_WEIGHT];
-}
-
 ty_status ty_update_apply(ty_ctx *ctx, ty_trainer *trainer, const ty_step_report *report) {
-    trainer->grad_scale = scale_of(trainer, report);
     trainer->learning_rate = report->learning_rate;
     TY_TRY(ty_lanes_run(ctx, trainer->lanes, update_range, trainer));
     TY_TRY(follow_statistics(ctx, trainer));

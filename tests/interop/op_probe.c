@@ -335,7 +335,8 @@ static void answer(probe *p, const json_t *request) {
 int main(void) {
     static probe p; /* large */
     ty_ctx_init(&p.ctx);
-    must(&p, ty_device_open(&p.ctx, "cpu", -1, &p.dev));
+    must(&p,
+         ty_device_open(&p.ctx, &(ty_device_options){.name = "cpu", .max_isa_level = -1}, &p.dev));
     char *line = NULL;
     size_t room = 0;
     while (getline(&line, &room, stdin) > 0) {

@@ -140,6 +140,9 @@ void store(rig *r, const ty_tensor *tensor, const double *values) {
         case TY_DTYPE_F64:
             ((double *)(void *)host)[i] = values[i];
             break;
+        case TY_DTYPE_BF16:
+        case TY_DTYPE_COUNT:
+            abort();
         }
     }
     if (tensor->layout) {
@@ -242,7 +245,8 @@ static void allocate_args(rig *r, const op_values *v, const double *d_y) {
 
 ty_status op_open_device(ty_ctx *ctx, const char *name, ty_device **out) {
     const char *level = ctx->getenv("TY_TEST_ISA");
-    return ty_device_open(ctx, name, level ? atoi(level) : -1, out);
+    return ty_device_open(
+        ctx, &(ty_device_options){.name = name, .max_isa_level = level ? atoi(level) : -1}, out);
 }
 
 ty_status rig_open(const op_case *c, const char *device, const op_values *v, const double *d_y,

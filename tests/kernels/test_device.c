@@ -22,7 +22,9 @@ static int open_cpu(void **state) {
     fixture *f = calloc(1, sizeof *f);
     assert_non_null(f);
     ty_ctx_init(&f->ctx);
-    assert_int_equal(ty_device_open(&f->ctx, "cpu", -1, &f->dev), TY_OK);
+    assert_int_equal(
+        ty_device_open(&f->ctx, &(ty_device_options){.name = "cpu", .max_isa_level = -1}, &f->dev),
+        TY_OK);
     *state = f;
     return 0;
 }
@@ -49,7 +51,9 @@ static void a_device_says_what_decides_its_bits(void **state) {
 static void two_lanes_of_a_process_describe_themselves_alike(void **state) {
     fixture *f = *state;
     ty_device *other = NULL;
-    assert_int_equal(ty_device_open(&f->ctx, "cpu", -1, &other), TY_OK);
+    assert_int_equal(
+        ty_device_open(&f->ctx, &(ty_device_options){.name = "cpu", .max_isa_level = -1}, &other),
+        TY_OK);
     assert_string_equal(ty_device_describe(other)->numeric, ty_device_describe(f->dev)->numeric);
     ty_device_close(other);
 }
@@ -103,27 +107,38 @@ static void bytes_go_in_and_come_out(void **state) {
 static void unknown_devices_are_refused_by_name(void **state) {
     fixture *f = *state;
     ty_device *dev = NULL;
-    assert_int_equal(ty_device_open(&f->ctx, "tpu", -1, &dev), TY_ERR_DEVICE);
+    assert_int_equal(
+        ty_device_open(&f->ctx, &(ty_device_options){.name = "tpu", .max_isa_level = -1}, &dev),
+        TY_ERR_DEVICE);
     assert_non_null(strstr(f->ctx.message, "tpu"));
-    assert_int_equal(ty_device_open(&f->ctx, "cuda:1", -1, &dev), TY_ERR_DEVICE);
-    assert_non_null(strstr(f->ctx.message, "no CUDA backend"));
+    assert_int_equal(
+        ty_device_open(&f->ctx, &(ty_device_options){.name = "cuda:1", .max_isa_level = -1}, &dev),
+        TY_ERR_DEVICE);
+    assert_non_null(strstr(f->ctx.message, "CUDA plug-in"));
     assert_null(dev);
 }
 
-static void keep_line(void *self, ty_log_level level, const char *topic, const char *line) {
-    (void)level, (void)topic;
-    (void)strncpy(self, line, 127);
+static const char *no_plugin(const char *name) {
+    return strcmp(name, "TILTYARD_CUDA_PLUGIN") == 0 ? "/nowhere/libtiltyard_cuda.so" : NULL;
 }
 
-static void auto_falls_back_to_the_cpu_and_says_so(void **state) {
+static void auto_falls_back_to_the_cpu_and_says_why(void **state) {
     fixture *f = *state;
-    char line[128] = "";
-    f->ctx.log = (ty_log_sink){.write = keep_line, .self = line, .max_level = TY_LOG_DEBUG};
+    ty_device_found found;
+    f->ctx.getenv = no_plugin;
+    assert_int_equal(ty_device_find(&f->ctx, &(ty_device_options){.name = "auto"}, &found), TY_OK);
+    assert_string_equal(found.name, "cpu");
+    assert_non_null(strstr(found.reason, "/nowhere/libtiltyard_cuda.so"));
+    assert_int_equal(ty_device_find(&f->ctx, &(ty_device_options){.name = "cuda"}, &found),
+                     TY_ERR_DEVICE);
+}
+
+static void the_cpu_computes_in_fp32_alone(void **state) {
+    fixture *f = *state;
     ty_device *dev = NULL;
-    assert_int_equal(ty_device_open(&f->ctx, "auto", -1, &dev), TY_OK);
-    assert_string_equal(ty_device_describe(dev)->name, "cpu");
-    assert_non_null(strstr(line, "cpu"));
-    ty_device_close(dev);
+    const ty_device_options options = {.name = "cpu", .precision = TY_PRECISION_BF16};
+    assert_int_equal(ty_device_open(&f->ctx, &options, &dev), TY_ERR_CONFIG);
+    assert_non_null(strstr(f->ctx.message, "fp32"));
 }
 
 static void closing_nothing_is_fine(void **state) {
@@ -167,13 +182,20 @@ static void a_lane_computes_on_its_own_thread_alone(void **state) {
 
 /* Which step of "level 0 opens, another level is refused, level 0 still opens" failed; 0: none. */
 static int try_two_levels(ty_ctx *ctx, ty_device **low, ty_device **high) {
-    if (ty_device_open(ctx, "cpu", 0, low) != TY_OK || ty_device_describe(*low)->isa_level != 0)
+    if (ty_device_open(ctx, &(ty_device_options){.name = "cpu", .max_isa_level = 0}, low) !=
+            TY_OK ||
+        ty_device_describe(*low)->isa_level != 0)
         return 1;
     if (!strstr(ty_device_describe(*low)->numeric, "sse41"))
         return 2;
-    if (ty_device_open(ctx, "cpu", 1, high) != TY_ERR_DEVICE || !strstr(ctx->message, "avx2"))
+    if (ty_device_open(ctx, &(ty_device_options){.name = "cpu", .max_isa_level = 1}, high) !=
+            TY_ERR_DEVICE ||
+        !strstr(ctx->message, "avx2"))
         return 3;
-    return ty_device_open(ctx, "cpu", 0, high) == TY_OK ? 0 : 4;
+    return ty_device_open(ctx, &(ty_device_options){.name = "cpu", .max_isa_level = 0}, high) ==
+                   TY_OK
+               ? 0
+               : 4;
 }
 
 /* In a child, because a process has one level for good. */
@@ -218,7 +240,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(too_much_memory_is_an_error_that_names_the_bytes),
         cmocka_unit_test(bytes_go_in_and_come_out),
         cmocka_unit_test(unknown_devices_are_refused_by_name),
-        cmocka_unit_test(auto_falls_back_to_the_cpu_and_says_so),
+        cmocka_unit_test(auto_falls_back_to_the_cpu_and_says_why),
+        cmocka_unit_test(the_cpu_computes_in_fp32_alone),
         cmocka_unit_test(closing_nothing_is_fine),
         cmocka_unit_test(a_lane_computes_on_its_own_thread_alone),
         cmocka_unit_test(a_process_has_one_instruction_set_level),

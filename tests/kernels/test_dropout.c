@@ -80,7 +80,9 @@ static int open_call(void **state) {
     call *c = calloc(1, sizeof *c);
     assert_non_null(c);
     ty_ctx_init(&c->ctx);
-    assert_int_equal(ty_device_open(&c->ctx, "cpu", -1, &c->dev), TY_OK);
+    assert_int_equal(
+        ty_device_open(&c->ctx, &(ty_device_options){.name = "cpu", .max_isa_level = -1}, &c->dev),
+        TY_OK);
     *state = c;
     return 0;
 }

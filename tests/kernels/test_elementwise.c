@@ -84,7 +84,9 @@ static void sigmoid_writes_zeros_into_padding(void **state) {
     ty_ctx ctx;
     ty_device *dev = NULL;
     ty_ctx_init(&ctx);
-    assert_int_equal(ty_device_open(&ctx, "cpu", -1, &dev), TY_OK);
+    assert_int_equal(
+        ty_device_open(&ctx, &(ty_device_options){.name = "cpu", .max_isa_level = -1}, &dev),
+        TY_OK);
     const ty_tensor value = {
         .data = x, .shape = shape, .layout = &ty_layout_blocked8, .bytes = sizeof x};
     ty_op_args args = {.id = TY_OP_ACTIVATION, .attrs = &attrs, .x = {value}, .y = value};

@@ -20,7 +20,9 @@ static int open_bench(void **state) {
     bench *b = calloc(1, sizeof *b);
     assert_non_null(b);
     ty_ctx_init(&b->ctx);
-    assert_int_equal(ty_device_open(&b->ctx, "cpu", -1, &b->dev), TY_OK);
+    assert_int_equal(
+        ty_device_open(&b->ctx, &(ty_device_options){.name = "cpu", .max_isa_level = -1}, &b->dev),
+        TY_OK);
     *state = b;
     return 0;
 }
@@ -94,7 +96,7 @@ static void expect_parameters(const optimizer_state *s) {
 static void sgd_reference(optimizer_state *s, const ty_sgd_args *a) {
     for (int k = 0; k < 2; k++)
         for (int64_t i = segments[k].offset; i < segments[k].offset + segments[k].count; i++) {
-            const double g = (double)s->g[i] * a->grad_scale +
+            const double g = (double)s->g[i] * a->verdict->grad_scale +
                              a->weight_decay * segments[k].weight_decay * s->want_p[i];
             s->want_v[i] = a->step == 1 ? g : a->momentum * s->want_v[i] + g;
             const double move = a->is_nesterov ? g + a->momentum * s->want_v[i] : s->want_v[i];
@@ -117,7 +119,7 @@ static void check_sgd(bench *b, double momentum, bool is_nesterov) {
                                   .learning_rate = 0.01,
                                   .momentum = momentum,
                                   .weight_decay = 0.05,
-                                  .grad_scale = 0.25,
+                                  .verdict = &(ty_verdict){.grad_scale = 0.25},
                                   .is_nesterov = is_nesterov,
                                   .step = step};
         assert_int_equal(ty_flat_sgd(&b->ctx, b->dev, &args), TY_OK);
@@ -137,7 +139,7 @@ static void adamw_reference(optimizer_state *s, const ty_adamw_args *a) {
     for (int k = 0; k < 2; k++)
         for (int64_t i = segments[k].offset; i < segments[k].offset + segments[k].count; i++) {
             const double rate = a->learning_rate * segments[k].learning_rate;
-            const double g = (double)s->g[i] * a->grad_scale;
+            const double g = (double)s->g[i] * a->verdict->grad_scale;
             s->want_p[i] *= 1 - rate * a->weight_decay * segments[k].weight_decay;
             s->want_m[i] = a->beta1 * s->want_m[i] + (1 - a->beta1) * g;
             s->want_v[i] = a->beta2 * s->want_v[i] + (1 - a->beta2) * g * g;
@@ -163,7 +165,7 @@ static void adamw_follows_its_definition_for_ten_steps(void **state) {
                                     .beta2 = 0.999,
                                     .epsilon = 1e-8,
                                     .weight_decay = 0.1,
-                                    .grad_scale = 0.25,
+                                    .verdict = &(ty_verdict){.grad_scale = 0.25},
                                     .step = step};
         assert_int_equal(ty_flat_adamw(&b->ctx, b->dev, &args), TY_OK);
         adamw_reference(s, &args);
@@ -190,7 +192,7 @@ static void adamw_corrects_its_bias_at_late_steps_too(void **state) {
                                     .beta2 = 0.999,
                                     .epsilon = 1e-6,
                                     .weight_decay = 0.1,
-                                    .grad_scale = 1,
+                                    .verdict = &(ty_verdict){.grad_scale = 1},
                                     .step = steps[k]};
         assert_int_equal(ty_flat_adamw(&b->ctx, b->dev, &args), TY_OK);
         adamw_reference(s, &args);
@@ -322,22 +324,26 @@ static void arithmetic_is_elementwise_and_works_in_place(void **state) {
     for (int i = 0; i < N; i++)
         assert_true(z[i] == 3 * y[i]);
     assert_int_equal(ty_flat_copy(&b->ctx, b->dev, z, y, N), TY_OK);
-    assert_int_equal(ty_flat_blend(&b->ctx, b->dev, z, x, N, 0.1F), TY_OK);
+    assert_int_equal(
+        ty_flat_blend(
+            &b->ctx, b->dev,
+            &(ty_blend_args){.to = z, .from = x, .n = N, .rate = 0.1F, .from_scale = 0.5F}),
+        TY_OK);
     for (int i = 0; i < N; i++)
-        assert_true(z[i] == y[i] + 0.1F * (x[i] - y[i]));
+        assert_true(z[i] == y[i] + 0.1F * (0.5F * x[i] - y[i]));
 }
 
 static void the_norm_counts_what_is_not_finite(void **state) {
     bench *b = *state;
     float x[] = {3, 4, 0, 12};
     double out[2];
-    assert_int_equal(ty_flat_norm(&b->ctx, b->dev, x, 4, out), TY_OK);
+    assert_int_equal(ty_flat_norms(&b->ctx, b->dev, x, &(ty_segment){.count = 4}, 1, out), TY_OK);
     assert_true(out[0] == 169 && out[1] == 0);
     x[2] = NAN;
     x[3] = -INFINITY;
-    assert_int_equal(ty_flat_norm(&b->ctx, b->dev, x, 4, out), TY_OK);
+    assert_int_equal(ty_flat_norms(&b->ctx, b->dev, x, &(ty_segment){.count = 4}, 1, out), TY_OK);
     assert_true(!isfinite(out[0]) && out[1] == 2);
-    assert_int_equal(ty_flat_norm(&b->ctx, b->dev, x, 0, out), TY_OK);
+    assert_int_equal(ty_flat_norms(&b->ctx, b->dev, x, &(ty_segment){.count = 0}, 1, out), TY_OK);
     assert_true(out[0] == 0 && out[1] == 0);
 }
 

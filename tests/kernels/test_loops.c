@@ -54,7 +54,7 @@ static void run_flat(const ty_loops *t, const inputs *in, float *const out[N_OUT
     t->add(out[0], in->a, in->b, n);
     t->scale(out[1], out[0], n, 0.3F);
     t->scale_add(out[1], in->a, n, -0.7F);
-    t->blend(out[2], in->b, n, 0.1F);
+    t->blend(out[2], in->b, n, 0.1F, 0.5F);
 }
 
 static void run_fill(const ty_loops *t, const inputs *in, float *const out[N_OUT], int64_t n) {

@@ -118,7 +118,9 @@ static void run_xent(xent_call *c) {
     ty_device *dev = NULL;
     float aux[2 * MAX_ROWS];
     ty_ctx_init(&ctx);
-    assert_int_equal(ty_device_open(&ctx, "cpu", -1, &dev), TY_OK);
+    assert_int_equal(
+        ty_device_open(&ctx, &(ty_device_options){.name = "cpu", .max_isa_level = -1}, &dev),
+        TY_OK);
     ty_op_args args = {.id = TY_OP_SOFTMAX_XENT,
                        .attrs = &c->attrs,
                        .is_training = true,

@@ -57,7 +57,8 @@ static void open_net(ty_ctx *ctx, net *n, const char *layers, const ty_data_info
     assert_int_equal(ty_doc_parse(ctx, "test.json", text, strlen(text), &n->doc), TY_OK);
     if (ty_train_config_load(ctx, n->doc, &n->config) != TY_OK ||
         ty_model_build(ctx, &n->config, data, ROWS, true, &n->graph) != TY_OK ||
-        ty_device_open(ctx, "cpu", -1, &n->dev) != TY_OK ||
+        ty_device_open(ctx, &(ty_device_options){.name = "cpu", .max_isa_level = -1}, &n->dev) !=
+            TY_OK ||
         ty_plan_open(ctx, n->dev, &n->graph, &n->plan) != TY_OK)
         fail_msg("%s", ctx->message);
     assert_true(n->graph.params_count <= MOST);

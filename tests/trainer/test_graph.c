@@ -177,7 +177,8 @@ static void a_plan_binds_everything_inside_its_arena(void **state) {
     ty_device *dev;
     ty_plan plan;
     assert_int_equal(b.status, TY_OK);
-    assert_int_equal(ty_device_open(ctx, "cpu", -1, &dev), TY_OK);
+    assert_int_equal(
+        ty_device_open(ctx, &(ty_device_options){.name = "cpu", .max_isa_level = -1}, &dev), TY_OK);
     if (ty_plan_open(ctx, dev, &b.graph, &plan) != TY_OK)
         fail_msg("%s", ctx->message);
     char *arena;

@@ -76,7 +76,8 @@ static void open_bench(ty_ctx *ctx, int n_leaves, int n_lanes, bench *b) {
     b->buffers = calloc((size_t)b->n_buffers, sizeof *b->buffers);
     for (int i = 0; i < b->n_buffers; i++)
         b->buffers[i] = aligned_alloc(64, 1024 * sizeof(float));
-    if (ty_lanes_open(ctx, n_lanes, "cpu", -1, &b->lanes) != TY_OK)
+    if (ty_lanes_open(ctx, n_lanes, &(ty_device_options){.name = "cpu", .max_isa_level = -1},
+                      &b->lanes) != TY_OK)
         fail_msg("%s", ctx->message);
     assert_int_equal(ty_shard_tree_open(ctx, n_leaves, n_lanes, b->buffers, N, &b->j.tree), TY_OK);
 }

@@ -51,7 +51,8 @@ ty_status ty_optimizer_adamw(ty_ctx *ctx, ty_device *dev, const void *keys,
                                 .beta2 = config->beta2,
                                 .epsilon = config->epsilon,
                                 .weight_decay = config->base.weight_decay,
-                                .grad_scale = args->grad_scale,
+                                .verdict = args->verdict,
+                                .params_bf16 = args->params_bf16,
                                 .step = args->step};
     return ty_flat_adamw(ctx, dev, &call);
 }

@@ -24,8 +24,10 @@ typedef struct ty_update_args {
     float *const *slots; /* the optimizer's state buffers */
     const ty_segment *segments;
     int64_t n_segments;
-    double learning_rate, grad_scale;
-    int64_t step; /* from 1, not counting skipped ones */
+    double learning_rate;
+    const ty_verdict *verdict; /* on the device */
+    void *params_bf16;         /* NULL: none is kept */
+    int64_t step;              /* from 1, not counting skipped ones */
 } ty_update_args;
 
 typedef ty_status ty_optimizer_update(ty_ctx *ctx, ty_device *dev, const void *config,

@@ -38,7 +38,8 @@ ty_status ty_optimizer_sgd(ty_ctx *ctx, ty_device *dev, const void *keys,
                               .learning_rate = args->learning_rate,
                               .momentum = config->momentum,
                               .weight_decay = config->base.weight_decay,
-                              .grad_scale = args->grad_scale,
+                              .verdict = args->verdict,
+                              .params_bf16 = args->params_bf16,
                               .is_nesterov = config->nesterov,
                               .step = args->step};
     return ty_flat_sgd(ctx, dev, &call);
