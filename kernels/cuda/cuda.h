@@ -34,11 +34,16 @@ typedef struct ty_gpu_facts {
     const char *dnn_json;      /* cuDNN's description for plans without the GPU; NULL: it is there */
 } ty_gpu_facts;
 
+/* Flat kernels get no workspace from a plan; norms keep their partial sums between two launches. */
+enum { TY_CUDA_SCRATCH_BYTES = 1 << 20 };
+
 typedef struct ty_cuda {
     ty_device device; /* first */
     ty_gpu_facts facts;
     int index;        /* among the devices this process sees */
     cudaStream_t streams[TY_QUEUE_COUNT];
+    void *scratch;    /* TY_CUDA_SCRATCH_BYTES of device memory from open to close, for one call of a
+                         flat kernel on the COMPUTE stream; NULL on a described handle */
     cudaEvent_t events[TY_QUEUE_COUNT]; /* one a queue, recorded anew by each ty_device_order: a
                                            wait looks only at the newest record before it */
     const struct ty_vendor_blas *blas; /* NULL until ty_cuda_want_blas */
