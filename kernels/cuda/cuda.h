@@ -24,14 +24,14 @@ struct ty_vendor_nccl;
 /* What plans and predictions ask of a GPU, whether it is there or only described. */
 typedef struct ty_gpu_facts {
     char model[64];
-    int major, minor;          /* compute capability */
+    int major, minor; /* compute capability */
     int multiprocessors;
     int max_threads_per_multiprocessor;
     int64_t memory_bytes;
     int64_t l2_bytes;
-    double bandwidth;          /* bytes/s, the data sheet's; 0: unknown */
+    double bandwidth;                          /* bytes/s, the data sheet's; 0: unknown */
     double flops_fp32, flops_tf32, flops_bf16; /* dense, the data sheet's; 0: unknown */
-    const char *dnn_json;      /* cuDNN's description for plans without the GPU; NULL: it is there */
+    const char *dnn_json; /* cuDNN's description for plans without the GPU; NULL: it is there */
 } ty_gpu_facts;
 
 /* Flat kernels get no workspace from a plan; norms keep their partial sums between two launches. */
@@ -40,17 +40,17 @@ enum { TY_CUDA_SCRATCH_BYTES = 1 << 20 };
 typedef struct ty_cuda {
     ty_device device; /* first */
     ty_gpu_facts facts;
-    int index;        /* among the devices this process sees */
+    int index; /* among the devices this process sees */
     cudaStream_t streams[TY_QUEUE_COUNT];
     void *scratch;    /* TY_CUDA_SCRATCH_BYTES of device memory from open to close, for one call of a
                          flat kernel on the COMPUTE stream; NULL on a described handle */
     cudaEvent_t events[TY_QUEUE_COUNT]; /* one a queue, recorded anew by each ty_device_order: a
                                            wait looks only at the newest record before it */
-    const struct ty_vendor_blas *blas; /* NULL until ty_cuda_want_blas */
+    const struct ty_vendor_blas *blas;  /* NULL until ty_cuda_want_blas */
     const struct ty_vendor_dnn *dnn;
     const struct ty_vendor_nccl *nccl;
-    void *blas_handle;     /* cublasLtHandle_t */
-    void *dnn_handle;      /* cudnnHandle_t */
+    void *blas_handle; /* cublasLtHandle_t */
+    void *dnn_handle;  /* cudnnHandle_t */
     char model[64];
     char numeric[256];
     char name[TY_DEVICE_NAME_BYTES];
@@ -108,8 +108,8 @@ int ty_cuda_cost_one(ty_op_cost *out, const char *kernel, double bytes, double f
 /* --- tables that the twins fill ----------------------------------------------------------------- */
 
 extern const ty_op_impl ty_normalize_cuda, ty_linear_cuda, ty_conv2d_cuda, ty_activation_cuda,
-    ty_pool2d_cuda, ty_batch_norm_cuda, ty_dropout_cuda, ty_reshape_cuda, ty_add_cuda, ty_scale_cuda,
-    ty_softmax_xent_cuda, ty_mse_cuda;
+    ty_pool2d_cuda, ty_batch_norm_cuda, ty_dropout_cuda, ty_reshape_cuda, ty_add_cuda,
+    ty_scale_cuda, ty_softmax_xent_cuda, ty_mse_cuda;
 extern const ty_flat_table ty_flat_cuda;
 extern const ty_clique_table ty_clique_cuda;
 

@@ -1,7 +1,7 @@
 /* cuBLASLt, cuDNN and NCCL as tables of the functions we use, opened when first needed. A function
  * is taken from what the process already has (RTLD_DEFAULT) or else from the library, which is looked
  * for by its name for this major version, then beside the runtime library, then where PyPI's wheels
- * put it (nvidia/cublas, nvidia/cudnn, nvidia/nccl, nvidia/cu13). */
+ * put it (nvidia/cudnn/lib, nvidia/nccl/lib beside nvidia/cu13/lib). */
 #ifndef TY_KERNELS_CUDA_VENDOR_H
 #define TY_KERNELS_CUDA_VENDOR_H
 
