@@ -1,0 +1,50 @@
+"""Registers, shared memory and occupancy of each kernel are what kernels/cuda/resources.tsv says; nothing spills."""
+import difflib
+import os
+import unittest
+
+import cubin
+import rules
+import table
+
+PLUGIN = os.environ["TILTYARD_CUDA_PLUGIN"]
+
+
+class Resources(unittest.TestCase):
+    maxDiff = None
+
+    def test_the_plug_in_has_code_for_each_gpu_and_ptx_for_those_to_come(self):
+        listed = cubin.run("cuobjdump", "-lelf", PLUGIN)
+        for arch in cubin.ARCHS:
+            self.assertIn(f".{arch}.cubin", listed)
+        self.assertIn(".sm_80.ptx", cubin.run("cuobjdump", "-lptx", PLUGIN))
+
+    def test_ptxas_spills_nothing_for_any_gpu(self):
+        self.assertEqual(list(rules.spills(PLUGIN)), [])
+
+    def test_no_kernel_has_local_memory(self):
+        self.assertEqual(list(rules.local_memory(PLUGIN)), [])
+
+    def test_every_block_fits_the_registers_of_an_sm(self):
+        self.assertEqual(list(rules.launch_bounds(PLUGIN)), [])
+
+    def test_the_table_is_what_was_built(self):
+        version, committed = table.read()
+        measured = table.decide(table.measure(PLUGIN), committed)
+        self.assertEqual(sorted(measured), sorted(committed), "run scripts/cuda-table")
+        if version != table.nvcc_version():
+            self.skipTest(f"the table is of nvcc {version}, here is {table.nvcc_version()}")
+        lines = lambda rows: table.text_of(version, rows).splitlines()
+        told = "\n".join(difflib.unified_diff(lines(committed), lines(measured), "committed", "built", "", "", 0))
+        self.assertEqual(told, "", "run scripts/cuda-table and look at what changed")
+
+    def test_every_kernel_fills_a_quarter_of_an_sm(self):
+        _, committed = table.read()
+        poor = [(key, column) for key, row in committed.items() for column, text in row.items()
+                if column.startswith("occ_") and int(text.rstrip("%")) < 25]
+        self.assertEqual(poor, [])
+
+
+if __name__ == "__main__":
+    cubin.need("nvcc", "ptxas", "cuobjdump", "nvdisasm")
+    unittest.main(verbosity=2)
