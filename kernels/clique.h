@@ -27,7 +27,9 @@ ty_status ty_clique_new_id(ty_ctx *ctx, ty_device *dev, uint8_t id[TY_CLIQUE_ID_
 ty_status ty_clique_open(ty_ctx *ctx, ty_device *dev, const uint8_t id[TY_CLIQUE_ID_BYTES],
                          int rank, int size, ty_clique **out) TY_MUST_USE;
 
-/* How things stand: *is_ready once all ranks are connected.
+/* How things stand: *is_ready once all ranks are connected and all that was called so far is queued.
+ * Nothing may be called or queued after a call below before it says so: NCCL connects and launches
+ * in a thread of its own, which may have to wait for other ranks.
  * Errors: TY_ERR_COMM what NCCL says went wrong since. */
 ty_status ty_clique_poll(ty_ctx *ctx, ty_clique *clique, bool *is_ready) TY_MUST_USE;
 
@@ -39,7 +41,8 @@ void ty_clique_close(ty_clique *clique);
 /* x[0..n) = the sum of everybody's, in an order that NCCL chooses. */
 ty_status ty_clique_all_reduce(ty_ctx *ctx, ty_clique *clique, float *x, int64_t n) TY_MUST_USE;
 
-/* to[r * slice ...] of this rank = from[this rank * slice ...] of rank r. from and to hold size *
+/* For the three calls below slice is a multiple of 4, memory is aligned to 16 bytes.
+ * to[r * slice ...] of this rank = from[this rank * slice ...] of rank r. from and to hold size *
  * slice floats. */
 ty_status ty_clique_all_to_all(ty_ctx *ctx, ty_clique *clique, const float *from, float *to,
                                int64_t slice) TY_MUST_USE;
@@ -48,7 +51,7 @@ ty_status ty_clique_all_to_all(ty_ctx *ctx, ty_clique *clique, const float *from
 ty_status ty_clique_all_gather(ty_ctx *ctx, ty_clique *clique, float *x, int64_t slice) TY_MUST_USE;
 
 /* to[i] = the sum over r of parts[r * slice + i], i < slice, in the fixed tree over ranks
- * ((0+1)+(2+3))+...: the order of ty_comm_sum. Queued on COMM. */
+ * ((0+1)+(2+3))+...: the order of ty_comm_sum. Queued on COMM. to overlaps no part. */
 ty_status ty_clique_sum_slices(ty_ctx *ctx, ty_clique *clique, const float *parts, float *to,
                                int64_t slice) TY_MUST_USE;
 

@@ -22,7 +22,7 @@ const ty_backend ty_backend_plugin = {.abi = TY_BACKEND_ABI,
                                       .tensor_copy_out = ty_cuda_tensor_copy_out,
                                       .ops = ops,
                                       .flat = NULL,
-                                      .cliques = NULL};
+                                      .cliques = &ty_clique_cuda};
 
 ty_dtype ty_cuda_dtype(const ty_device *dev) {
     return dev->info.precision == TY_PRECISION_BF16 ? TY_DTYPE_BF16 : TY_DTYPE_F32;
