@@ -17,13 +17,13 @@ typedef struct ty_ckpt_tensor {
     const char *name; /* "model/layers.0.conv2d.weight", "optimizer/m/..."; slashes are groups */
     ty_dtype dtype;
     ty_shape shape;
-    void *data;       /* host, canonical order */
+    void *data; /* host, canonical order */
 } ty_ckpt_tensor;
 
 /* Everything that continuing needs and nothing that ties it to a run, a world size or a server. */
 typedef struct ty_checkpoint {
     int64_t step;
-    const char *state;      /* JSON object: seed, data, numeric fingerprint, every field of progress.c */
+    const char *state; /* JSON object: seed, data, numeric fingerprint, every field of progress.c */
     const char *config;     /* resolved config as JSON */
     const char *data_state; /* ty_dataset_state */
     const ty_ckpt_tensor *tensors;
@@ -34,7 +34,8 @@ typedef struct ty_checkpoint {
  * the last flush of the folder failed the new file may be in place already, whole. The tensors'
  * order does not matter: they are laid out by name.
  * Errors: TY_ERR_ARG a name or shape that cannot be stored; TY_ERR_IO; TY_ERR_NOMEM. */
-ty_status ty_checkpoint_write(ty_ctx *ctx, const char *path, const ty_checkpoint *checkpoint) TY_MUST_USE;
+ty_status ty_checkpoint_write(ty_ctx *ctx, const char *path,
+                              const ty_checkpoint *checkpoint) TY_MUST_USE;
 
 /* What the user block says, after the whole file was hashed.
  * Errors: TY_ERR_INTEGRITY naming file and offset; TY_ERR_IO. */
@@ -44,7 +45,8 @@ typedef struct ty_checkpoint_header {
     ty_hash128 hash;
     bool is_best; /* it was the best of its run when it was written */
 } ty_checkpoint_header;
-ty_status ty_checkpoint_verify(ty_ctx *ctx, const char *path, ty_checkpoint_header *out) TY_MUST_USE;
+ty_status ty_checkpoint_verify(ty_ctx *ctx, const char *path,
+                               ty_checkpoint_header *out) TY_MUST_USE;
 
 /* Verifies, then reads everything into memory owned by *out (caller closes). Per-tensor hashes are
  * checked too. The file is read once, and what was hashed is what is parsed; tensors are sorted by
@@ -52,16 +54,18 @@ ty_status ty_checkpoint_verify(ty_ctx *ctx, const char *path, ty_checkpoint_head
 typedef struct ty_checkpoint_file ty_checkpoint_file;
 ty_status ty_checkpoint_read(ty_ctx *ctx, const char *path, ty_checkpoint_file **out) TY_MUST_USE;
 const ty_checkpoint *ty_checkpoint_content(const ty_checkpoint_file *file);
-const ty_ckpt_tensor *ty_checkpoint_tensor(const ty_checkpoint_file *file, const char *name); /* NULL: none */
-void ty_checkpoint_file_close(ty_checkpoint_file *file); /* accepts NULL */
+const ty_ckpt_tensor *ty_checkpoint_tensor(const ty_checkpoint_file *file,
+                                           const char *name); /* NULL: none */
+void ty_checkpoint_file_close(ty_checkpoint_file *file);      /* accepts NULL */
 
 /* folder/step_<12 digits>.h5 in arena, NULL: no memory. */
 const char *ty_checkpoint_path(ty_arena *arena, const char *folder, int64_t step) TY_MUST_USE;
 
 /* The newest valid checkpoint "step_<12 digits>.h5" of a folder; damaged ones are reported through
  * the log and passed over. path is in arena; *found false where there is none. */
-ty_status ty_checkpoint_find(ty_ctx *ctx, const char *folder, ty_arena *arena, const char **out_path,
-                             ty_checkpoint_header *out, bool *found) TY_MUST_USE;
+ty_status ty_checkpoint_find(ty_ctx *ctx, const char *folder, ty_arena *arena,
+                             const char **out_path, ty_checkpoint_header *out,
+                             bool *found) TY_MUST_USE;
 
 /* The background writer: one save in flight, from a staging copy made by submit. */
 typedef struct ty_ckpt_writer ty_ckpt_writer;
@@ -76,9 +80,9 @@ typedef struct ty_ckpt_writer_options {
 
 typedef struct ty_ckpt_result {
     int64_t step;
-    ty_status status;      /* of that save */
-    const char *path;      /* valid until the next poll */
-    const char *message;   /* where it failed */
+    ty_status status;    /* of that save */
+    const char *path;    /* valid until the next poll */
+    const char *message; /* where it failed */
     bool is_best;
     double seconds;
 } ty_ckpt_result;
@@ -91,8 +95,8 @@ ty_status ty_ckpt_writer_open(ty_ctx *ctx, const ty_ckpt_writer_options *options
 /* Copies the content to staging memory and returns; waits first where a save is still in flight. A
  * failed save never fails the run: it shows in poll's result, and what was there before stays.
  * Errors: TY_ERR_NOMEM, TY_ERR_ARG. */
-ty_status ty_ckpt_writer_submit(ty_ctx *ctx, ty_ckpt_writer *writer, const ty_checkpoint *checkpoint,
-                                bool is_best) TY_MUST_USE;
+ty_status ty_ckpt_writer_submit(ty_ctx *ctx, ty_ckpt_writer *writer,
+                                const ty_checkpoint *checkpoint, bool is_best) TY_MUST_USE;
 
 /* True once for each finished save. wait: until the one in flight is finished. */
 bool ty_ckpt_writer_poll(ty_ckpt_writer *writer, bool wait, ty_ckpt_result *out);

@@ -18,8 +18,8 @@ extern "C" {
 typedef struct ty_comm ty_comm;
 
 typedef struct ty_comm_options {
-    double deadline_s;   /* > 0; 60 where 0 is given */
-    int ranks_per_node;  /* pretend that nodes hold this many ranks; 0: as they do */
+    double deadline_s;  /* > 0; 60 where 0 is given */
+    int ranks_per_node; /* pretend that nodes hold this many ranks; 0: as they do */
 } ty_comm_options;
 
 /* Whether a launcher (mpirun, srun with PMI) started this process: OMPI_COMM_WORLD_SIZE, PMI_SIZE or
@@ -66,12 +66,14 @@ typedef struct ty_comm_fact {
 
 /* Start-up handshake: fails on every rank, naming the first rank and fact that differ from rank
  * 0's. */
-ty_status ty_comm_handshake(ty_ctx *ctx, ty_comm *comm, const ty_comm_fact *facts, int n_facts) TY_MUST_USE;
+ty_status ty_comm_handshake(ty_ctx *ctx, ty_comm *comm, const ty_comm_fact *facts,
+                            int n_facts) TY_MUST_USE;
 
 /* The least of everybody's numbers; waiting for all; root's bytes into everybody's data. */
 ty_status ty_comm_min(ty_ctx *ctx, ty_comm *comm, int64_t mine, int64_t *out) TY_MUST_USE;
 ty_status ty_comm_barrier(ty_ctx *ctx, ty_comm *comm) TY_MUST_USE;
-ty_status ty_comm_broadcast(ty_ctx *ctx, ty_comm *comm, int root, void *data, size_t bytes) TY_MUST_USE;
+ty_status ty_comm_broadcast(ty_ctx *ctx, ty_comm *comm, int root, void *data,
+                            size_t bytes) TY_MUST_USE;
 
 /* Every rank brings `bytes` bytes; all receive size * bytes in rank order. */
 ty_status ty_comm_all_gather(ty_ctx *ctx, ty_comm *comm, const void *mine, size_t bytes,
@@ -92,8 +94,9 @@ typedef struct ty_reduction ty_reduction;
 ty_status ty_reduction_open(ty_ctx *ctx, ty_comm *comm, int64_t n, bool is_exact,
                             ty_reduction **out) TY_MUST_USE;
 void ty_reduction_close(ty_reduction *reduction); /* not collective; accepts NULL */
-float *ty_reduction_in(ty_reduction *reduction);        /* [n], this rank's part; written between runs */
-const float *ty_reduction_out(ty_reduction *reduction); /* [n], the sum; valid until the next run starts */
+float *ty_reduction_in(ty_reduction *reduction);  /* [n], this rank's part; written between runs */
+const float *
+ty_reduction_out(ty_reduction *reduction); /* [n], the sum; valid until the next run starts */
 
 /* Sums everybody's in into everybody's out. Collective; nobody writes to its in meanwhile. */
 ty_status ty_reduction_run(ty_ctx *ctx, ty_reduction *reduction) TY_MUST_USE;

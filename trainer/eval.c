@@ -15,31 +15,13 @@ typedef struct eval_pass {
     int64_t rank_rows; /* of a batch on one rank: a block for each lane */
     int64_t n_batches;
     ty_score_row *mine, *all;
-    const ty_batch *batch;
+    ty_feed *feed;
     int64_t batch_index;
 } eval_pass;
 
 /* Where row `row` of this rank's part of batch `batch` stands in the split. */
 static int64_t position(const eval_pass *pass, int rank, int64_t batch, int64_t row) {
     return (batch * pass->trainer->geometry.ranks + rank) * pass->rank_rows + row;
-}
-
-static ty_status copy_block_in(ty_ctx *ctx, const ty_plan *plan, const ty_batch *batch,
-                               int64_t first) {
-    const ty_graph *graph = plan->graph;
-    const struct {
-        int value;
-        const void *from;
-    } inputs[] = {{graph->x, batch->x}, {graph->target, batch->y}, {graph->weight, batch->weight}};
-    for (int i = 0; i < 3; i++) {
-        const ty_tensor *to = &plan->values[inputs[i].value];
-        const size_t row_bytes = to->bytes / (size_t)graph->rows;
-        TY_TRY(ty_device_copy_in(ctx, plan->dev, to->data,
-                                 (const char *)inputs[i].from + (size_t)first * row_bytes,
-                                 to->bytes));
-    }
-    return ty_device_copy_in(ctx, plan->dev, plan->sample_ids, batch->sample + first,
-                             (size_t)graph->rows * sizeof *batch->sample);
 }
 
 static void keep_rows(const eval_pass *pass, const float *rows, int64_t first) {
@@ -50,7 +32,7 @@ static void keep_rows(const eval_pass *pass, const float *rows, int64_t first) {
         ty_score_row *to = &pass->mine[pass->batch_index * pass->rank_rows + first + i];
         *to = (ty_score_row){.loss = row[0], .a = row[1], .b = row[2], .c = row[3]};
         if (has_classes)
-            to->truth = ((const int32_t *)pass->batch->y)[first + i];
+            to->truth = ((const int32_t *)ty_feed_targets(pass->feed))[first + i];
     }
 }
 
@@ -61,7 +43,7 @@ static ty_status evaluate_block(ty_lane *lane, void *arg) {
     const int64_t first = lane->index * trainer->geometry.eval_rows;
     if (position(pass, trainer->geometry.rank, pass->batch_index, first) >= pass->n)
         return TY_OK;
-    TY_TRY(copy_block_in(lane->ctx, &work->eval, pass->batch, first));
+    TY_TRY(ty_feed_rows(lane->ctx, pass->feed, &work->eval, first));
     TY_TRY(ty_plan_forward(lane->ctx, &work->eval));
     TY_TRY(ty_tensor_copy_out(lane->ctx, lane->dev, &work->eval.values[work->eval.graph->loss_rows],
                               work->rows));
@@ -73,19 +55,20 @@ static ty_status evaluate_block(ty_lane *lane, void *arg) {
 static ty_status run_batches(ty_ctx *ctx, eval_pass *pass, ty_loader *loader) {
     ty_batch batch;
     bool has_batch;
-    pass->batch = &batch;
     for (pass->batch_index = 0; pass->batch_index < pass->n_batches; pass->batch_index++) {
         TY_TRY(ty_loader_next(ctx, loader, &batch, &has_batch, NULL));
         if (!has_batch)
             return ty_fail(ctx, TY_ERR_INTERNAL, "evaluating %s: %lld batches came, want %lld",
                            ty_split_names[pass->split], (long long)pass->batch_index,
                            (long long)pass->n_batches);
+        TY_TRY(ty_feed_send(ctx, pass->feed, &batch));
+        TY_TRY(ty_feed_turn(ctx, pass->feed));
         TY_TRY(ty_lanes_run(ctx, pass->trainer->lanes, evaluate_block, pass));
     }
     return TY_OK;
 }
 
-static ty_status compute(ty_ctx *ctx, eval_pass *pass) {
+static ty_status compute_from(ty_ctx *ctx, eval_pass *pass) {
     const ty_trainer *trainer = pass->trainer;
     const ty_loader_options options = {.set = trainer->options.data,
                                        .split = pass->split,
@@ -97,6 +80,15 @@ static ty_status compute(ty_ctx *ctx, eval_pass *pass) {
     TY_TRY(ty_loader_open(ctx, &options, &loader));
     const ty_status st = run_batches(ctx, pass, loader);
     ty_loader_close(loader);
+    return st;
+}
+
+static ty_status compute(ty_ctx *ctx, eval_pass *pass) {
+    const ty_trainer *trainer = pass->trainer;
+    TY_TRY(ty_feed_open(ctx, ty_lanes_device(trainer->lanes), &trainer->eval_graph, pass->rank_rows,
+                        &pass->feed));
+    const ty_status st = compute_from(ctx, pass);
+    ty_feed_close(pass->feed);
     return st;
 }
 
@@ -155,31 +147,43 @@ ty_status ty_eval_run(ty_ctx *ctx, ty_trainer *trainer, ty_split split, ty_eval_
 
 /* --- evaluation for the caller ---------------------------------------------------------------- */
 
-static void swap_model(ty_trainer *trainer, float *params, float *stats, bool is_back) {
+/* Parameters and statistics, from the host's buffers and back. */
+static void swap_model(ty_trainer *trainer, float *aside, bool is_back) {
     const ty_graph *graph = trainer->state.graph;
-    const size_t params_bytes = (size_t)graph->params_count * sizeof *params;
-    const size_t stats_bytes = (size_t)graph->stats_count * sizeof *stats;
-    memcpy(is_back ? trainer->state.params : params, is_back ? params : trainer->state.params,
-           params_bytes);
-    memcpy(is_back ? trainer->state.stats : stats, is_back ? stats : trainer->state.stats,
-           stats_bytes);
+    const ty_state_buffers *host = &trainer->state.host;
+    const size_t params_bytes = (size_t)graph->params_count * sizeof *aside;
+    const size_t stats_bytes = (size_t)graph->stats_count * sizeof *aside;
+    float *stats = aside + graph->params_count;
+    memcpy(is_back ? host->params : aside, is_back ? aside : host->params, params_bytes);
+    memcpy(is_back ? host->stats : stats, is_back ? stats : host->stats, stats_bytes);
+}
+
+static ty_status put_aside(ty_ctx *ctx, ty_trainer *trainer, float **out) {
+    const ty_graph *graph = trainer->state.graph;
+    TY_TRY(ty_state_fetch(ctx, &trainer->state));
+    *out = malloc((size_t)(graph->params_count + graph->stats_count) * sizeof **out);
+    if (!*out)
+        return ty_fail_nomem(ctx, "the parameters put aside");
+    swap_model(trainer, *out, false);
+    return TY_OK;
+}
+
+static ty_status put_back(ty_ctx *ctx, ty_trainer *trainer, float *aside) {
+    swap_model(trainer, aside, true);
+    free(aside);
+    return ty_state_send(ctx, &trainer->state);
 }
 
 /* The parameters of now are put aside and come back. */
 static ty_status evaluate_best(ty_ctx *ctx, ty_trainer *trainer, ty_split split,
                                ty_eval_result *out) {
-    const ty_graph *graph = trainer->state.graph;
-    float *aside = malloc((size_t)(graph->params_count + graph->stats_count) * sizeof *aside);
-    TY_TRY(ty_comm_agree(ctx, trainer->comm,
-                         aside ? TY_OK : ty_fail_nomem(ctx, "the parameters put aside")));
-    float *stats = aside + graph->params_count;
-    swap_model(trainer, aside, stats, false);
+    float *aside = NULL;
+    TY_TRY(ty_comm_agree(ctx, trainer->comm, put_aside(ctx, trainer, &aside)));
     ty_status st = ty_resume_model(ctx, trainer, trainer->best_path);
     if (st == TY_OK)
         st = ty_eval_run(ctx, trainer, split, out);
-    swap_model(trainer, aside, stats, true);
-    free(aside);
-    return st;
+    const ty_status back = put_back(ctx, trainer, aside);
+    return st == TY_OK ? back : st;
 }
 
 ty_status ty_trainer_evaluate(ty_ctx *ctx, ty_trainer *trainer, ty_split split, bool use_best,

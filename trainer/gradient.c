@@ -6,7 +6,7 @@
 #include <string.h>
 
 int64_t ty_gradient_count(const ty_trainer *trainer) {
-    return trainer->train_graph.params_count + trainer->train_graph.stats_count;
+    return trainer->train_graph.params_count + trainer->train_graph.stats_count + 1;
 }
 
 static ty_status allocate_buffers(ty_ctx *ctx, ty_trainer *trainer) {
@@ -36,12 +36,21 @@ ty_status ty_gradient_open(ty_ctx *ctx, ty_trainer *trainer) {
         calloc((size_t)geometry->shards_of_rank * TY_SUM_COUNT, sizeof *trainer->shard_sums);
     if (!trainer->shard_sums)
         return ty_fail_nomem(ctx, "the shards' sums");
+    const int64_t rows = geometry->rows * geometry->shards_of_rank;
+    ty_device *dev = ty_lanes_device(trainer->lanes);
+    void *loss_rows = NULL;
+    TY_TRY(ty_device_alloc_host(ctx, dev, (size_t)rows * TY_LOSS_ROW * sizeof(float), &loss_rows));
+    trainer->loss_rows = loss_rows;
+    TY_TRY(ty_feed_open(ctx, dev, &trainer->train_graph, rows, &trainer->feed));
     return ty_shard_tree_open(ctx, geometry->shards_of_rank, geometry->lanes, trainer->buffers, n,
                               &trainer->tree);
 }
 
 void ty_gradient_close(ty_trainer *trainer) {
     ty_shard_tree_close(trainer->tree);
+    ty_feed_close(trainer->feed);
+    if (trainer->lanes)
+        ty_device_free_host(ty_lanes_device(trainer->lanes), trainer->loss_rows);
     for (int i = 1; trainer->buffers && i < trainer->n_buffers; i++)
         ty_device_free(ty_lanes_device(trainer->lanes), trainer->buffers[i]);
     free(trainer->buffers);
@@ -51,53 +60,38 @@ void ty_gradient_close(ty_trainer *trainer) {
 
 /* --- a shard ---------------------------------------------------------------------------------- */
 
-static ty_status copy_rows_in(ty_ctx *ctx, const ty_plan *plan, int value, const void *from,
-                              int64_t first_row) {
-    const ty_tensor *to = &plan->values[value];
-    const size_t row_bytes = to->bytes / (size_t)plan->graph->rows;
-    const char *host = (const char *)from + (size_t)first_row * row_bytes;
-    return ty_device_copy_in(ctx, plan->dev, to->data, host, to->bytes);
+/* Host memory of a shard's loss rows; of its first row in the batch. */
+static float *rows_of(const ty_trainer *trainer, int shard) {
+    return trainer->loss_rows + (size_t)shard * (size_t)trainer->geometry.rows * TY_LOSS_ROW;
 }
 
-static ty_status copy_shard_in(ty_ctx *ctx, const ty_plan *plan, const ty_batch *batch,
-                               int64_t first_row) {
+static const float *weights_of(const ty_trainer *trainer, int shard) {
+    return ty_feed_weights(trainer->feed) + (size_t)shard * (size_t)trainer->geometry.rows;
+}
+
+/* The sum of losses rides along with the gradients, so that whether it is finite is known wherever
+ * they are. */
+static ty_status queue_backward(ty_ctx *ctx, const ty_trainer *trainer, const ty_plan *plan,
+                                float *gradients) {
     const ty_graph *graph = plan->graph;
-    TY_TRY(copy_rows_in(ctx, plan, graph->x, batch->x, first_row));
-    TY_TRY(copy_rows_in(ctx, plan, graph->target, batch->y, first_row));
-    TY_TRY(copy_rows_in(ctx, plan, graph->weight, batch->weight, first_row));
-    return ty_device_copy_in(ctx, plan->dev, plan->sample_ids, batch->sample + first_row,
-                             (size_t)graph->rows * sizeof *batch->sample);
-}
-
-/* In the order of rows, in double. */
-static void sum_rows(const float *rows, const float *weight, int64_t n, double out[TY_SUM_COUNT]) {
-    memset(out, 0, TY_SUM_COUNT * sizeof *out);
-    for (int64_t i = 0; i < n; i++) {
-        const float *row = rows + i * TY_LOSS_ROW;
-        const double w = (double)weight[i];
-        out[TY_SUM_LOSS] += w * (double)row[0];
-        out[TY_SUM_WEIGHT] += w;
-        out[TY_SUM_HITS] += row[3] == 0 ? w : 0;
-    }
+    const ty_tensor *rows = &plan->values[graph->loss_rows];
+    float *loss = gradients + ty_gradient_count(trainer) - 1;
+    TY_TRY(ty_flat_loss(ctx, plan->dev, rows->data, plan->values[graph->weight].data, graph->rows,
+                        loss));
+    return ty_plan_backward(ctx, plan);
 }
 
 static ty_status compute_shard(ty_lane *lane, ty_trainer *trainer, int shard, float *gradients) {
-    ty_lane_work *work = &trainer->work[lane->index];
-    ty_plan *plan = &work->train;
-    const int64_t rows = trainer->geometry.rows;
+    ty_plan *plan = &trainer->work[lane->index].train;
     const ty_tensor *loss_rows = &plan->values[plan->graph->loss_rows];
     plan->env.seed = (uint64_t)trainer->config->seed;
     plan->env.step = trainer->progress.step;
     ty_plan_bind_gradients(plan, gradients);
-    TY_TRY(copy_shard_in(lane->ctx, plan, trainer->batch, shard * rows));
+    TY_TRY(ty_feed_rows(lane->ctx, trainer->feed, plan, shard * trainer->geometry.rows));
     TY_TRY(ty_flat_fill(lane->ctx, lane->dev, gradients, ty_gradient_count(trainer), 0));
     TY_TRY(ty_plan_forward(lane->ctx, plan));
-    TY_TRY(ty_plan_backward(lane->ctx, plan));
-    TY_TRY(ty_tensor_copy_out(lane->ctx, lane->dev, loss_rows, work->rows));
-    TY_TRY(ty_device_sync(lane->ctx, lane->dev));
-    sum_rows(work->rows, trainer->batch->weight + shard * rows, rows,
-             trainer->shard_sums + (size_t)shard * TY_SUM_COUNT);
-    return TY_OK;
+    TY_TRY(queue_backward(lane->ctx, trainer, plan, gradients));
+    return ty_tensor_copy_out(lane->ctx, lane->dev, loss_rows, rows_of(trainer, shard));
 }
 
 static ty_status compute_shards(ty_lane *lane, void *arg) {
@@ -115,11 +109,40 @@ static ty_status compute_shards(ty_lane *lane, void *arg) {
     return st;
 }
 
-ty_status ty_gradient_compute(ty_ctx *ctx, ty_trainer *trainer, const ty_batch *batch,
-                              double out[TY_SUM_COUNT]) {
-    trainer->batch = batch;
+ty_status ty_gradient_compute(ty_ctx *ctx, ty_trainer *trainer) {
     ty_shard_tree_begin(trainer->tree);
-    TY_TRY(ty_lanes_run(ctx, trainer->lanes, compute_shards, trainer));
+    return ty_lanes_run(ctx, trainer->lanes, compute_shards, trainer);
+}
+
+/* --- sums over samples ------------------------------------------------------------------------ */
+
+double ty_gradient_weight(const ty_trainer *trainer) {
+    double sum;
+    for (int shard = 0; shard < trainer->geometry.shards_of_rank; shard++) {
+        const float *weight = weights_of(trainer, shard);
+        trainer->shard_sums[shard] = 0;
+        for (int64_t i = 0; i < trainer->geometry.rows; i++)
+            trainer->shard_sums[shard] += (double)weight[i];
+    }
+    ty_shard_tree_sum(trainer->shard_sums, trainer->geometry.shards_of_rank, 1, &sum);
+    return sum;
+}
+
+/* In the order of rows, in double. */
+static void sum_rows(const float *rows, const float *weight, int64_t n, double out[TY_SUM_COUNT]) {
+    memset(out, 0, TY_SUM_COUNT * sizeof *out);
+    for (int64_t i = 0; i < n; i++) {
+        const float *row = rows + i * TY_LOSS_ROW;
+        const double w = (double)weight[i];
+        out[TY_SUM_LOSS] += w * (double)row[0];
+        out[TY_SUM_WEIGHT] += w;
+        out[TY_SUM_HITS] += row[3] == 0 ? w : 0;
+    }
+}
+
+void ty_gradient_sums(const ty_trainer *trainer, double out[TY_SUM_COUNT]) {
+    for (int shard = 0; shard < trainer->geometry.shards_of_rank; shard++)
+        sum_rows(rows_of(trainer, shard), weights_of(trainer, shard), trainer->geometry.rows,
+                 trainer->shard_sums + (size_t)shard * TY_SUM_COUNT);
     ty_shard_tree_sum(trainer->shard_sums, trainer->geometry.shards_of_rank, TY_SUM_COUNT, out);
-    return TY_OK;
 }

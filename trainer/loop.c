@@ -1,6 +1,6 @@
 /* The loop. A step: the batch that was fetched ahead -> forward, loss, backward on all lanes ->
- * everybody agrees -> gradients are summed over ranks -> looked at -> the update. Then, where due:
- * points of curves, an evaluation, a checkpoint. */
+ * everybody agrees -> gradients are summed over ranks -> looked at -> the update -> everybody hears
+ * what came of it. Then, where due: points of curves, an evaluation, a checkpoint. */
 #include "trainer/trainer_private.h"
 
 #include "trainer/schedules/schedules.h"
@@ -11,15 +11,25 @@ static double rate_now(const ty_trainer *trainer) {
            ty_schedule_at(&trainer->config->schedule, &trainer->extent, trainer->progress.step);
 }
 
-/* This rank's part, as far as it gets: the status is agreed on by the caller. */
-static ty_status compute_gradient(ty_ctx *ctx, ty_trainer *trainer, double sums[TY_SUM_COUNT]) {
+/* Sends the next batch on its way. */
+static ty_status fetch(ty_ctx *ctx, ty_trainer *trainer) {
     ty_batch batch;
     bool has_batch;
     int64_t wait_ns = 0;
     TY_TRY(ty_loader_next(ctx, trainer->loader, &batch, &has_batch, &wait_ns));
     trainer->times.data_ns += wait_ns;
+    return ty_feed_send(ctx, trainer->feed, &batch);
+}
+
+/* This rank's part, as far as it gets: the status is agreed on by the caller. */
+static ty_status compute_gradient(ty_ctx *ctx, ty_trainer *trainer, double *weight) {
+    if (!trainer->is_fed_ahead)
+        TY_TRY(fetch(ctx, trainer));
+    trainer->is_fed_ahead = false;
+    TY_TRY(ty_feed_turn(ctx, trainer->feed));
+    *weight = ty_gradient_weight(trainer);
     const int64_t begin = ty_now_ns(ctx);
-    TY_TRY(ty_gradient_compute(ctx, trainer, &batch, sums));
+    TY_TRY(ty_gradient_compute(ctx, trainer));
     trainer->times.compute_ns += ty_now_ns(ctx) - begin;
     return TY_OK;
 }
@@ -31,15 +41,32 @@ static ty_status reduce(ty_ctx *ctx, ty_trainer *trainer) {
     return TY_OK;
 }
 
+/* While a GPU works through what was queued, the next batch is fetched and travels; then this rank
+ * waits, the one time in a step. */
+static ty_status finish(ty_ctx *ctx, ty_trainer *trainer) {
+    if (ty_feed_copies(trainer->feed)) {
+        TY_TRY(fetch(ctx, trainer));
+        trainer->is_fed_ahead = true;
+    }
+    const int64_t begin = ty_now_ns(ctx);
+    TY_TRY(ty_device_sync(ctx, ty_lanes_device(trainer->lanes)));
+    trainer->times.compute_ns += ty_now_ns(ctx) - begin;
+    return TY_OK;
+}
+
+/* Everything of a step is queued before anybody waits for any of it: what a batch weighs is known
+ * beforehand, and whether its gradient may touch the weights is decided on the device. */
 static ty_status train_step(ty_ctx *ctx, ty_trainer *trainer) {
     ty_step_report report = {.learning_rate = rate_now(trainer)};
-    const ty_status mine = compute_gradient(ctx, trainer, report.sums);
+    ty_status mine = compute_gradient(ctx, trainer, &report.sums[TY_SUM_WEIGHT]);
     TY_TRY(ty_agree_on_step(ctx, trainer, mine, report.sums));
     TY_TRY(reduce(ctx, trainer));
-    TY_TRY(ty_update_inspect(ctx, trainer, &report));
+    TY_TRY(ty_update_run(ctx, trainer, &report));
+    mine = finish(ctx, trainer);
+    ty_update_hear(trainer, &report);
+    ty_gradient_sums(trainer, report.sums);
+    TY_TRY(ty_agree_on_step(ctx, trainer, mine, report.sums));
     TY_TRY(ty_health_check(ctx, trainer, &report));
-    if (!report.is_skipped)
-        TY_TRY(ty_update_apply(ctx, trainer, &report));
     trainer->progress.step++;
     ty_tell_step(ctx, trainer, &report);
     return TY_OK;

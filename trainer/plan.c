@@ -165,7 +165,13 @@ static void *moved(void *placed, void *arena) {
     return placed ? (char *)arena + ((uintptr_t)placed - 1) : NULL;
 }
 
-static void bind_call(ty_plan *plan, int i, void *arena, float *params, float *stats) {
+static void *param_data(const ty_tensor *param, int64_t offset, const ty_plan_buffers *buffers) {
+    if (param->dtype == TY_DTYPE_BF16)
+        return (char *)buffers->params_bf16 + (size_t)offset * ty_dtype_bytes(TY_DTYPE_BF16);
+    return buffers->params + offset;
+}
+
+static void bind_call(ty_plan *plan, int i, void *arena, const ty_plan_buffers *buffers) {
     const ty_graph *graph = plan->graph;
     const ty_node *node = &graph->nodes[i];
     ty_op_args *call = &plan->calls[i];
@@ -178,12 +184,13 @@ static void bind_call(ty_plan *plan, int i, void *arena, float *params, float *s
     call->aux.data = moved(call->aux.data, arena);
     call->workspace = moved(call->workspace, arena);
     for (int k = 0; k < node->n_params; k++)
-        call->param[k].data = params + graph->params[node->param[k]].offset;
+        call->param[k].data =
+            param_data(&call->param[k], graph->params[node->param[k]].offset, buffers);
     for (int k = 0; k < node->n_stats; k++)
-        call->stat[k].data = stats + graph->stats[node->stat[k]].offset;
+        call->stat[k].data = buffers->stats + graph->stats[node->stat[k]].offset;
 }
 
-void ty_plan_bind(ty_plan *plan, void *arena, float *params, float *stats) {
+void ty_plan_bind(ty_plan *plan, void *arena, const ty_plan_buffers *buffers) {
     for (int v = 0; v < plan->graph->n_values; v++) {
         plan->values[v].data = moved(plan->values[v].data, arena);
         plan->gradients[v].data = moved(plan->gradients[v].data, arena);
@@ -191,7 +198,7 @@ void ty_plan_bind(ty_plan *plan, void *arena, float *params, float *stats) {
     plan->sample_ids = moved(plan->sample_ids, arena);
     plan->env.sample_ids = plan->sample_ids;
     for (int i = 0; i < plan->graph->n_nodes; i++)
-        bind_call(plan, i, arena, params, stats);
+        bind_call(plan, i, arena, buffers);
 }
 
 void ty_plan_bind_gradients(ty_plan *plan, float *gradients) {

@@ -43,9 +43,14 @@ ty_status ty_plan_open(ty_ctx *ctx, ty_device *dev, const ty_graph *graph,
                        ty_plan *out) TY_MUST_USE;
 void ty_plan_close(ty_plan *plan); /* accepts a zeroed plan */
 
-/* Binds every pointer but the gradients'. arena has arena_bytes; params and stats are the flat
- * buffers. */
-void ty_plan_bind(ty_plan *plan, void *arena, float *params, float *stats);
+/* The flat buffers a plan reads; params_bf16 may be NULL where no call asks for it. */
+typedef struct ty_plan_buffers {
+    float *params, *stats;
+    void *params_bf16;
+} ty_plan_buffers;
+
+/* Binds every pointer but the gradients'. arena has arena_bytes. */
+void ty_plan_bind(ty_plan *plan, void *arena, const ty_plan_buffers *buffers);
 
 /* Points parameter gradients and batch statistics at one flat buffer: [params_count gradients,
  * stats_count statistics]. */

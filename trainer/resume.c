@@ -76,8 +76,12 @@ static ty_status spread(ty_ctx *ctx, const ty_trainer *trainer, float *flat, int
 
 static ty_status spread_model(ty_ctx *ctx, ty_trainer *trainer) {
     const ty_graph *graph = trainer->state.graph;
-    TY_TRY(spread(ctx, trainer, trainer->state.params, graph->params_count));
-    return spread(ctx, trainer, trainer->state.stats, graph->stats_count);
+    TY_TRY(spread(ctx, trainer, trainer->state.host.params, graph->params_count));
+    return spread(ctx, trainer, trainer->state.host.stats, graph->stats_count);
+}
+
+static ty_status send(ty_ctx *ctx, ty_trainer *trainer) {
+    return ty_comm_agree(ctx, trainer->comm, ty_state_send(ctx, &trainer->state));
 }
 
 ty_status ty_resume(ty_ctx *ctx, ty_trainer *trainer, bool *found) {
@@ -90,7 +94,9 @@ ty_status ty_resume(ty_ctx *ctx, ty_trainer *trainer, bool *found) {
         return TY_OK;
     TY_TRY(spread_model(ctx, trainer));
     for (int i = 0; i < trainer->state.n_slots && !state.is_model_only; i++)
-        TY_TRY(spread(ctx, trainer, trainer->state.slots[i], trainer->state.graph->params_count));
+        TY_TRY(
+            spread(ctx, trainer, trainer->state.host.slots[i], trainer->state.graph->params_count));
+    TY_TRY(send(ctx, trainer));
     trainer->progress = state.progress;
     (void)snprintf(trainer->last_path, sizeof trainer->last_path, "%s", state.path);
     return TY_OK;
@@ -107,5 +113,6 @@ static ty_status read_model(ty_ctx *ctx, ty_trainer *trainer, const char *path) 
 ty_status ty_resume_model(ty_ctx *ctx, ty_trainer *trainer, const char *path) {
     const ty_status st = trainer->geometry.rank == 0 ? read_model(ctx, trainer, path) : TY_OK;
     TY_TRY(ty_comm_agree(ctx, trainer->comm, st));
-    return spread_model(ctx, trainer);
+    TY_TRY(spread_model(ctx, trainer));
+    return send(ctx, trainer);
 }

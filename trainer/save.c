@@ -79,8 +79,10 @@ static ty_status submit(ty_ctx *ctx, ty_trainer *trainer, bool is_best) {
     ty_ckpt_tensor *tensors = NULL;
     int64_t n = 0;
     const char *state = ty_progress_write(trainer, &ctx->scratch);
-    ty_status st = state ? ty_state_tensors(ctx, &trainer->state, &ctx->scratch, &tensors, &n)
-                         : ty_fail_nomem(ctx, "the checkpoint's state");
+    ty_status st =
+        state ? ty_state_fetch(ctx, &trainer->state) : ty_fail_nomem(ctx, "the checkpoint's state");
+    if (st == TY_OK)
+        st = ty_state_tensors(ctx, &trainer->state, &ctx->scratch, &tensors, &n);
     const char *config = trainer->options.config_json;
     const ty_checkpoint checkpoint = {.step = trainer->progress.step,
                                       .state = state,

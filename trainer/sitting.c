@@ -25,6 +25,7 @@ static ty_status begin(ty_ctx *ctx, ty_trainer *trainer) {
     memset(trainer->wishes, 0, sizeof trainer->wishes);
     memset(trainer->asked, 0, sizeof trainer->asked);
     trainer->reason[0] = '\0';
+    trainer->is_fed_ahead = false;
     ty_status st = ty_loader_open(ctx, &options, &trainer->loader);
     if (st == TY_OK)
         st = ty_save_open(ctx, trainer);
@@ -38,7 +39,17 @@ static ty_status sit(ty_ctx *ctx, ty_trainer *trainer) {
     return ty_loop_run(ctx, trainer);
 }
 
-static void fill_result(ty_ctx *ctx, const ty_trainer *trainer, ty_train_result *out) {
+/* After a failure the device may not answer any more, and the failure's message is the one that
+ * counts. */
+static uint64_t hash_of_params(const ty_ctx *ctx, ty_trainer *trainer) {
+    ty_ctx own;
+    ty_ctx_init_child(&own, ctx);
+    const ty_status st = ty_state_fetch(&own, &trainer->state);
+    ty_ctx_clear(&own);
+    return st == TY_OK ? ty_state_hash(&trainer->state) : 0;
+}
+
+static void fill_result(ty_ctx *ctx, ty_trainer *trainer, ty_train_result *out) {
     const ty_progress *progress = &trainer->progress;
     const ty_times *times = &trainer->times;
     const ty_extent *extent = &trainer->extent;
@@ -55,7 +66,7 @@ static void fill_result(ty_ctx *ctx, const ty_trainer *trainer, ty_train_result 
                              .last_checkpoint = trainer->last_path[0] ? trainer->last_path : NULL,
                              .best_checkpoint = trainer->best_path[0] ? trainer->best_path : NULL,
                              .checkpoints_failed = trainer->saves_failed,
-                             .params_hash = ty_state_hash(&trainer->state),
+                             .params_hash = hash_of_params(ctx, trainer),
                              .seconds = seconds,
                              .seconds_data = (double)times->data_ns * 1e-9,
                              .seconds_compute = (double)times->compute_ns * 1e-9,

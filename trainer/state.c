@@ -4,19 +4,34 @@
 #include <stdlib.h>
 #include <string.h>
 
-static ty_status allocate(ty_ctx *ctx, ty_device *dev, int64_t n, float **out) {
+static size_t bytes_of(int64_t n) {
+    return (size_t)(n > 0 ? n : 1) * sizeof(float);
+}
+
+/* A buffer on the device and its copy on the host, which on the CPU is the same memory. */
+static ty_status allocate(ty_ctx *ctx, ty_device *dev, int64_t n, float **out, float **host) {
     void *memory = NULL;
-    TY_TRY(ty_device_alloc(ctx, dev, (size_t)(n > 0 ? n : 1) * sizeof(float), &memory));
-    *out = memory;
+    TY_TRY(ty_device_alloc(ctx, dev, bytes_of(n), &memory));
+    *out = *host = memory;
+    if (ty_device_describe(dev)->kind == TY_DEVICE_IS_CPU)
+        return TY_OK;
+    *host = NULL;
+    TY_TRY(ty_device_alloc_host(ctx, dev, bytes_of(n), &memory));
+    *host = memory;
     return TY_OK;
 }
 
 static ty_status allocate_all(ty_ctx *ctx, ty_state *state) {
-    TY_TRY(allocate(ctx, state->dev, state->graph->params_count, &state->params));
-    TY_TRY(allocate(ctx, state->dev, state->graph->stats_count, &state->stats));
+    const int64_t n = state->graph->params_count;
+    ty_device *dev = state->dev;
+    TY_TRY(allocate(ctx, dev, n, &state->params, &state->host.params));
+    TY_TRY(allocate(ctx, dev, state->graph->stats_count, &state->stats, &state->host.stats));
     for (int i = 0; i < state->n_slots; i++)
-        TY_TRY(allocate(ctx, state->dev, state->graph->params_count, &state->slots[i]));
-    return TY_OK;
+        TY_TRY(allocate(ctx, dev, n, &state->slots[i], &state->host.slots[i]));
+    if (ty_device_describe(dev)->precision != TY_PRECISION_BF16)
+        return TY_OK;
+    return ty_device_alloc(ctx, dev, (size_t)n * ty_dtype_bytes(TY_DTYPE_BF16),
+                           &state->params_bf16);
 }
 
 ty_status ty_state_open(ty_ctx *ctx, ty_device *dev, const ty_graph *graph,
@@ -30,14 +45,61 @@ ty_status ty_state_open(ty_ctx *ctx, ty_device *dev, const ty_graph *graph,
     return st;
 }
 
+static void release(ty_device *dev, float *buffer, float *host) {
+    if (host != buffer)
+        ty_device_free_host(dev, host);
+    ty_device_free(dev, buffer);
+}
+
 void ty_state_close(ty_state *state) {
     if (!state->dev)
         return;
-    ty_device_free(state->dev, state->params);
-    ty_device_free(state->dev, state->stats);
+    release(state->dev, state->params, state->host.params);
+    release(state->dev, state->stats, state->host.stats);
     for (int i = 0; i < state->n_slots; i++)
-        ty_device_free(state->dev, state->slots[i]);
+        release(state->dev, state->slots[i], state->host.slots[i]);
+    ty_device_free(state->dev, state->params_bf16);
     *state = (ty_state){0};
+}
+
+/* --- between device and host ------------------------------------------------------------------ */
+
+static ty_status move(ty_ctx *ctx, ty_device *dev, ty_copy kind, float *buffer, float *host,
+                      int64_t n) {
+    if (host == buffer)
+        return TY_OK;
+    return ty_device_copy(ctx, dev, TY_QUEUE_COMPUTE, kind, kind == TY_COPY_IN ? buffer : host,
+                          kind == TY_COPY_IN ? host : buffer, (size_t)n * sizeof(float));
+}
+
+static ty_status move_all(ty_ctx *ctx, ty_state *state, ty_copy kind) {
+    const int64_t n = state->graph->params_count;
+    ty_device *dev = state->dev;
+    TY_TRY(move(ctx, dev, kind, state->params, state->host.params, n));
+    TY_TRY(move(ctx, dev, kind, state->stats, state->host.stats, state->graph->stats_count));
+    for (int i = 0; i < state->n_slots; i++)
+        TY_TRY(move(ctx, dev, kind, state->slots[i], state->host.slots[i], n));
+    return TY_OK;
+}
+
+ty_status ty_state_fetch(ty_ctx *ctx, ty_state *state) {
+    TY_TRY(move_all(ctx, state, TY_COPY_OUT));
+    return ty_device_sync(ctx, state->dev);
+}
+
+ty_status ty_state_round(ty_ctx *ctx, ty_state *state) {
+    const ty_cast_args cast = {.to = state->params_bf16,
+                               .to_dtype = TY_DTYPE_BF16,
+                               .from = state->params,
+                               .from_dtype = TY_DTYPE_F32,
+                               .n = state->graph->params_count};
+    return state->params_bf16 ? ty_flat_cast(ctx, state->dev, &cast) : TY_OK;
+}
+
+ty_status ty_state_send(ty_ctx *ctx, ty_state *state) {
+    TY_TRY(move_all(ctx, state, TY_COPY_IN));
+    TY_TRY(ty_state_round(ctx, state));
+    return ty_device_sync(ctx, state->dev);
 }
 
 ty_status ty_state_initialise(ty_ctx *ctx, ty_state *state, uint64_t seed) {
@@ -52,6 +114,7 @@ ty_status ty_state_initialise(ty_ctx *ctx, ty_state *state, uint64_t seed) {
                                 .seed = seed};
     TY_TRY(ty_flat_init(ctx, state->dev, &params));
     TY_TRY(ty_flat_init(ctx, state->dev, &stats));
+    TY_TRY(ty_state_round(ctx, state));
     return ty_device_sync(ctx, state->dev);
 }
 
@@ -59,7 +122,7 @@ uint64_t ty_state_hash(const ty_state *state) {
     uint64_t hash = 0;
     for (int i = 0; i < state->graph->n_params; i++) {
         const ty_segment *segment = &state->graph->params[i];
-        const uint64_t parts[2] = {hash, ty_hash64(state->params + segment->offset,
+        const uint64_t parts[2] = {hash, ty_hash64(state->host.params + segment->offset,
                                                    (size_t)segment->count * sizeof(float))};
         hash = ty_hash64(parts, sizeof parts);
     }
@@ -94,13 +157,13 @@ ty_status ty_state_tensors(ty_ctx *ctx, const ty_state *state, ty_arena *arena,
     tensor_list list = {.arena = arena, .v = ty_arena_array(arena, most + 1, sizeof *list.v)};
     if (!list.v)
         return ty_fail_nomem(ctx, "the checkpoint's table");
-    list_segments(&list, "model", graph->params, graph->n_params, state->params);
-    list_segments(&list, "model", graph->stats, graph->n_stats, state->stats);
+    list_segments(&list, "model", graph->params, graph->n_params, state->host.params);
+    list_segments(&list, "model", graph->stats, graph->n_stats, state->host.stats);
     for (int i = 0; i < state->n_slots; i++) {
         const char *prefix = ty_arena_printf(arena, "optimizer/%s", state->slot_names[i]);
         if (!prefix)
             return ty_fail_nomem(ctx, "the checkpoint's table");
-        list_segments(&list, prefix, graph->params, graph->n_params, state->slots[i]);
+        list_segments(&list, prefix, graph->params, graph->n_params, state->host.slots[i]);
     }
     if (list.is_short)
         return ty_fail_nomem(ctx, "the checkpoint's table");

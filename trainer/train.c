@@ -146,9 +146,12 @@ static ty_status bind_lane(ty_lane *lane, void *arg) {
     work->rows = calloc(row_floats(trainer), sizeof *work->rows);
     if (!work->rows)
         return ty_fail_nomem(lane->ctx, "loss rows");
-    ty_plan_bind(&work->eval, work->arena, trainer->state.params, trainer->state.stats);
+    const ty_plan_buffers buffers = {.params = trainer->state.params,
+                                     .stats = trainer->state.stats,
+                                     .params_bf16 = trainer->state.params_bf16};
+    ty_plan_bind(&work->eval, work->arena, &buffers);
     if (work->train.calls)
-        ty_plan_bind(&work->train, work->arena, trainer->state.params, trainer->state.stats);
+        ty_plan_bind(&work->train, work->arena, &buffers);
     return TY_OK;
 }
 

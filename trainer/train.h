@@ -23,7 +23,7 @@ typedef struct ty_trainer_options {
     const char *run_folder; /* NULL: nothing is written, nothing resumed (check, eval) */
     /* Start from this file; NULL: from the newest of the run's folder. */
     const char *checkpoint;
-    bool is_plan_only; /* check: plan and report, allocate nothing large */
+    bool is_plan_only;    /* check: plan and report, allocate nothing large */
     bool is_forward_only; /* eval */
     int64_t memory_bytes; /* what this host has: a plan that takes more is refused; 0: unknown */
     /* The signal that asks to stop, negated by a second one, 0 while none; NULL: none ever. */

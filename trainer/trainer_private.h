@@ -4,6 +4,7 @@
 #define TY_TRAINER_TRAINER_PRIVATE_H
 
 #include "trainer/amount.h"
+#include "trainer/feed.h"
 #include "trainer/geometry.h"
 #include "trainer/lanes.h"
 #include "trainer/model.h"
@@ -41,7 +42,7 @@ enum { TY_SUM_LOSS, TY_SUM_WEIGHT, TY_SUM_HITS, TY_SUM_COUNT };
 typedef struct ty_lane_work {
     ty_plan train, eval;
     void *arena;
-    float *rows;          /* loss rows of a shard or a block, on the host */
+    float *rows;          /* loss rows of a block of evaluation, on the host */
     ty_segment *segments; /* this lane's share of the update */
     int64_t n_segments;
 } ty_lane_work;
@@ -96,12 +97,14 @@ struct ty_trainer {
     float **buffers;         /* of the tree; [0] is the reduction's */
     int n_buffers;
     ty_shard_tree *tree;
-    double *shard_sums;    /* [shards_of_rank][TY_SUM_COUNT] */
-    const ty_batch *batch; /* of the step in progress */
+    double *shard_sums; /* [shards_of_rank][TY_SUM_COUNT] */
+    float *loss_rows;   /* [shards_of_rank][rows][TY_LOSS_ROW] on the host, pinned */
+    ty_feed *feed;
+    bool is_fed_ahead; /* the next step's batch was sent already */
 
     /* update.c: {sum of squares, non-finite} per segment, then of the statistics. */
     double *norms, *norms_host;
-    ty_verdict *verdict; /* on the device */
+    ty_verdict *verdict, *verdict_host; /* on the device; pinned */
     double learning_rate;
 
     const ty_observers *observers; /* events.c; NULL outside a run and on ranks other than 0 */
@@ -158,13 +161,17 @@ ty_status ty_end_by_signal(ty_ctx *ctx, ty_trainer *trainer);
 ty_status ty_gradient_open(ty_ctx *ctx, ty_trainer *trainer) TY_MUST_USE;
 void ty_gradient_close(ty_trainer *trainer); /* not collective */
 
-/* Floats of one buffer: parameters, then batch statistics. */
+/* Floats of one buffer: parameters, then batch statistics, then the sum of weighted losses. */
 int64_t ty_gradient_count(const ty_trainer *trainer);
 
-/* Computes all shards of this rank's batch on its lanes: the sum of their gradients is left in the
- * reduction's input, the sums over samples in out. Not collective. */
-ty_status ty_gradient_compute(ty_ctx *ctx, ty_trainer *trainer, const ty_batch *batch,
-                              double out[TY_SUM_COUNT]) TY_MUST_USE;
+/* Queues all shards of the batch that the feed turned to on this rank's lanes: the sum of their
+ * gradients will be in the reduction's input, the loss rows on the host. Not collective. */
+ty_status ty_gradient_compute(ty_ctx *ctx, ty_trainer *trainer) TY_MUST_USE;
+
+/* This rank's part of the batch: the sum of its samples' weights, known before anything is
+ * computed; all sums over samples, once the device is done. */
+double ty_gradient_weight(const ty_trainer *trainer);
+void ty_gradient_sums(const ty_trainer *trainer, double out[TY_SUM_COUNT]);
 
 /* --- update.c: the reduced gradient becomes an update ----------------------------------------- */
 
@@ -172,16 +179,17 @@ ty_status ty_gradient_compute(ty_ctx *ctx, ty_trainer *trainer, const ty_batch *
 ty_status ty_update_open(ty_ctx *ctx, ty_trainer *trainer) TY_MUST_USE;
 void ty_update_close(ty_trainer *trainer);
 
-/* Looks at the reduced gradient: norm and non-finite values. Fills report. */
-ty_status ty_update_inspect(ty_ctx *ctx, ty_trainer *trainer, ty_step_report *report) TY_MUST_USE;
+/* Queues all that follows from the reduced gradient: norms, the verdict on them, and where that
+ * allows it clipping, the update of the parameters and of running statistics. report has the total
+ * weight and the learning rate. */
+ty_status ty_update_run(ty_ctx *ctx, ty_trainer *trainer, const ty_step_report *report) TY_MUST_USE;
 
-/* Clips, updates the parameters, moves the running statistics. */
-ty_status ty_update_apply(ty_ctx *ctx, ty_trainer *trainer,
-                          const ty_step_report *report) TY_MUST_USE;
+/* What came of it, once the device is done. Fills report. */
+void ty_update_hear(const ty_trainer *trainer, ty_step_report *report);
 
 /* --- health.c --------------------------------------------------------------------------------- */
 
-/* Decides whether the step may touch the weights (report->is_skipped) and counts. The same answer
+/* Counts what the verdict let through and what it kept from the weights (report->is_skipped). The same answer
  * on all ranks.
  * Errors: TY_ERR_DIVERGED by policy, naming step and layer. */
 ty_status ty_health_check(ty_ctx *ctx, ty_trainer *trainer, ty_step_report *report) TY_MUST_USE;

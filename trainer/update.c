@@ -27,14 +27,15 @@ static ty_status cut_segments(ty_ctx *ctx, ty_trainer *trainer) {
 ty_status ty_update_open(ty_ctx *ctx, ty_trainer *trainer) {
     ty_device *dev = ty_lanes_device(trainer->lanes);
     const size_t bytes = norm_rows(trainer) * 2 * sizeof(double);
-    void *norms = NULL, *verdict = NULL;
-    TY_TRY(ty_device_alloc(ctx, dev, bytes, &norms));
-    trainer->norms = norms;
-    TY_TRY(ty_device_alloc(ctx, dev, sizeof *trainer->verdict, &verdict));
-    trainer->verdict = verdict;
-    trainer->norms_host = calloc(1, bytes);
-    if (!trainer->norms_host)
-        return ty_fail_nomem(ctx, "gradient norms");
+    void *memory = NULL;
+    TY_TRY(ty_device_alloc(ctx, dev, bytes, &memory));
+    trainer->norms = memory;
+    TY_TRY(ty_device_alloc_host(ctx, dev, bytes, &memory));
+    trainer->norms_host = memory;
+    TY_TRY(ty_device_alloc(ctx, dev, sizeof *trainer->verdict, &memory));
+    trainer->verdict = memory;
+    TY_TRY(ty_device_alloc_host(ctx, dev, sizeof *trainer->verdict, &memory));
+    trainer->verdict_host = memory;
     return cut_segments(ctx, trainer);
 }
 
@@ -43,9 +44,11 @@ void ty_update_close(ty_trainer *trainer) {
         free(trainer->work[i].segments);
     if (!trainer->lanes)
         return;
-    ty_device_free(ty_lanes_device(trainer->lanes), trainer->norms);
-    ty_device_free(ty_lanes_device(trainer->lanes), trainer->verdict);
-    free(trainer->norms_host);
+    ty_device *dev = ty_lanes_device(trainer->lanes);
+    ty_device_free(dev, trainer->norms);
+    ty_device_free(dev, trainer->verdict);
+    ty_device_free_host(dev, trainer->norms_host);
+    ty_device_free_host(dev, trainer->verdict_host);
 }
 
 /* --- looking ---------------------------------------------------------------------------------- */
@@ -68,32 +71,21 @@ static ty_status norm_segments(ty_lane *lane, void *arg) {
     const int end = first_segment(trainer, lane->index + 1);
     TY_TRY(ty_flat_norms(lane->ctx, lane->dev, sum, graph->params + first, end - first,
                          trainer->norms + 2 * (size_t)first));
-    const ty_segment rest = {.offset = graph->params_count, .count = graph->stats_count};
+    const ty_segment rest = {.offset = graph->params_count, .count = graph->stats_count + 1};
     if (lane->index == 0)
         TY_TRY(ty_flat_norms(lane->ctx, lane->dev, sum, &rest, 1,
                              trainer->norms + 2 * (size_t)graph->n_params));
-    return ty_device_sync(lane->ctx, lane->dev);
+    return TY_OK;
 }
 
-ty_status ty_update_inspect(ty_ctx *ctx, ty_trainer *trainer, ty_step_report *report) {
-    ty_device *dev = ty_lanes_device(trainer->lanes);
-    const size_t rows = norm_rows(trainer);
-    ty_verdict verdict;
-    const ty_judge_args judge = {.norms = trainer->norms,
-                                 .n_gradient_rows = trainer->train_graph.n_params,
-                                 .n_rows = (int64_t)rows,
-                                 .total_weight = report->sums[TY_SUM_WEIGHT],
-                                 .max_norm = trainer->config->train.max_grad_norm,
-                                 .verdict = trainer->verdict};
-    TY_TRY(ty_lanes_run(ctx, trainer->lanes, norm_segments, trainer));
-    TY_TRY(ty_flat_judge(ctx, dev, &judge));
-    TY_TRY(ty_device_copy_out(ctx, dev, trainer->norms_host, trainer->norms,
-                              rows * 2 * sizeof(double)));
-    TY_TRY(ty_device_copy_out(ctx, dev, &verdict, trainer->verdict, sizeof verdict));
-    TY_TRY(ty_device_sync(ctx, dev));
-    report->gradient_norm = verdict.gradient_norm;
-    report->n_nonfinite = (int64_t)verdict.n_nonfinite;
-    return TY_OK;
+static ty_status judge(ty_ctx *ctx, const ty_trainer *trainer, double total_weight) {
+    const ty_judge_args args = {.norms = trainer->norms,
+                                .n_gradient_rows = trainer->train_graph.n_params,
+                                .n_rows = (int64_t)norm_rows(trainer),
+                                .total_weight = total_weight,
+                                .max_norm = trainer->config->train.max_grad_norm,
+                                .verdict = trainer->verdict};
+    return ty_flat_judge(ctx, ty_lanes_device(trainer->lanes), &args);
 }
 
 /* --- changing --------------------------------------------------------------------------------- */
@@ -108,9 +100,9 @@ static ty_status update_range(ty_lane *lane, void *arg) {
                                  .n_segments = work->n_segments,
                                  .learning_rate = trainer->learning_rate,
                                  .verdict = trainer->verdict,
+                                 .params_bf16 = trainer->state.params_bf16,
                                  .step = trainer->progress.updates + 1};
-    TY_TRY(ty_optimizer_run(lane->ctx, lane->dev, &trainer->config->optimizer, &args));
-    return ty_device_sync(lane->ctx, lane->dev);
+    return ty_optimizer_run(lane->ctx, lane->dev, &trainer->config->optimizer, &args);
 }
 
 /* running += momentum (mean over shards - running), each layer with its own momentum. */
@@ -128,13 +120,24 @@ static ty_status follow_statistics(ty_ctx *ctx, ty_trainer *trainer) {
                                      .verdict = trainer->verdict};
         TY_TRY(ty_flat_blend(ctx, dev, &blend));
     }
-    return ty_device_sync(ctx, dev);
+    return TY_OK;
 }
 
-ty_status ty_update_apply(ty_ctx *ctx, ty_trainer *trainer, const ty_step_report *report) {
+ty_status ty_update_run(ty_ctx *ctx, ty_trainer *trainer, const ty_step_report *report) {
+    ty_device *dev = ty_lanes_device(trainer->lanes);
     trainer->learning_rate = report->learning_rate;
+    TY_TRY(ty_lanes_run(ctx, trainer->lanes, norm_segments, trainer));
+    TY_TRY(judge(ctx, trainer, report->sums[TY_SUM_WEIGHT]));
     TY_TRY(ty_lanes_run(ctx, trainer->lanes, update_range, trainer));
     TY_TRY(follow_statistics(ctx, trainer));
-    trainer->progress.updates++;
-    return TY_OK;
+    TY_TRY(ty_device_copy_out(ctx, dev, trainer->norms_host, trainer->norms,
+                              norm_rows(trainer) * 2 * sizeof(double)));
+    return ty_device_copy_out(ctx, dev, trainer->verdict_host, trainer->verdict,
+                              sizeof *trainer->verdict);
+}
+
+void ty_update_hear(const ty_trainer *trainer, ty_step_report *report) {
+    report->gradient_norm = trainer->verdict_host->gradient_norm;
+    report->n_nonfinite = (int64_t)trainer->verdict_host->n_nonfinite;
+    report->is_skipped = trainer->verdict_host->is_skipped != 0;
 }

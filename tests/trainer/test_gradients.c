@@ -66,7 +66,7 @@ static void open_net(ty_ctx *ctx, net *n, const char *layers, const ty_data_info
     n->params = allocate(n, MOST);
     n->stats = allocate(n, MOST);
     n->gradients = allocate(n, 2 * MOST);
-    ty_plan_bind(&n->plan, n->arena, n->params, n->stats);
+    ty_plan_bind(&n->plan, n->arena, &(ty_plan_buffers){.params = n->params, .stats = n->stats});
     ty_plan_bind_gradients(&n->plan, n->gradients);
     n->plan.env.seed = 5;
     for (int64_t i = 0; i < n->graph.params_count; i++)

@@ -186,7 +186,7 @@ static void a_plan_binds_everything_inside_its_arena(void **state) {
     assert_int_equal(ty_device_alloc(ctx, dev, plan.arena_bytes, (void **)&arena), TY_OK);
     assert_int_equal(ty_device_alloc(ctx, dev, 1 << 16, (void **)&params), TY_OK);
     assert_int_equal(ty_device_alloc(ctx, dev, 1 << 16, (void **)&stats), TY_OK);
-    ty_plan_bind(&plan, arena, params, stats);
+    ty_plan_bind(&plan, arena, &(ty_plan_buffers){.params = params, .stats = stats});
     for (int v = 0; v < b.graph.n_values; v++) {
         const ty_tensor *value = &plan.values[v];
         if (b.graph.values[v].role == TY_VALUE_GONE) {
