@@ -1,6 +1,7 @@
 /* Elementary functions in double that give the same bits on every machine. libm's do not: it picks
  * its code, with or without fused multiply-add, by the CPU it finds. Inline and without branches,
- * so that loops over them vectorise. */
+ * so that loops over them vectorise. A .cu file may call them on both sides if it is compiled without
+ * contraction. */
 #ifndef TY_BASE_MATHS_H
 #define TY_BASE_MATHS_H
 
@@ -11,10 +12,16 @@
 extern "C" {
 #endif
 
+#ifdef __CUDACC__
+#define TY_BOTH_SIDES __host__ __device__
+#else
+#define TY_BOTH_SIDES
+#endif
+
 /* ln(x) for normal x > 0, within 2 ulp; NaN for NaN and infinity: x = 2^e m, m in [sqrt(1/2),
  * sqrt(2)); ln m = 2 atanh(s), s = (m - 1) / (m + 1), the series up to s^23 (s^2 <= 0.0295, so the
  * first term left out is below 1e-18). */
-static inline double ty_maths_log(double x) {
+TY_BOTH_SIDES static inline double ty_maths_log(double x) {
     uint64_t bits;
     memcpy(&bits, &x, sizeof bits);
     /* Moves sqrt(1/2) to 1, where the exponent field counts from; logical shifts vectorise. */
@@ -38,7 +45,7 @@ static inline double ty_maths_log(double x) {
 
 /* sin and cos of x in [-pi/4, pi/4], within 1 ulp: Taylor's series, the first term left out below
  * 1e-16. */
-static inline double ty_maths_sin_quarter(double x) {
+TY_BOTH_SIDES static inline double ty_maths_sin_quarter(double x) {
     const double z = x * x;
     double p = -1.0 / 1307674368000;
     p = p * z + 1.0 / 6227020800;
@@ -50,7 +57,7 @@ static inline double ty_maths_sin_quarter(double x) {
     return x + x * z * p;
 }
 
-static inline double ty_maths_cos_quarter(double x) {
+TY_BOTH_SIDES static inline double ty_maths_cos_quarter(double x) {
     const double z = x * x;
     double p = 1.0 / 20922789888000;
     p = p * z - 1.0 / 87178291200;

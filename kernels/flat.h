@@ -73,8 +73,9 @@ ty_status ty_flat_loss(ty_ctx *ctx, ty_device *dev, const float *rows, const flo
  *                   Pascanu et al. 2013)
  *   is_skipped    = any norms[2 i + 1] > 0, i < n_rows, or gradient_norm is not finite */
 typedef struct ty_verdict {
-    double gradient_norm, grad_scale, n_nonfinite;
+    double gradient_norm, n_nonfinite;
     int64_t is_skipped;
+    float grad_scale; /* rounded from double: optimizers multiply floats */
 } ty_verdict;
 
 typedef struct ty_judge_args {

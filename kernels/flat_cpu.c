@@ -66,11 +66,11 @@ static ty_status judge(ty_ctx *ctx, ty_device *dev, const ty_judge_args *args) {
     }
     const double norm = sqrt(squares) / args->total_weight;
     const bool clips = args->max_norm > 0 && norm > args->max_norm;
-    *args->verdict =
-        (ty_verdict){.gradient_norm = norm,
-                     .grad_scale = (clips ? args->max_norm / norm : 1) / args->total_weight,
-                     .n_nonfinite = n_nonfinite,
-                     .is_skipped = n_nonfinite > 0 || !isfinite(norm)};
+    *args->verdict = (ty_verdict){
+        .gradient_norm = norm,
+        .grad_scale = (float)((clips ? args->max_norm / norm : 1) / args->total_weight),
+        .n_nonfinite = n_nonfinite,
+        .is_skipped = n_nonfinite > 0 || !isfinite(norm)};
     return TY_OK;
 }
 

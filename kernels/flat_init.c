@@ -1,29 +1,6 @@
 /* How parameters start, on the CPU. */
-#include "kernels/flat.h"
-
-#include <math.h>
-
 #include "kernels/cpu.h"
-#include "kernels/loops.h"
-
-/* Half the width of the uniform law that a segment starts with; negative where its fans make
- * none. */
-static double bound_of(const ty_segment *segment) {
-    const bool is_xavier = segment->init == TY_INIT_XAVIER;
-    const double fans = (double)segment->fan_in + (is_xavier ? (double)segment->fan_out : 0);
-    return fans > 0 ? sqrt(6 / fans) : -1;
-}
-
-static ty_status init_uniform(ty_ctx *ctx, ty_device *dev, const ty_segment *segment, float *to,
-                              ty_rng_key key, uint64_t number) {
-    const double bound = bound_of(segment);
-    if (bound < 0)
-        return ty_fail(ctx, TY_ERR_ARG,
-                       "starting %s: its fans are %lld in and %lld out, want more than 0",
-                       segment->name, (long long)segment->fan_in, (long long)segment->fan_out);
-    ty_cpu_loops(dev)->uniform(to, segment->count, key, number, (float)bound);
-    return TY_OK;
-}
+#include "kernels/flat_step.h"
 
 static ty_status init_segment(ty_ctx *ctx, ty_device *dev, const ty_segment *segment, float *to,
                               ty_rng_key key, uint64_t number) {
@@ -40,7 +17,9 @@ static ty_status init_segment(ty_ctx *ctx, ty_device *dev, const ty_segment *seg
         return TY_OK;
     case TY_INIT_XAVIER:
     case TY_INIT_KAIMING:
-        return init_uniform(ctx, dev, segment, to, key, number);
+        ty_cpu_loops(dev)->uniform(to, segment->count, key, number,
+                                   (float)ty_init_bound_of(segment));
+        return TY_OK;
     }
     return ty_fail(ctx, TY_ERR_INTERNAL, "starting %s: no such start as %d", segment->name,
                    (int)segment->init);

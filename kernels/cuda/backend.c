@@ -21,7 +21,7 @@ const ty_backend ty_backend_plugin = {.abi = TY_BACKEND_ABI,
                                       .sync = ty_cuda_sync,
                                       .tensor_copy_out = ty_cuda_tensor_copy_out,
                                       .ops = ops,
-                                      .flat = NULL,
+                                      .flat = &ty_flat_cuda,
                                       .cliques = &ty_clique_cuda};
 
 ty_dtype ty_cuda_dtype(const ty_device *dev) {

@@ -150,7 +150,8 @@ static ty_status open_gpu(ty_ctx *ctx, const ty_device_options *options, ty_cuda
                                        .numeric = dev->numeric,
                                        .precision = options->precision,
                                        .memory_bytes = dev->facts.memory_bytes}};
-    return TY_OK;
+    return ty_cuda_check(ctx, cudaMalloc(&dev->scratch, TY_CUDA_SCRATCH_BYTES),
+                         "taking a GPU's scratch memory");
 }
 
 ty_status ty_cuda_open(ty_ctx *ctx, const ty_device_options *options, ty_device **out) {
@@ -172,6 +173,7 @@ ty_status ty_cuda_open(ty_ctx *ctx, const ty_device_options *options, ty_device 
 void ty_cuda_close(ty_device *handle) {
     ty_cuda *dev = ty_cuda_of(handle);
     ty_cuda_release_vendors(dev);
+    (void)cudaFree(dev->scratch);
     for (int i = 0; i < TY_QUEUE_COUNT; i++) {
         if (dev->events[i])
             (void)cudaEventDestroy(dev->events[i]);

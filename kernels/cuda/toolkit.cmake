@@ -154,7 +154,8 @@ set_target_properties(ty_cudart PROPERTIES IMPORTED_LOCATION ${CUDART_LIBRARY})
 target_link_libraries(ty_cudart INTERFACE ty_cuda_headers)
 
 # ty_cuda_objects(OUT NAME SOURCES a.cu ... OPTIONS ...): compiles .cu files and gives the objects, which a C target of
-# this folder that links ty_cudart and stdc++ may have among its sources. NAME is a folder for them.
+# this folder that links ty_cudart and stdc++ may have among its sources. NAME is a folder for them. A source's property
+# COMPILE_OPTIONS is nvcc's.
 function(ty_cuda_objects out name)
     cmake_parse_arguments(CU "" "" "SOURCES;OPTIONS" ${ARGN})
     set(folder ${CMAKE_CURRENT_BINARY_DIR}/${name}.cuda)
@@ -164,9 +165,11 @@ function(ty_cuda_objects out name)
         get_filename_component(path ${source} ABSOLUTE)
         get_filename_component(stem ${source} NAME)
         set(object ${folder}/${stem}.o)
+        set(own "")
+        get_property(own SOURCE ${source} PROPERTY COMPILE_OPTIONS)
         add_custom_command(OUTPUT ${object}
             COMMAND ${TY_CUDA_NVCC} -ccbin ${TY_CUDA_CXX} ${cuda_flags} -I${PROJECT_SOURCE_DIR}
-                ${CU_OPTIONS} -c ${path} -o ${object} -MD -MT ${object} -MF ${object}.d
+                ${CU_OPTIONS} ${own} -c ${path} -o ${object} -MD -MT ${object} -MF ${object}.d
             DEPENDS ${path} ${TY_CUDA_NVCC} DEPFILE ${object}.d COMMENT "nvcc ${source}" VERBATIM)
         list(APPEND objects ${object})
     endforeach()
