@@ -97,6 +97,10 @@ int cs_running_device(void);
 /* The API function that this thread is in, and the program's function that called it. */
 const char *cs_current_function(void);
 const char *cs_caller_name(void);
+/* Both, as reports name a call: "cudaMemcpyAsync in load_batch". Good until the next call of it. */
+const char *cs_current_call(void);
+/* How far into that function the call was made: tells call sites apart, the same in every run of one binary. */
+uint64_t cs_caller_offset(void);
 
 /* Mutation (CUDASIM_MUTATE). With "list", cs_mutation_point notes `kind:where:index what` once; it is true when this
  * very point is the one to drop. */

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <driver_types.h>
+#include "cuda_api.h"
 
 #define CS_MAX_STREAMS 128
 
