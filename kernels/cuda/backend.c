@@ -4,7 +4,7 @@
 
 const int ty_cuda_channels_last_tag = 0;
 
-static const ty_op_impl *const ops[TY_OP_COUNT] = {NULL};
+static const ty_op_impl *const ops[TY_OP_COUNT] = {[TY_OP_LINEAR] = &ty_linear_cuda};
 
 const ty_backend ty_backend_plugin = {.abi = TY_BACKEND_ABI,
                                       .version = TY_VERSION,
