@@ -22,6 +22,8 @@ enum {
 #define LENGTHS (UNITS(EPOCHS) | UNITS(STEPS) | UNITS(SAMPLES))
 
 static const char *const devices[] = {"auto", "cpu", "cuda", NULL};
+/* In the order of ty_precision. */
+static const char *const precisions[] = {"fp32", "tf32", "bf16", NULL};
 static const char *const reductions[] = {"exact", "fast", NULL};
 static const char *const policies[] = {"skip", "stop", NULL};
 
@@ -109,6 +111,15 @@ static const ty_row train_row[] = {
      .max = 4096,
      .effect = TY_EFFECT_COST,
      .help = "of a rank; auto: the cores it may use"},
+    {.key = "precision",
+     .type = TY_ROW_CHOICE,
+     .offset = WITHIN(train, precision),
+     .fallback = "\"fp32\"",
+     .choices = precisions,
+     .help =
+         "what a GPU multiplies with: fp32; tf32: 10 bits of mantissa in matrix products; bf16: "
+         "activations and copies of matrices, weights and gradients stay fp32. The CPU knows "
+         "fp32 alone"},
     {.key = "max_grad_norm",
      .type = TY_ROW_REAL,
      .offset = WITHIN(train, max_grad_norm),

@@ -31,6 +31,7 @@ typedef struct ty_train_config {
         int reduction;            /* TY_REDUCE_* */
         int64_t shards;           /* of the global batch in exact mode */
         int64_t threads;          /* lanes of a rank; TY_AUTO: the cores it may use */
+        int precision;            /* ty_precision */
         double max_grad_norm;     /* 0: no clipping */
         int on_nonfinite;         /* TY_NONFINITE_* */
         int64_t max_skipped;      /* in a row, before it stops anyway */

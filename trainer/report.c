@@ -66,6 +66,20 @@ static int64_t bytes_of_floats(int64_t n) {
     return n * (int64_t)sizeof(float);
 }
 
+/* Both places of the feeds, which lie on the host and on the GPU. */
+static int64_t feed_bytes(const ty_trainer *trainer, bool trains) {
+    const ty_geometry *geometry = &trainer->geometry;
+    const int64_t rows = (trains ? geometry->rows * geometry->shards_of_rank : 0) +
+                         geometry->eval_rows * geometry->lanes;
+    return 2 * rows * row_bytes(trainer->data);
+}
+
+/* What only a GPU has: batches on their way, the parameters' copy in bf16. */
+static int64_t gpu_bytes(const ty_trainer *trainer, bool trains) {
+    const bool rounds = trainer->config->train.precision == TY_PRECISION_BF16;
+    return feed_bytes(trainer, trains) + (rounds ? trainer->eval_graph.params_count * 2 : 0);
+}
+
 static void add_up_memory(const ty_trainer *trainer, ty_train_report *report) {
     const ty_geometry *geometry = &trainer->geometry;
     const ty_graph *graph = &trainer->train_graph;
@@ -84,9 +98,11 @@ static void add_up_memory(const ty_trainer *trainer, ty_train_report *report) {
     report->bytes_activations = (int64_t)ty_report_arena(&trainer->work[0]);
     const int64_t state = report->bytes_parameters + report->bytes_optimizer;
     const bool stages = trains && geometry->rank == 0 && trainer->options.run_folder;
+    const int64_t on_host = loader_bytes(trainer, trains) + (stages ? state : 0);
     report->bytes_total = state + report->bytes_gradients +
                           report->bytes_activations * geometry->lanes +
-                          loader_bytes(trainer, trains) + (stages ? state : 0);
+                          (report->is_gpu ? gpu_bytes(trainer, trains) : on_host);
+    report->bytes_host = report->is_gpu ? on_host + state + feed_bytes(trainer, trains) : 0;
 }
 
 void ty_report_write(ty_trainer *trainer) {

@@ -14,10 +14,29 @@
 
 /* --- lanes ------------------------------------------------------------------------------------ */
 
-/* Threads asked for or found, the same number on all ranks. */
+static ty_device_options wanted_device(const ty_trainer *trainer) {
+    static const char *const devices[] = {"auto", "cpu", "cuda"};
+    const char *described = trainer->options.described_gpu;
+    return (ty_device_options){.name = described ? described : devices[trainer->config->device],
+                               .max_isa_level = -1,
+                               .local_rank = ty_comm_local_rank(trainer->comm),
+                               .precision = (ty_precision)trainer->config->train.precision};
+}
+
+static ty_status choose_device(ty_ctx *ctx, ty_trainer *trainer) {
+    const ty_device_options wanted = wanted_device(trainer);
+    TY_TRY(ty_comm_agree(ctx, trainer->comm, ty_device_find(ctx, &wanted, &trainer->found)));
+    if (trainer->found.reason[0] && ty_comm_rank(trainer->comm) == 0)
+        ty_log(ctx, TY_LOG_INFO, "device", "auto is the cpu: %s", trainer->found.reason);
+    return TY_OK;
+}
+
+/* Threads asked for or found, the same number on all ranks; a GPU has one lane. */
 static ty_status agree_on_threads(ty_ctx *ctx, const ty_trainer *trainer, int64_t *out) {
     int64_t mine = trainer->config->train.threads;
-    if (mine == TY_AUTO)
+    if (trainer->found.kind != TY_DEVICE_IS_CPU)
+        mine = 1;
+    else if (mine == TY_AUTO)
         TY_TRY(ty_cores_share(ctx, trainer->comm, &mine));
     return ty_comm_min(ctx, trainer->comm, mine, out);
 }
@@ -36,22 +55,19 @@ static ty_status divide(ty_ctx *ctx, ty_trainer *trainer) {
 /* Our loops and oneDNN on the weakest rank's instruction set, so that all ranks compute the same
  * bits. */
 static ty_status open_lanes(ty_ctx *ctx, ty_trainer *trainer) {
-    static const char *const devices[] = {"auto", "cpu", "cuda"};
     int64_t isa;
-    ty_device_options device = {.name = devices[trainer->config->device],
-                                .local_rank = ty_comm_local_rank(trainer->comm)};
-    ty_device_found found;
+    ty_device_options device = wanted_device(trainer);
     TY_TRY(ty_comm_min(ctx, trainer->comm, ty_isa_best(), &isa));
     if (!ty_int_of_i64(isa, &device.max_isa_level))
         return ty_fail(ctx, TY_ERR_INTERNAL, "instruction-set level %" PRId64, isa);
-    ty_status st = ty_device_find(ctx, &device, &found);
-    device.name = found.name;
-    if (st == TY_OK && found.reason[0])
-        ty_log(ctx, TY_LOG_INFO, "device", "auto is the cpu: %s", found.reason);
-    if (st == TY_OK)
-        st = ty_lanes_open(ctx, trainer->geometry.lanes, &device, &trainer->lanes);
-    TY_TRY(ty_comm_agree(ctx, trainer->comm, st));
-    trainer->report.numeric = ty_device_describe(ty_lanes_device(trainer->lanes))->numeric;
+    device.name = trainer->found.name;
+    TY_TRY(ty_comm_agree(ctx, trainer->comm,
+                         ty_lanes_open(ctx, trainer->geometry.lanes, &device, &trainer->lanes)));
+    const ty_device_info *info = ty_device_describe(ty_lanes_device(trainer->lanes));
+    trainer->report.device = info->name;
+    trainer->report.model = info->model;
+    trainer->report.numeric = info->numeric;
+    trainer->report.is_gpu = info->kind != TY_DEVICE_IS_CPU;
     return TY_OK;
 }
 
@@ -59,11 +75,15 @@ static ty_status shake_hands(ty_ctx *ctx, const ty_trainer *trainer) {
     char build[80], config[17];
     ty_build_id(build, sizeof build);
     (void)snprintf(config, sizeof config, "%016" PRIx64, trainer->options.config_hash);
-    const ty_comm_fact facts[] = {{"build", build},
-                                  {"config", config},
-                                  {"data fingerprint", trainer->data->fingerprint},
-                                  {"numeric", trainer->report.numeric}};
+    const ty_comm_fact facts[] = {
+        {"build", build}, {"config", config}, {"data fingerprint", trainer->data->fingerprint}};
     return ty_comm_handshake(ctx, trainer->comm, facts, sizeof facts / sizeof facts[0]);
+}
+
+/* After planning, which is when a GPU's libraries are opened and their versions known. */
+static ty_status compare_numerics(ty_ctx *ctx, const ty_trainer *trainer) {
+    const ty_comm_fact fact = {"numeric", trainer->report.numeric};
+    return ty_comm_handshake(ctx, trainer->comm, &fact, 1);
 }
 
 /* --- graph and plan --------------------------------------------------------------------------- */
@@ -199,10 +219,40 @@ static ty_status initialise_or_resume(ty_ctx *ctx, ty_trainer *trainer) {
 
 /* --- opening and closing ---------------------------------------------------------------------- */
 
+static const double gib = 1024.0 * 1024 * 1024;
+
+/* The most rows at a time that leave the rest its room; 0: the rest alone is too much. */
+static int64_t rows_that_fit(const ty_trainer *trainer, int64_t has) {
+    const ty_train_report *report = &trainer->report;
+    const int64_t rest = report->bytes_total - report->bytes_activations;
+    const int64_t of_a_row = report->bytes_activations / trainer->geometry.rows;
+    return rest < has && of_a_row > 0 ? (has - rest) / of_a_row : 0;
+}
+
+static ty_status check_gpu_memory(ty_ctx *ctx, const ty_trainer *trainer) {
+    const ty_train_report *report = &trainer->report;
+    const ty_device_info *info = ty_device_describe(ty_lanes_device(trainer->lanes));
+    const int64_t has = info->memory_bytes;
+    char advice[64] = "want a smaller model";
+    if (report->bytes_total <= has)
+        return TY_OK;
+    const int64_t fits = trainer->options.is_forward_only ? 0 : rows_that_fit(trainer, has);
+    if (fits > 0)
+        (void)snprintf(advice, sizeof advice, "train.micro_batch_size up to %" PRId64 " would fit",
+                       fits);
+    return ty_fail(ctx, TY_ERR_DEVICE,
+                   "model.layers takes %.1f GiB of memory on %s (%s), which has %.1f free: %s",
+                   (double)report->bytes_total / gib, info->name, info->model, (double)has / gib,
+                   advice);
+}
+
 /* Asking the system for it might succeed, and using it end other people's work. */
 static ty_status check_memory(ty_ctx *ctx, const ty_trainer *trainer) {
-    const double gib = 1024.0 * 1024 * 1024;
-    const int64_t has = trainer->options.memory_bytes, wants = trainer->report.bytes_total;
+    const int64_t has = trainer->options.memory_bytes;
+    const int64_t wants =
+        trainer->report.is_gpu ? trainer->report.bytes_host : trainer->report.bytes_total;
+    if (trainer->report.is_gpu)
+        TY_TRY(check_gpu_memory(ctx, trainer));
     if (has <= 0 || wants <= has)
         return TY_OK;
     return ty_fail(ctx, TY_ERR_CONFIG,
@@ -229,11 +279,13 @@ static ty_status prepare(ty_ctx *ctx, ty_trainer *trainer) {
 }
 
 static ty_status open_job(ty_ctx *ctx, ty_trainer *trainer) {
+    TY_TRY(choose_device(ctx, trainer));
     TY_TRY(divide(ctx, trainer));
     TY_TRY(open_lanes(ctx, trainer));
     TY_TRY(shake_hands(ctx, trainer));
     TY_TRY(measure(ctx, trainer));
     TY_TRY(prepare(ctx, trainer));
+    TY_TRY(compare_numerics(ctx, trainer));
     if (trainer->options.is_plan_only)
         return TY_OK;
     if (!trainer->options.is_forward_only) {

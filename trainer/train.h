@@ -23,6 +23,9 @@ typedef struct ty_trainer_options {
     const char *run_folder; /* NULL: nothing is written, nothing resumed (check, eval) */
     /* Start from this file; NULL: from the newest of the run's folder. */
     const char *checkpoint;
+    /* Plan for this GPU, which need not be here: "a100", "h100" (is_plan_only); NULL: for what the
+     * config says. */
+    const char *described_gpu;
     bool is_plan_only;    /* check: plan and report, allocate nothing large */
     bool is_forward_only; /* eval */
     int64_t memory_bytes; /* what this host has: a plan that takes more is refused; 0: unknown */
@@ -36,7 +39,11 @@ typedef struct ty_train_report {
     int64_t bytes_parameters, bytes_gradients, bytes_optimizer; /* per rank */
     int64_t bytes_activations;                                  /* one lane's arena */
     int64_t lanes;                                              /* per rank */
-    int64_t bytes_total; /* per rank, all lanes, loader and staging included */
+    int64_t bytes_total; /* per rank on what computes; on the CPU loader and staging included */
+    int64_t bytes_host;  /* per rank on the host beside a GPU; 0 on the CPU */
+    const char *device;  /* "cpu", "cuda:0" */
+    const char *model;   /* "NVIDIA H100 80GB HBM3" */
+    bool is_gpu;
     int64_t micro_batch, shards, global_batch;
     int64_t steps_per_epoch, total_steps; /* total_steps 0: bounded by time */
     double flops_per_step;

@@ -86,7 +86,8 @@ struct ty_trainer {
     ty_train_report report;
     ty_layer_row *layers;
 
-    ty_geometry geometry; /* geometry.c */
+    ty_device_found found; /* what computes */
+    ty_geometry geometry;  /* geometry.c */
     ty_extent extent;
     ty_lanes *lanes;
     ty_graph train_graph, eval_graph;
