@@ -60,6 +60,19 @@ static bool find_best(const uint8_t *bytes, unsigned kind, int lowest, int wante
     return is_found;
 }
 
+static bool find_oldest_ptx(const uint8_t *bytes, entry *best) {
+    size_t offset = read_at(bytes + 6, 2);
+    bool is_found = false;
+    entry e;
+    while (next_entry(bytes, &offset, &e)) {
+        if (e.kind != KIND_PTX || (is_found && e.capability >= best->capability))
+            continue;
+        *best = e;
+        is_found = true;
+    }
+    return is_found;
+}
+
 static bool is_fatbin(const uint8_t *bytes) {
     return read_at(bytes, 4) == MAGIC;
 }
@@ -72,7 +85,11 @@ const char *cs_fatbin_ptx(const uint8_t *bytes, int wanted, size_t *n, int *chos
                  (unsigned long long)read_at(bytes, 4));
         return NULL;
     }
-    if (!find_best(bytes, KIND_PTX, 0, wanted, &best)) {
+    /* A GPU that has machine code in here may be older than every PTX beside it: the oldest stands for it. */
+    bool is_found = find_best(bytes, KIND_PTX, 0, wanted, &best) ||
+                    (find_best(bytes, KIND_CODE, wanted / 10 * 10, wanted, &best) &&
+                     find_oldest_ptx(bytes, &best));
+    if (!is_found) {
         snprintf(error, room,
                  "no PTX for compute capability %d or lower; build with "
                  "-gencode arch=compute_%d,code=compute_%d",

@@ -20,6 +20,7 @@ typedef struct cs_function {
     int dynamic_shared_max
         [CS_MAX_DEVICES]; /* cudaFuncAttributeMaxDynamicSharedMemorySize; -1: not set */
     int n_registers; /* a thread, from the machine code beside the PTX or CUDASIM_REGISTERS; 0: unknown */
+    int ptx_capability; /* of the PTX chosen; 0 until a module was loaded */
     struct cs_function *next;
 } cs_function;
 
@@ -33,7 +34,8 @@ const cs_kernel *cs_function_kernel(const cs_function *function, int device);
 bool cs_variable_of(const void *host, uint64_t *address, size_t *bytes);
 
 /* Picks the PTX with the highest compute capability <= wanted (80, 90, ...) out of a fat binary's bytes: its place and
- * length, its capability in *chosen. NULL: error says why. Exposed for its test. */
+ * length, its capability in *chosen. Where there is only newer PTX, but machine code for wanted, the oldest PTX. NULL:
+ * error says why. Exposed for its test. */
 const char *cs_fatbin_ptx(const uint8_t *bytes, int wanted, size_t *n, int *chosen, char *error,
                           size_t room);
 

@@ -29,6 +29,7 @@ struct cs_binary {
     const uint8_t *bytes;
     bool is_registered;
     cs_module *modules[CS_MAX_DEVICES];
+    int ptx_capability;
     struct cs_binary *next;
 };
 
@@ -173,6 +174,7 @@ static void count_registers(cs_function *f) {
     int wanted = cs_sim.profile->major * 10 + cs_sim.profile->minor;
     size_t n = 0;
     const uint8_t *code = cs_fatbin_cubin(f->binary->bytes, wanted, &n);
+    f->ptx_capability = f->binary->ptx_capability;
     f->n_registers = registers_listed(f->name);
     if (!f->n_registers && code)
         f->n_registers = cs_cubin_registers(code, n, f->name);
@@ -183,8 +185,8 @@ static cs_module *module_of(cs_binary *b, int device) {
         return b->modules[device];
     char error[512] = "";
     size_t n = 0;
-    int chosen = 0, wanted = cs_sim.profile->major * 10 + cs_sim.profile->minor;
-    const char *ptx = cs_fatbin_ptx(b->bytes, wanted, &n, &chosen, error, sizeof error);
+    int wanted = cs_sim.profile->major * 10 + cs_sim.profile->minor;
+    const char *ptx = cs_fatbin_ptx(b->bytes, wanted, &n, &b->ptx_capability, error, sizeof error);
     int current = cs_this_thread()->device;
     cs_this_thread()->device = device;
     if (ptx)
@@ -199,7 +201,7 @@ const cs_kernel *cs_function_kernel(const cs_function *function, int device) {
     const cs_kernel *kernel = cs_module_kernel(module_of(function->binary, device), function->name);
     if (!kernel)
         cs_unknown(function->name, "is registered, but not in its PTX");
-    if (!function->n_registers)
+    if (!function->ptx_capability)
         count_registers((cs_function *)(uintptr_t)function);
     return kernel;
 }

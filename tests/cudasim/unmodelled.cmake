@@ -1,0 +1,22 @@
+# cs_unmodelled(OUT LIBRARY): a C file that defines every function LIBRARY exports as a weak one that ends the process
+# and says its name. What the simulator models is strong and takes the place; what it does not model is so never the
+# real library's, which would say "no driver" and be believed.
+function(cs_unmodelled out library)
+    get_filename_component(library ${library} REALPATH)
+    execute_process(COMMAND ${CMAKE_NM} -D --defined-only ${library} OUTPUT_VARIABLE listed COMMAND_ERROR_IS_FATAL ANY)
+    string(REGEX MATCHALL " [TW] [A-Za-z_][A-Za-z0-9_]*" symbols "${listed}")
+    list(TRANSFORM symbols REPLACE " [TW] " "")
+    list(FILTER symbols INCLUDE REGEX "^(__)?(cuda|cublas|cudnn|nccl)")
+    list(REMOVE_DUPLICATES symbols)
+    list(SORT symbols)
+    get_filename_component(name ${library} NAME_WE)
+    set(file ${CMAKE_CURRENT_BINARY_DIR}/unmodelled_${name}.c)
+    set(text "/* Made by unmodelled.cmake from ${name}. */\n#include \"report.h\"\n\n#define UNMODELLED(function) \\\n")
+    string(APPEND text "    __attribute__((weak, visibility(\"default\"))) void function(void); \\\n")
+    string(APPEND text "    void function(void) { cs_unknown(#function, \"is not modelled\"); }\n\n")
+    foreach(symbol ${symbols})
+        string(APPEND text "UNMODELLED(${symbol})\n")
+    endforeach()
+    file(CONFIGURE OUTPUT ${file} CONTENT "${text}" @ONLY)
+    set(${out} ${file} PARENT_SCOPE)
+endfunction()
