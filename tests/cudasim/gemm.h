@@ -1,5 +1,5 @@
-/* The matrix product under the fakes of cuBLASLt and cuDNN: fp32 sums whose order a seed chooses. Every output is summed
- * by itself over k in the order asked for, so the instruction set changes no bit. */
+/* The matrix product under the fakes of cuBLASLt and cuDNN: fp32 sums whose order a seed chooses. Every output is
+ * summed by itself over k in the order asked for, so the instruction set changes no bit. */
 #ifndef TY_CUDASIM_GEMM_H
 #define TY_CUDASIM_GEMM_H
 
