@@ -11,8 +11,6 @@
 
 enum { MAX_PROBES = 48 };
 
-static const char *const device_names[] = {"cpu"};
-
 /* --- what a call gave ------------------------------------------------------------------------- */
 
 /* The start value of gradients that are added to. */
@@ -23,6 +21,7 @@ static double start_of(int64_t i) {
 typedef struct outcome {
     ty_status st;
     char text[TY_MESSAGE_BYTES];
+    bool is_gpu, y_is_bf16;
     double *y, *d_x[TY_OP_MAX_INPUTS], *d_param[TY_OP_MAX_PARAMS], *batch_stat[TY_OP_MAX_STATS];
 } outcome;
 
@@ -53,7 +52,7 @@ static ty_status run_backward(rig *r) {
     for (int i = 0; i < ty_ops[a->id].n_inputs; i++)
         if (a->accumulates_dx[i])
             start_gradient(r, &a->d_x[i]);
-    memset(a->workspace, JUNK_BYTE, a->workspace_bytes);
+    fill_with_junk(r, a->workspace, a->workspace_bytes);
     return impl->backward(&r->ctx, r->dev, a);
 }
 
@@ -88,6 +87,8 @@ static bool padding_is_zero(const ty_tensor *tensor) {
 
 static bool all_padding_is_zero(const rig *r, char *text, size_t room) {
     const ty_op_args *a = &r->args;
+    if (is_gpu(r)) /* has none */
+        return true;
     bool is_zero = padding_is_zero(&a->y);
     for (int i = 0; i < ty_ops[a->id].n_inputs && has_backward(r->of); i++)
         is_zero = is_zero && (!a->wants_dx[i] || padding_is_zero(&a->d_x[i]));
@@ -98,6 +99,8 @@ static bool all_padding_is_zero(const rig *r, char *text, size_t room) {
 
 static void collect(rig *r, outcome *out) {
     const ty_op_args *a = &r->args;
+    out->is_gpu = is_gpu(r);
+    out->y_is_bf16 = a->y.dtype == TY_DTYPE_BF16;
     out->y = load(r, &a->y);
     for (int i = 0; i < r->shapes.n_stats && a->is_training; i++)
         out->batch_stat[i] = load(r, &a->batch_stat[i]);
@@ -110,7 +113,7 @@ static void collect(rig *r, outcome *out) {
 
 typedef struct job {
     const op_case *of;
-    const char *device;
+    const place *where;
     const op_values *values;
     const double *d_y;
     bool accumulates;
@@ -123,7 +126,7 @@ static void *do_job(void *opaque) {
     job *j = opaque;
     rig r;
     j->out = (outcome){0};
-    ty_status st = rig_open(j->of, j->device, j->values, j->d_y, j->accumulates, &r);
+    ty_status st = rig_open(j->of, j->where, j->values, j->d_y, j->accumulates, &r);
     for (int i = 0; i < j->n_runs && st == TY_OK; i++)
         st = run_once(&r);
     (void)snprintf(j->out.text, sizeof j->out.text, "%s", r.ctx.message);
@@ -146,26 +149,30 @@ typedef struct label {
     int index;
 } label;
 
+/* NaN is close to nothing, and an infinite bound allows nothing. */
 static void expect_close(label l, int64_t i, double got, double want, double allowed) {
-    if (fabs(got - want) <= allowed)
+    if (isfinite(allowed) && fabs(got - want) <= allowed)
         return;
     fail_msg("%s on %s: %s[%d] element %lld is %.9g, want %.9g within %.3g (off by %.3g)",
              l.of->name, l.device, l.what, l.index, (long long)i, got, want, allowed,
              fabs(got - want));
 }
 
-static double largest(const double *values, int64_t n) {
+static double largest(const double *values, int64_t n, int64_t step) {
     double most = 1;
-    for (int64_t i = 0; i < n; i++)
+    for (int64_t i = 0; i < n; i += step)
         most = fmax(most, fabs(values[i]));
     return most;
 }
 
+/* Columns are compared by themselves: 1 for what has none. */
 static void expect_all_close(label l, const double *got, const double *want, int64_t n,
-                             double tolerance) {
-    const double allowed = tolerance * largest(want, n);
-    for (int64_t i = 0; i < n; i++)
-        expect_close(l, i, got[i], want[i], allowed);
+                             int64_t columns, double tolerance) {
+    for (int64_t k = 0; k < columns; k++) {
+        const double allowed = tolerance * largest(want + k, n - k, columns);
+        for (int64_t i = k; i < n; i += columns)
+            expect_close(l, i, got[i], want[i], allowed);
+    }
 }
 
 static void expect_same_bits(label l, const double *a, const double *b, int64_t n) {
@@ -178,15 +185,15 @@ static void expect_same_bits(label l, const double *a, const double *b, int64_t 
 static void expect_same_outcome(const job *a, const job *b) {
     const op_case *c = a->of;
     const ty_op_shapes *s = a->values->shapes;
-    expect_same_bits((label){c, a->device, "y", 0}, a->out.y, b->out.y, ty_shape_count(s->y));
+    expect_same_bits((label){c, a->where->text, "y", 0}, a->out.y, b->out.y, ty_shape_count(s->y));
     for (int i = 0; i < ty_ops[c->id].n_inputs; i++)
-        expect_same_bits((label){c, a->device, "d_x", i}, a->out.d_x[i], b->out.d_x[i],
+        expect_same_bits((label){c, a->where->text, "d_x", i}, a->out.d_x[i], b->out.d_x[i],
                          ty_shape_count(c->x[i].shape));
     for (int i = 0; i < s->n_params; i++)
-        expect_same_bits((label){c, a->device, "d_param", i}, a->out.d_param[i], b->out.d_param[i],
-                         ty_shape_count(s->param[i].shape));
+        expect_same_bits((label){c, a->where->text, "d_param", i}, a->out.d_param[i],
+                         b->out.d_param[i], ty_shape_count(s->param[i].shape));
     for (int i = 0; i < s->n_stats; i++)
-        expect_same_bits((label){c, a->device, "batch_stat", i}, a->out.batch_stat[i],
+        expect_same_bits((label){c, a->where->text, "batch_stat", i}, a->out.batch_stat[i],
                          b->out.batch_stat[i], ty_shape_count(s->stat[i].shape));
 }
 
@@ -222,7 +229,7 @@ static double derivative(op_values *v, const double *d_y, double *at) {
 /* Up to MAX_PROBES elements, the first and last among them. got starts at `start` where it was
  * added to. */
 static void expect_derivatives(label l, op_values *v, const double *d_y, double *values,
-                               const double *got, int64_t n, bool is_added) {
+                               const double *got, int64_t n, bool is_added, double tolerance) {
     const int64_t probes = n < MAX_PROBES ? n : MAX_PROBES;
     double want[MAX_PROBES];
     int64_t at[MAX_PROBES];
@@ -230,40 +237,61 @@ static void expect_derivatives(label l, op_values *v, const double *d_y, double 
         at[k] = probes > 1 ? k * (n - 1) / (probes - 1) : 0;
         want[k] = derivative(v, d_y, &values[at[k]]) + (is_added ? start_of(at[k]) : 0);
     }
-    const double allowed = l.of->tolerance_backward * largest(got, n);
+    const double allowed = tolerance * largest(got, n, 1);
     for (int64_t k = 0; k < probes; k++)
         expect_close(l, at[k], got[at[k]], want[k], allowed);
 }
 
+static bool is_matrix(ty_op_id id) {
+    return id == TY_OP_LINEAR || id == TY_OP_CONV2D;
+}
+
+/* The row, and what a precision adds to it: half an ulp of what is stored as bf16 (2^-9) for each
+ * number that is rounded on the way to a result and for the result itself; of tf32 (2^-11) for both
+ * factors of a product, where backward makes one of them itself. */
+static double tolerance_of(const job *j, double row, double gpu_row, bool is_rounded) {
+    const int roundings = 1 + (j->of->bf16_roundings ? j->of->bf16_roundings : 1);
+    if (!j->out.is_gpu)
+        return row;
+    const double own = gpu_row > 0 ? gpu_row : row;
+    if (j->where->precision == TY_PRECISION_BF16 && is_rounded)
+        return own + roundings * 0x1p-9;
+    return j->where->precision == TY_PRECISION_TF32 && is_matrix(j->of->id) ? own + 0x1p-10 : own;
+}
+
 static void expect_gradients(const job *j, op_values *v) {
     const op_case *c = j->of;
+    const double tolerance = tolerance_of(j, c->tolerance_backward, c->gpu_backward, true);
     for (int i = 0; i < ty_ops[c->id].n_inputs; i++)
         if (j->out.d_x[i])
-            expect_derivatives((label){c, j->device, "d_x", i}, v, j->d_y, v->x[i], j->out.d_x[i],
-                               ty_shape_count(c->x[i].shape), j->accumulates);
+            expect_derivatives((label){c, j->where->text, "d_x", i}, v, j->d_y, v->x[i],
+                               j->out.d_x[i], ty_shape_count(c->x[i].shape), j->accumulates,
+                               tolerance);
     for (int i = 0; i < v->shapes->n_params; i++)
         if (j->out.d_param[i])
-            expect_derivatives((label){c, j->device, "d_param", i}, v, j->d_y, v->param[i],
-                               j->out.d_param[i], ty_shape_count(v->shapes->param[i].shape), true);
+            expect_derivatives((label){c, j->where->text, "d_param", i}, v, j->d_y, v->param[i],
+                               j->out.d_param[i], ty_shape_count(v->shapes->param[i].shape), true,
+                               tolerance);
 }
 
 static void expect_forward(const job *j, op_values *v) {
     const op_case *c = j->of;
     c->reference(v);
-    expect_all_close((label){c, j->device, "y", 0}, j->out.y, v->y, ty_shape_count(v->shapes->y),
-                     c->tolerance_forward);
+    expect_all_close((label){c, j->where->text, "y", 0}, j->out.y, v->y,
+                     ty_shape_count(v->shapes->y), c->is_loss ? TY_LOSS_ROW : 1,
+                     tolerance_of(j, c->tolerance_forward, c->gpu_forward, j->out.y_is_bf16));
     for (int i = 0; i < v->shapes->n_stats; i++)
         if (j->out.batch_stat[i])
-            expect_all_close((label){c, j->device, "batch_stat", i}, j->out.batch_stat[i],
-                             v->batch_stat[i], ty_shape_count(v->shapes->stat[i].shape),
-                             c->tolerance_forward);
+            expect_all_close((label){c, j->where->text, "batch_stat", i}, j->out.batch_stat[i],
+                             v->batch_stat[i], ty_shape_count(v->shapes->stat[i].shape), 1,
+                             tolerance_of(j, c->tolerance_forward, c->gpu_forward, false));
 }
 
 /* --- the check -------------------------------------------------------------------------------- */
 
 static void expect_done(const job *j) {
     if (j->out.st != TY_OK)
-        fail_msg("%s on %s: %s: %s", j->of->name, j->device, ty_status_name(j->out.st),
+        fail_msg("%s on %s: %s: %s", j->of->name, j->where->text, ty_status_name(j->out.st),
                  j->out.text);
 }
 
@@ -275,8 +303,8 @@ static void infer_case(ty_ctx *ctx, const op_case *c, ty_op_shapes *shapes) {
         fail_msg("%s: infer: %s", c->name, ctx->message);
 }
 
-static void check_on(const op_case *c, const char *device, op_values *v, const double *d_y) {
-    job once = {.of = c, .device = device, .values = v, .d_y = d_y, .n_runs = 1};
+static void check_at(const op_case *c, const place *where, op_values *v, const double *d_y) {
+    job once = {.of = c, .where = where, .values = v, .d_y = d_y, .n_runs = 1};
     job twice = once, added = once, side = once;
     twice.n_runs = 2;
     added.accumulates = true;
@@ -301,18 +329,98 @@ static void check_on(const op_case *c, const char *device, op_values *v, const d
     outcome_clear(&side.out);
 }
 
+/* --- where ------------------------------------------------------------------------------------ */
+
+const char *op_test_device(const ty_ctx *ctx, const char *other_name) {
+    const char *name = ctx->getenv("TY_TEST_DEVICE");
+    return name ? name : other_name;
+}
+
+ty_precision op_test_precision(const ty_ctx *ctx) {
+    static const char *const names[] = {
+        [TY_PRECISION_FP32] = "fp32", [TY_PRECISION_TF32] = "tf32", [TY_PRECISION_BF16] = "bf16"};
+    const char *name = ctx->getenv("TY_TEST_PRECISION");
+    for (int i = 0; name && i < 3; i++)
+        if (strcmp(name, names[i]) == 0)
+            return (ty_precision)i;
+    if (name)
+        fail_msg("TY_TEST_PRECISION is %s, want fp32, tf32 or bf16", name);
+    return TY_PRECISION_FP32;
+}
+
+static bool has_gpu(ty_ctx *ctx) {
+    ty_device_found found;
+    const char *name = op_test_device(ctx, NULL);
+    if (name)
+        return strncmp(name, "cuda", 4) == 0;
+    return ty_device_find(ctx, &(ty_device_options){.name = "cuda"}, &found) == TY_OK;
+}
+
+static bool has_layout(const op_case *c, bool (*is)(const void *layout, int rank)) {
+    for (int i = 0; i < ty_ops[c->id].n_inputs; i++)
+        if (is(c->x[i].layout, c->x[i].shape.rank))
+            return true;
+    return false;
+}
+
+static bool is_blocked(const void *layout, int rank) {
+    (void)rank;
+    return layout && layout != &ty_layout_channels_last;
+}
+
+static bool is_channels_last(const void *layout, int rank) {
+    (void)rank;
+    return layout == &ty_layout_channels_last;
+}
+
+static bool is_canonical_image(const void *layout, int rank) {
+    return !layout && rank == 4;
+}
+
+enum { MAX_PLACES = 3 };
+
+static int add_gpu_places(const op_case *c, const char *device, ty_precision precision, int n,
+                          place places[MAX_PLACES]) {
+    static const char *const names[] = {"", " tf32", " bf16"};
+    if (has_layout(c, is_blocked))
+        return n;
+    places[n] = (place){.device = device, .precision = precision};
+    (void)snprintf(places[n].text, sizeof places[n].text, "%s%s", device, names[precision]);
+    n++;
+    if (c->id == TY_OP_NORMALIZE || has_layout(c, is_channels_last) ||
+        !has_layout(c, is_canonical_image))
+        return n;
+    places[n] = (place){.device = device, .precision = precision, .is_channels_last = true};
+    (void)snprintf(places[n].text, sizeof places[n].text, "%s%s channels last", device,
+                   names[precision]);
+    return n + 1;
+}
+
+static int places_of(ty_ctx *ctx, const op_case *c, place places[MAX_PLACES]) {
+    const char *name = op_test_device(ctx, NULL);
+    int n = 0;
+    if (!name || strcmp(name, "cpu") == 0)
+        places[n++] = (place){.device = "cpu", .text = "cpu"};
+    if (has_gpu(ctx))
+        n = add_gpu_places(c, name ? name : "cuda", op_test_precision(ctx), n, places);
+    return n;
+}
+
 void op_check(const op_case *c) {
     ty_ctx ctx;
     ty_ctx_init(&ctx);
     ty_op_shapes shapes = {0};
     infer_case(&ctx, c, &shapes);
+    place places[MAX_PLACES];
+    const int n_places = places_of(&ctx, c, places);
     op_values v;
-    values_open(c, &shapes, &v);
+    values_open(c, &shapes, op_test_precision(&ctx), &v);
     double *d_y = new_values(ty_shape_count(shapes.y));
     uint64_t state = c->seed + 77;
     fill(d_y, ty_shape_count(shapes.y), -1, 1, false, &state);
-    for (size_t i = 0; i < sizeof device_names / sizeof *device_names; i++)
-        check_on(c, device_names[i], &v, d_y);
+    round_values(d_y, ty_shape_count(shapes.y), op_test_precision(&ctx));
+    for (int i = 0; i < n_places; i++)
+        check_at(c, &places[i], &v, d_y);
     free(d_y);
     values_close(&v);
     ty_ctx_clear(&ctx);

@@ -5,7 +5,13 @@
  *   - parameter gradients are added to what is there; d_x is written, or added where it must be
  *   - padding of outputs is zero, no byte outside an output changes, no input changes
  *   - nothing depends on what outputs or workspace held before
- *   - the same bits again, and in two threads at the same time, each with its own device */
+ *   - the same bits again, and in two threads at the same time, each with its own device
+ *
+ * Devices are the CPU and, where ty_device_find finds one, the GPU; TY_TEST_DEVICE=cpu or cuda is one
+ * alone. TY_TEST_PRECISION=fp32 (the default), tf32 or bf16 is the GPU's. Inputs and parameters are
+ * rounded to what that precision reads exactly, so the reference starts from the very numbers. What
+ * blocked layouts are given to is the CPU's alone; images that a case gives canonically come to the
+ * GPU canonically and channels last. */
 #ifndef TY_TESTS_OP_HARNESS_H
 #define TY_TESTS_OP_HARNESS_H
 
@@ -48,8 +54,13 @@ struct op_case {
     bool is_loss;  /* y's first column times the last input (the weights) is what backward derives;
                       d_y is not read */
     uint64_t seed; /* of the values; 0 will do */
-    /* |got - want| <= tolerance * max(1, largest |want| of the tensor): the row of this op. */
+    /* |got - want| <= tolerance * max(1, largest |want| of the tensor, for a loss of the column): the
+     * row of this op. gpu_: in f32 on a GPU, where that has another bound (0: it has not). bf16 and
+     * tf32 add what op_harness.c says; where an op keeps more than one rounded number on the way to
+     * a result, bf16_roundings says how many (0: one). */
     double tolerance_forward, tolerance_backward;
+    double gpu_forward, gpu_backward;
+    int bf16_roundings;
     void (*reference)(op_values *values);
     /* Called on the canonical values before they are used, to put special ones in place; may be
      * NULL. */
@@ -65,7 +76,13 @@ void op_check_refused(const op_case *c, const char *text);
 
 /* ty_device_open capped to the level that TY_TEST_ISA names: one process computes at one level, so
  * ctest runs a program once for each (ty_op_test in CMakeLists.txt). */
-ty_status op_open_device(ty_ctx *ctx, const char *name, ty_device **out) TY_MUST_USE;
+ty_status op_open_device(ty_ctx *ctx, const char *name, ty_precision precision,
+                         ty_device **out) TY_MUST_USE;
+
+/* What TY_TEST_DEVICE (or other_name, where it is unset) and TY_TEST_PRECISION name, for tests that
+ * call an op themselves. */
+const char *op_test_device(const ty_ctx *ctx, const char *other_name);
+ty_precision op_test_precision(const ty_ctx *ctx);
 
 /* {rank, {dims}} from its arguments. */
 #define SHAPE(...)                                                                                 \
