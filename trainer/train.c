@@ -26,7 +26,8 @@ static ty_device_options wanted_device(const ty_trainer *trainer) {
 static ty_status choose_device(ty_ctx *ctx, ty_trainer *trainer) {
     const ty_device_options wanted = wanted_device(trainer);
     TY_TRY(ty_comm_agree(ctx, trainer->comm, ty_device_find(ctx, &wanted, &trainer->found)));
-    trainer->report.fallback = trainer->found.reason[0] ? trainer->found.reason : NULL;
+    if (trainer->found.reason[0] && ty_comm_rank(trainer->comm) == 0)
+        ty_log(ctx, TY_LOG_INFO, "device", "auto is the cpu: %s", trainer->found.reason);
     return TY_OK;
 }
 

@@ -4,7 +4,17 @@
 
 const int ty_cuda_channels_last_tag = 0;
 
-static const ty_op_impl *const ops[TY_OP_COUNT] = {[TY_OP_LINEAR] = &ty_linear_cuda};
+static const ty_op_impl *const ops[TY_OP_COUNT] = {
+    [TY_OP_NORMALIZE] = &ty_normalize_cuda,
+    [TY_OP_LINEAR] = &ty_linear_cuda,
+    [TY_OP_ACTIVATION] = &ty_activation_cuda,
+    [TY_OP_DROPOUT] = &ty_dropout_cuda,
+    [TY_OP_RESHAPE] = &ty_reshape_cuda,
+    [TY_OP_ADD] = &ty_add_cuda,
+    [TY_OP_SCALE] = &ty_scale_cuda,
+    [TY_OP_SOFTMAX_XENT] = &ty_softmax_xent_cuda,
+    [TY_OP_MSE] = &ty_mse_cuda,
+};
 
 const ty_backend ty_backend_plugin = {.abi = TY_BACKEND_ABI,
                                       .version = TY_VERSION,
