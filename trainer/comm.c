@@ -126,6 +126,8 @@ const char *ty_comm_op_name(uint32_t op) {
         [TY_COMM_REDUCE_PART] = "all_reduce (host's part)",
         [TY_COMM_REDUCE_END] = "all_reduce (end)",
         [TY_COMM_CLOSE] = "close",
+        [TY_COMM_CONNECT_GPUS] = "connecting GPUs",
+        [TY_COMM_GPU_WORK] = "GPU work",
     };
     return op < TY_COMM_OP_COUNT ? names[op] : "an unknown call";
 }

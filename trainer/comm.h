@@ -9,7 +9,7 @@
 #ifndef TY_TRAINER_COMM_H
 #define TY_TRAINER_COMM_H
 
-#include "base/base.h"
+#include "kernels/kernels.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -84,6 +84,10 @@ ty_status ty_comm_all_gather(ty_ctx *ctx, ty_comm *comm, const void *mine, size_
  * parts in that tree. */
 ty_status ty_comm_sum(ty_ctx *ctx, ty_comm *comm, double *values, int n) TY_MUST_USE;
 
+/* Not collective: waits until all that is queued on dev is done. Fails early where the job broke or
+ * a rank of this host is gone; has no deadline, since those who wait for this rank have theirs. */
+ty_status ty_comm_wait_device(ty_ctx *ctx, ty_comm *comm, ty_device *dev) TY_MUST_USE;
+
 /* The sum of a large f32 buffer, without copies where ranks share a host (a shared-memory window
  * each rank writes its part into); between hosts in pieces of at most 4 MB. The order for each
  * element is the fixed tree of ty_comm_sum; without is_exact a host's ranks are summed first also
@@ -100,6 +104,42 @@ ty_reduction_out(ty_reduction *reduction); /* [n], the sum; valid until the next
 
 /* Sums everybody's in into everybody's out. Collective; nobody writes to its in meanwhile. */
 ty_status ty_reduction_run(ty_ctx *ctx, ty_reduction *reduction) TY_MUST_USE;
+
+/* --- sums on GPUs --------------------------------------------------------------------------------
+ * in and out are then one buffer on the device, run queues the sum and returns: what is queued on
+ * COMPUTE before it is summed, what is queued there after it sees the sum. No rank ever blocks in
+ * NCCL; ty_reduction_wait is where failures of queued sums surface.
+ *
+ * is_exact: each rank gets its slice of everybody's buffer, adds it up in the tree, and gives the
+ * result to all (2 (ranks - 1) / ranks buffers are sent, as by a ring; one buffer more of memory).
+ * Otherwise NCCL's all-reduce, whose order is its own, over buckets of the buffer: each as soon as
+ * the backward pass is done with it (ty_reduction_ready), the rest when run is called. */
+typedef struct ty_reduction_options {
+    int64_t n;
+    bool is_exact;
+    ty_device *dev;        /* borrowed; a CPU's: the same as ty_reduction_open */
+    bool is_staged;        /* through host memory and MPI, which run then waits for */
+    int64_t bucket_floats; /* of one all-reduce; 0: 25 MB */
+} ty_reduction_options;
+
+/* Connects the GPUs where there are several ranks.
+ * Errors, agreed on by all ranks: as ty_reduction_open; TY_ERR_DEVICE NCCL cannot be had. */
+ty_status ty_reduction_open_on(ty_ctx *ctx, ty_comm *comm, const ty_reduction_options *options,
+                               ty_reduction **out) TY_MUST_USE;
+
+/* Elements [first, first + count) of in are final once COMPUTE has done what is queued there now, and
+ * will not be touched before run. Where that completes a bucket, its sum begins beside the rest of
+ * the backward pass. Each element at most once between two runs, and all ranks in the same order;
+ * what was never ready is summed by run. Without buckets it does nothing.
+ * Errors: TY_ERR_ARG a range twice or outside; TY_ERR_COMM. */
+ty_status ty_reduction_ready(ty_ctx *ctx, ty_reduction *reduction, int64_t first,
+                             int64_t count) TY_MUST_USE;
+
+/* Agrees on everybody's status so far and waits until all that is queued on the device is done.
+ * Collective: every rank has to come here after what it queued, also with a failure of its own, or
+ * the others would wait for its part. The comm's deadline counts the GPUs' work. After a failure
+ * NCCL's work is aborted, and only ty_reduction_close is left. */
+ty_status ty_reduction_wait(ty_ctx *ctx, ty_reduction *reduction, ty_status mine) TY_MUST_USE;
 
 #ifdef __cplusplus
 }

@@ -37,6 +37,8 @@ typedef enum ty_comm_op {
     TY_COMM_REDUCE_PART,
     TY_COMM_REDUCE_END,
     TY_COMM_CLOSE,
+    TY_COMM_CONNECT_GPUS, /* these two are no exchanges: waits for GPUs */
+    TY_COMM_GPU_WORK,
     TY_COMM_OP_COUNT
 } ty_comm_op;
 
@@ -189,6 +191,7 @@ typedef struct ty_comm_patience {
     const ty_comm_call *call;
     int awaited_rank;   /* of another host; -1: none in particular */
     bool awaits_leader; /* everybody of this host is there, its leader talks to other hosts */
+    bool awaits_gpus;   /* all ranks have come and their GPUs work: nobody may be gone */
     int64_t allowed_ns;
     int64_t waited_ns;
     int64_t last_ns;   /* 0 until the first look at the clock */
@@ -202,6 +205,9 @@ enum { TY_COMM_GRACE_MS = 500 };
 
 /* A wait for the ranks that the call needs, with the comm's deadline. */
 ty_comm_patience ty_comm_patience_for(const ty_comm *comm, const ty_comm_call *call);
+/* A wait for GPUs; with_deadline is false where only this rank's own is waited for. */
+ty_comm_patience ty_comm_patience_for_gpus(const ty_comm *comm, const ty_comm_call *call,
+                                           bool with_deadline);
 /* One pause of a polling loop: spins, then yields, then sleeps.
  * Errors: TY_ERR_COMM naming who is missing, dead or gone, or with the reason another rank of this
  * host failed for. */
@@ -231,6 +237,21 @@ typedef struct ty_comm_guard {
 void ty_comm_guard_start(ty_comm_guard *guard, const ty_ctx *ctx, double seconds, int exit_code,
                          const char *what);
 void ty_comm_guard_stop(ty_comm_guard *guard);
+
+/* --- comm_gpu.c: GPUs that sum together --------------------------------------------------------- */
+
+/* Connects the GPUs of all ranks. Collective; the same answer on all ranks. *out is the caller's to
+ * close or abort. */
+ty_status ty_comm_clique_open(ty_ctx *ctx, ty_comm *comm, ty_device *dev,
+                              ty_clique **out) TY_MUST_USE;
+/* After each call of the clique: waits until NCCL has queued it. */
+ty_status ty_comm_clique_settle(ty_ctx *ctx, ty_comm *comm, ty_clique *clique) TY_MUST_USE;
+/* Waits for what all GPUs do together. All ranks are known to have come. */
+ty_status ty_comm_clique_wait(ty_ctx *ctx, ty_comm *comm, ty_device *dev,
+                              ty_clique *clique) TY_MUST_USE;
+/* Tells all ranks, on this host at once, that this one failed of what ctx's message says. The comm is
+ * broken afterwards, for everybody. Returns st. */
+ty_status ty_comm_fail_alone(ty_ctx *ctx, ty_comm *comm, ty_status st) TY_MUST_USE;
 
 /* --- comm_sweep.c ----------------------------------------------------------------------------- */
 

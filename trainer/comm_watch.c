@@ -19,6 +19,8 @@ static const int64_t look_ns = 200000000;
  * a late peer costs stays small against its lateness, and an idle core is left to those who have
  * work. */
 static const int64_t yield_ns = 200000;
+/* A GPU that is done stands idle until its rank looks again. */
+static const int64_t gpu_pause_ns = 50000;
 
 /* --- naming ----------------------------------------------------------------------------------- */
 
@@ -100,7 +102,8 @@ static bool has_arrived(const ty_comm *comm, int local_rank) {
 static bool is_awaited(const ty_comm *comm, const ty_comm_patience *patience, int local_rank) {
     if (local_rank == comm->local_rank)
         return false;
-    return !has_arrived(comm, local_rank) || (patience->awaits_leader && local_rank == 0);
+    return patience->awaits_gpus || !has_arrived(comm, local_rank) ||
+           (patience->awaits_leader && local_rank == 0);
 }
 
 /* A rank of this host that ended: nobody has to wait out the deadline for it. */
@@ -156,9 +159,24 @@ static ty_status name_local(ty_ctx *ctx, const ty_comm *comm, const ty_comm_pati
                    others);
 }
 
+/* NCCL does not say who is missing; a rank that is stopped moves no data for its GPU. */
+static ty_status name_for_gpus(ty_ctx *ctx, const ty_comm *comm, const ty_comm_patience *patience) {
+    for (int i = 0; i < comm->local_size; i++) {
+        if (ty_comm_process_state(comm->peers[comm->locals[i]].pid, NULL) == 'T')
+            return name_local(ctx, comm, patience, i, 0);
+    }
+    return ty_fail(ctx, TY_ERR_COMM,
+                   "%s after call #%llu did not end within %g s, though every rank of this host "
+                   "runs: a GPU, a link or another host hangs",
+                   ty_comm_op_name(patience->call->op), (unsigned long long)comm->seq,
+                   (double)comm->deadline_ns / (double)second_ns);
+}
+
 static ty_status name_the_missing(ty_ctx *ctx, const ty_comm *comm,
                                   const ty_comm_patience *patience) {
     int n_missing = 0;
+    if (patience->awaits_gpus)
+        return name_for_gpus(ctx, comm, patience);
     int local_rank = first_missing(comm, patience, &n_missing);
     if (local_rank >= 0)
         return name_local(ctx, comm, patience, local_rank, n_missing);
@@ -196,6 +214,15 @@ ty_comm_patience ty_comm_patience_for(const ty_comm *comm, const ty_comm_call *c
     return (ty_comm_patience){.call = call, .awaited_rank = -1, .allowed_ns = comm->deadline_ns};
 }
 
+ty_comm_patience ty_comm_patience_for_gpus(const ty_comm *comm, const ty_comm_call *call,
+                                           bool with_deadline) {
+    ty_comm_patience patience = ty_comm_patience_for(comm, call);
+    patience.awaits_gpus = true;
+    if (!with_deadline)
+        patience.allowed_ns = INT64_MAX;
+    return patience;
+}
+
 static void count_time(const ty_ctx *ctx, ty_comm_patience *patience) {
     int64_t now = ty_now_ns(ctx);
     int64_t passed = patience->last_ns ? now - patience->last_ns : 0;
@@ -209,8 +236,9 @@ static void let_others_run(const ty_comm_patience *patience) {
         (void)sched_yield();
         return;
     }
+    const int64_t most_ns = patience->awaits_gpus ? gpu_pause_ns : 1000000;
     int64_t pause_ns = patience->waited_ns / 16;
-    pause_ns = pause_ns < 1000000 ? pause_ns : 1000000;
+    pause_ns = pause_ns < most_ns ? pause_ns : most_ns;
     const struct timespec pause = {.tv_nsec = pause_ns};
     (void)nanosleep(&pause, NULL);
 }

@@ -87,9 +87,17 @@ static ty_status open_shared(ty_ctx *ctx, ty_reduction *reduction, bool is_exact
     return ty_comm_agree(ctx, comm, touch_own(ctx, reduction, n_shared));
 }
 
-ty_status ty_reduction_open(ty_ctx *ctx, ty_comm *comm, int64_t n, bool is_exact,
-                            ty_reduction **out) {
-    int64_t most = INT64_MAX / 8 / (3 * ((int64_t)comm->size + 1));
+static ty_status open_on_host(ty_ctx *ctx, ty_reduction *reduction, bool is_exact) {
+    reduction->stride = whole_pages(reduction->n > 0 ? reduction->n : 1);
+    return reduction->comm->size == 1 ? open_alone(ctx, reduction)
+                                      : open_shared(ctx, reduction, is_exact);
+}
+
+ty_status ty_reduction_open_on(ty_ctx *ctx, ty_comm *comm, const ty_reduction_options *options,
+                               ty_reduction **out) {
+    const int64_t n = options->n, most = INT64_MAX / 8 / (3 * ((int64_t)comm->size + 1));
+    const bool is_on_gpu =
+        options->dev && ty_device_describe(options->dev)->kind != TY_DEVICE_IS_CPU;
     if (n < 0 || n > most)
         return ty_fail(ctx, TY_ERR_ARG, "reduction: n is %lld, want 0..%lld", (long long)n,
                        (long long)most);
@@ -98,9 +106,8 @@ ty_status ty_reduction_open(ty_ctx *ctx, ty_comm *comm, int64_t n, bool is_exact
         return ty_fail_nomem(ctx, "the reduction");
     reduction->comm = comm;
     reduction->n = n;
-    reduction->stride = whole_pages(n > 0 ? n : 1);
-    ty_status st =
-        comm->size == 1 ? open_alone(ctx, reduction) : open_shared(ctx, reduction, is_exact);
+    const ty_status st = is_on_gpu ? ty_reduction_gpu_open(ctx, reduction, options)
+                                   : open_on_host(ctx, reduction, options->is_exact);
     if (st != TY_OK) {
         ty_reduction_close(reduction);
         return st;
@@ -109,9 +116,16 @@ ty_status ty_reduction_open(ty_ctx *ctx, ty_comm *comm, int64_t n, bool is_exact
     return TY_OK;
 }
 
+ty_status ty_reduction_open(ty_ctx *ctx, ty_comm *comm, int64_t n, bool is_exact,
+                            ty_reduction **out) {
+    const ty_reduction_options options = {.n = n, .is_exact = is_exact};
+    return ty_reduction_open_on(ctx, comm, &options, out);
+}
+
 void ty_reduction_close(ty_reduction *reduction) {
     if (!reduction)
         return;
+    ty_reduction_gpu_close(reduction);
     ty_comm_window_close(reduction->comm, reduction->window, reduction->window_bytes);
     ty_reduction_hosts_close(reduction->hosts);
     ty_sum_tree_clear(&reduction->tree);
@@ -144,7 +158,14 @@ static ty_status run_on_host(ty_ctx *ctx, ty_reduction *reduction) {
 }
 
 ty_status ty_reduction_run(ty_ctx *ctx, ty_reduction *reduction) {
+    if (reduction->gpu)
+        return ty_reduction_gpu_run(ctx, reduction);
     if (reduction->comm->size == 1)
         return TY_OK;
     return reduction->hosts ? ty_reduction_hosts_run(ctx, reduction) : run_on_host(ctx, reduction);
+}
+
+ty_status ty_reduction_wait(ty_ctx *ctx, ty_reduction *reduction, ty_status mine) {
+    return reduction->gpu ? ty_reduction_gpu_wait(ctx, reduction, mine)
+                          : ty_comm_agree(ctx, reduction->comm, mine);
 }

@@ -10,6 +10,7 @@ typedef struct ty_reduction_range {
 } ty_reduction_range;
 
 struct ty_reduction_hosts;
+struct ty_reduction_gpu;
 
 /* The window, shared by the ranks of a host: their parts [local_size][stride], the result [stride],
  * and with several hosts the sums of this host's blocks [n][stride]. */
@@ -24,6 +25,7 @@ struct ty_reduction {
     const float **leaves; /* [local_size] room for one run's slice */
     ty_sum_tree tree;     /* over the ranks of one host, where there is only one */
     struct ty_reduction_hosts *hosts;
+    struct ty_reduction_gpu *gpu; /* NULL: in host memory; else only comm, n, in, out count */
 };
 
 /* Share `index` of `count` of n elements, cut at whole cache lines. */
@@ -36,5 +38,12 @@ void ty_reduction_hosts_close(struct ty_reduction_hosts *hosts);
 /* How many sums the window has to hold. */
 int ty_reduction_hosts_sums(const struct ty_reduction_hosts *hosts);
 ty_status ty_reduction_hosts_run(ty_ctx *ctx, ty_reduction *reduction) TY_MUST_USE;
+
+/* What only GPUs need; run and wait are ty_reduction_run and _wait on them. Fills in and out. */
+ty_status ty_reduction_gpu_open(ty_ctx *ctx, ty_reduction *reduction,
+                                const ty_reduction_options *options) TY_MUST_USE;
+void ty_reduction_gpu_close(ty_reduction *reduction);
+ty_status ty_reduction_gpu_run(ty_ctx *ctx, ty_reduction *reduction) TY_MUST_USE;
+ty_status ty_reduction_gpu_wait(ty_ctx *ctx, ty_reduction *reduction, ty_status mine) TY_MUST_USE;
 
 #endif

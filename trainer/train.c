@@ -26,8 +26,7 @@ static ty_device_options wanted_device(const ty_trainer *trainer) {
 static ty_status choose_device(ty_ctx *ctx, ty_trainer *trainer) {
     const ty_device_options wanted = wanted_device(trainer);
     TY_TRY(ty_comm_agree(ctx, trainer->comm, ty_device_find(ctx, &wanted, &trainer->found)));
-    if (trainer->found.reason[0] && ty_comm_rank(trainer->comm) == 0)
-        ty_log(ctx, TY_LOG_INFO, "device", "auto is the cpu: %s", trainer->found.reason);
+    trainer->report.fallback = trainer->found.reason[0] ? trainer->found.reason : NULL;
     return TY_OK;
 }
 

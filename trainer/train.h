@@ -39,10 +39,11 @@ typedef struct ty_train_report {
     int64_t bytes_parameters, bytes_gradients, bytes_optimizer; /* per rank */
     int64_t bytes_activations;                                  /* one lane's arena */
     int64_t lanes;                                              /* per rank */
-    int64_t bytes_total; /* per rank on what computes; on the CPU loader and staging included */
-    int64_t bytes_host;  /* per rank on the host beside a GPU; 0 on the CPU */
-    const char *device;  /* "cpu", "cuda:0" */
-    const char *model;   /* "NVIDIA H100 80GB HBM3" */
+    int64_t bytes_total;  /* per rank on what computes; on the CPU loader and staging included */
+    int64_t bytes_host;   /* per rank on the host beside a GPU; 0 on the CPU */
+    const char *device;   /* "cpu", "cuda:0" */
+    const char *model;    /* "NVIDIA H100 80GB HBM3" */
+    const char *fallback; /* why "auto" is no GPU; NULL: it is one, or was not asked for */
     bool is_gpu;
     int64_t micro_batch, shards, global_batch;
     int64_t steps_per_epoch, total_steps; /* total_steps 0: bounded by time */
