@@ -25,6 +25,8 @@ static const char *const devices[] = {"auto", "cpu", "cuda", NULL};
 /* In the order of ty_precision. */
 static const char *const precisions[] = {"fp32", "tf32", "bf16", NULL};
 static const char *const reductions[] = {"exact", "fast", NULL};
+/* In the order of TY_COLLECTIVES_*. */
+static const char *const collectives[] = {"auto", "nccl", "mpi", NULL};
 static const char *const policies[] = {"skip", "stop", NULL};
 
 static const ty_row model_row[] = {
@@ -157,6 +159,20 @@ static const ty_row train_row[] = {
      .min_is_open = true,
      .effect = TY_EFFECT_COST,
      .help = "how long a rank waits for another before it names it and ends"},
+    {.key = "share_gpu",
+     .type = TY_ROW_BOOL,
+     .offset = WITHIN(train, share_gpu),
+     .fallback = "false",
+     .effect = TY_EFFECT_COST,
+     .help = "ranks of one host may have one GPU; their sums go through host memory"},
+    {.key = "collectives",
+     .type = TY_ROW_CHOICE,
+     .offset = WITHIN(train, collectives),
+     .fallback = "\"auto\"",
+     .choices = collectives,
+     .effect = TY_EFFECT_COST,
+     .help = "what sums over ranks: auto is nccl on GPUs and mpi on CPUs; mpi on GPUs goes through "
+             "host memory"},
 };
 static const ty_rows train_rows = TY_ROWS(train_row);
 

@@ -41,6 +41,8 @@ typedef struct ty_train_config {
             double min_delta;
         } early_stop;
         double comm_deadline_s;
+        bool share_gpu;  /* ranks of one host may have one GPU */
+        int collectives; /* TY_COLLECTIVES_* of devices.h */
     } train;
     struct {
         ty_amount every;

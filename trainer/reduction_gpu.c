@@ -5,6 +5,7 @@
  * and with one rank nothing at all. The first two only queue: COMM waits for what COMPUTE has so far,
  * COMPUTE for the sum. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "trainer/reduction_private.h"
 
@@ -75,6 +76,16 @@ static ty_status allocate(ty_ctx *ctx, const ty_reduction *reduction,
     return TY_OK;
 }
 
+/* Without NCCL there is still a way, which has to be asked for. */
+static ty_status name_way_out(ty_ctx *ctx, ty_status st) {
+    char own[TY_MESSAGE_BYTES];
+    if (st != TY_ERR_DEVICE)
+        return st;
+    memcpy(own, ctx->message, sizeof own);
+    return ty_fail(ctx, st, "%.*s; train.collectives=\"mpi\" sums through host memory instead",
+                   (int)sizeof own - 80, own);
+}
+
 static ty_status connect(ty_ctx *ctx, ty_reduction *reduction,
                          const ty_reduction_options *options) {
     ty_reduction_gpu *gpu = reduction->gpu;
@@ -86,7 +97,7 @@ static ty_status connect(ty_ctx *ctx, ty_reduction *reduction,
     if (!ty_device_has_cliques(gpu->dev))
         return ty_fail(ctx, TY_ERR_DEVICE, "%s has no sums over ranks of its own",
                        ty_device_describe(gpu->dev)->name);
-    return ty_comm_clique_open(ctx, reduction->comm, gpu->dev, &gpu->clique);
+    return name_way_out(ctx, ty_comm_clique_open(ctx, reduction->comm, gpu->dev, &gpu->clique));
 }
 
 ty_status ty_reduction_gpu_open(ty_ctx *ctx, ty_reduction *reduction,
