@@ -14,6 +14,7 @@
 
 #include "kernels/cuda/affine.h"
 #include "kernels/cuda/gemm.h"
+#include "kernels/cuda/workspace.h"
 
 typedef struct linear_state {
     ty_cuda_gemm *forward, *to_weight, *to_x;
@@ -83,7 +84,6 @@ static ty_status open_backward(ty_ctx *ctx, ty_device *dev, const ty_op_args *ar
 
 /* dz, partial sums of the bias gradient, then the products' own. */
 static void divide_workspace(ty_op_args *args) {
-    enum { ALIGNMENT = 256 };
     const ty_linear_attrs *a = attrs_of(args);
     linear_state *state = args->state;
     size_t most = 0;
@@ -92,11 +92,11 @@ static void divide_workspace(ty_op_args *args) {
         if (most < ty_cuda_gemm_workspace(products[i]))
             most = ty_cuda_gemm_workspace(products[i]);
     if (args->is_training && a->activation != TY_ACT_NONE)
-        state->dz_bytes = (args->y.bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+        state->dz_bytes = ty_cuda_part(args->y.bytes);
     if (args->is_training && a->has_bias)
-        state->partials_bytes = ty_cuda_affine_partials(batch_of(args), a->out, args->y.dtype);
-    state->partials_bytes = (state->partials_bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    args->workspace_bytes = state->dz_bytes + state->partials_bytes + most;
+        state->partials_bytes =
+            ty_cuda_part(ty_cuda_affine_partials(batch_of(args), a->out, args->y.dtype));
+    args->workspace_bytes = ty_cuda_parts(state->dz_bytes + state->partials_bytes + most);
 }
 
 static ty_status prepare(ty_ctx *ctx, ty_device *dev, ty_op_args *args) {
@@ -121,7 +121,7 @@ static ty_status prepare(ty_ctx *ctx, ty_device *dev, ty_op_args *args) {
 
 static void *product_workspace(const ty_op_args *args) {
     const linear_state *state = args->state;
-    return (char *)args->workspace + state->dz_bytes + state->partials_bytes;
+    return ty_cuda_part_at(args, state->dz_bytes + state->partials_bytes);
 }
 
 /* What the product left undone; nothing: activation none and no bias. */
@@ -161,10 +161,9 @@ static ty_cuda_affine_grad_args start_of_backward(const ty_op_args *args) {
     const linear_state *state = args->state;
     return (ty_cuda_affine_grad_args){.dy = args->d_y.data,
                                       .y = args->y.data,
-                                      .dz = state->dz_bytes ? args->workspace : NULL,
+                                      .dz = state->dz_bytes ? ty_cuda_part_at(args, 0) : NULL,
                                       .d_bias = a->has_bias ? args->d_param[1].data : NULL,
-                                      .partials =
-                                          (void *)((char *)args->workspace + state->dz_bytes),
+                                      .partials = ty_cuda_part_at(args, state->dz_bytes),
                                       .rows = batch_of(args),
                                       .columns = a->out,
                                       .dtype = args->y.dtype,

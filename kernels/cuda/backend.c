@@ -7,6 +7,7 @@ const int ty_cuda_channels_last_tag = 0;
 static const ty_op_impl *const ops[TY_OP_COUNT] = {
     [TY_OP_NORMALIZE] = &ty_normalize_cuda,
     [TY_OP_LINEAR] = &ty_linear_cuda,
+    [TY_OP_CONV2D] = &ty_conv2d_cuda,
     [TY_OP_POOL2D] = &ty_pool2d_cuda,
     [TY_OP_BATCH_NORM] = &ty_batch_norm_cuda,
     [TY_OP_ACTIVATION] = &ty_activation_cuda,

@@ -11,6 +11,21 @@ typedef struct described {
     ty_gpu_facts facts;
 } described;
 
+/* What cuDNN asks of a GPU before it plans without one. The names are cuDNN's own, written nowhere
+ * but in its messages about the ones that are missing; the numbers are those of the CUDA programming
+ * guide for a compute capability and of the data sheets: SXM boards at their boost clocks. */
+#define DNN_JSON(capability, processors, shared, sm_khz, memory_khz, l2, memory, name)             \
+    "{\"cudaDeviceId\":0,\"deviceVer\":" capability ",\"driverVer\":13000,"                        \
+    "\"deviceName\":\"" name "\",\"multiProcessorCount\":" processors ",\"warpSize\":32,"          \
+    "\"maxGridSize\":[2147483647,65535,65535],\"maxBlockSize\":[1024,1024,64],"                    \
+    "\"maxThreadsPerBlock\":1024,\"maxThreadsPerSM\":2048,\"maxCtasPerSM\":32,"                    \
+    "\"regsPerBlock\":65536,\"maxRegistersPerSM\":65536,"                                          \
+    "\"maxSharedMemoryPerBlock\":49152,\"reservedSharedMemoryPerBlock\":1024,"                     \
+    "\"maxSharedMemoryPerBlockOptin\":" shared ",\"l2CacheSize\":" l2 ","                          \
+    "\"totalGlobalMem\":" memory ",\"smClockRateKHz\":" sm_khz ","                                 \
+    "\"memClockRateKHz\":" memory_khz ",\"pciDeviceId\":0,\"isTccDriver\":0,"                      \
+    "\"supportCoopLaunch\":1}"
+
 /* NVIDIA A100 and H100 Tensor Core GPU data sheets; dense rates. */
 static const described table[] = {
     {"a100",
@@ -24,7 +39,9 @@ static const described table[] = {
       .bandwidth = 2039e9,
       .flops_fp32 = 19.5e12,
       .flops_tf32 = 156e12,
-      .flops_bf16 = 312e12}},
+      .flops_bf16 = 312e12,
+      .dnn_json = DNN_JSON("800", "108", "166912", "1410000", "1593000", "41943040", "85899345920",
+                           "NVIDIA A100-SXM4-80GB")}},
     {"h100",
      {.model = "NVIDIA H100 80GB HBM3",
       .major = 9,
@@ -36,7 +53,9 @@ static const described table[] = {
       .bandwidth = 3350e9,
       .flops_fp32 = 67e12,
       .flops_tf32 = 494.7e12,
-      .flops_bf16 = 989.4e12}},
+      .flops_bf16 = 989.4e12,
+      .dnn_json = DNN_JSON("900", "132", "232448", "1980000", "2619000", "52428800", "85899345920",
+                           "NVIDIA H100 80GB HBM3")}},
 };
 
 static const ty_gpu_facts *facts_of(const char *name) {
