@@ -3,9 +3,12 @@
 
 #include <stdio.h>
 
+#include "stream.h"
+
 int cs_runtime_early(int injected) {
     if (cs_sim.sticky_error) {
         cs_sim.is_sticky_returned = true;
+        cs_streams_abandon();
         return cs_sim.sticky_error;
     }
     return injected;

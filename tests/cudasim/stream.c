@@ -317,7 +317,7 @@ static cs_progress run_head(stream *s) {
     cs_op *op = s->first, *outer = all->running;
     check_still_alive(op);
     all->running = op;
-    cs_progress progress = op->run(op->arg);
+    cs_progress progress = cs_sim.sticky_error ? CS_DONE : op->run(op->arg);
     all->running = outer;
     if (progress == CS_DONE)
         finish_op(s, op);
@@ -448,6 +448,23 @@ int cs_stream_query(cudaStream_t handle) {
         return cudaErrorNotReady;
     cs_host_knows(&clock);
     return cs_sim.sticky_error;
+}
+
+void cs_streams_abandon(void) {
+    cs_streams *all = cs_sim.streams;
+    if (all->running)
+        return;
+    for (size_t i = 0; i < all->n; i++)
+        while (all->all[i]->first) {
+            cs_op *op = all->all[i]->first;
+            all->all[i]->first = op->next;
+            if (op->drop)
+                op->drop(op->arg);
+            cs_op_release(op);
+        }
+    all->last_op = NULL;
+    memcpy(all->completed.count, all->n_issued, sizeof all->n_issued);
+    cs_host_knows(&all->completed);
 }
 
 void cs_streams_stop(void) {

@@ -68,6 +68,8 @@ int cs_event_wait(cudaEvent_t event);
 int cs_event_elapsed(float *ms, cudaEvent_t start, cudaEvent_t end);
 
 int cs_streams_start(void);
+/* After a sticky error nothing that is queued runs any more: drops it. */
+void cs_streams_abandon(void);
 /* Drops what is still queued. */
 void cs_streams_stop(void);
 
