@@ -142,8 +142,8 @@ typedef struct ty_op_impl {
 /* The device's row for an op. Never NULL for an op that the device has; NULL says it has none. */
 const ty_op_impl *ty_device_op(const ty_device *dev, ty_op_id id);
 
-/* Copies a value out in canonical order, whatever its layout. host has room for count * dtype
- * bytes. */
+/* Copies a value out in canonical order, whatever its layout, and bf16 as f32. host has room for
+ * count elements; they are there after the device's next sync. */
 ty_status ty_tensor_copy_out(ty_ctx *ctx, ty_device *dev, const ty_tensor *tensor,
                              void *host) TY_MUST_USE;
 

@@ -9,6 +9,8 @@
  *
  * Roofline, 0 FLOP, bytes an element f32 / bf16: 8 / 4, 12 / 6 where it adds. Of 16.8 M elements in
  * f32: 87 us on an A100, 50 us on an H100. */
+#include <string.h>
+
 #include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/pack.cuh"
 #include "kernels/cuda/relayout.h"
@@ -104,7 +106,9 @@ int ty_cuda_relayout_cost(const ty_cuda_relayout_args *args, ty_op_cost *out) {
                                 args->addend ? (double)n : 0);
     if (args->addend)
         return ty_cuda_sum_cost(out, args->dtype, n);
-    return ty_cuda_cost_one(out, NULL, bytes, 0);
+    (void)ty_cuda_cost_one(out, NULL, bytes, 0);
+    (void)strcpy(out->engine, "a copy");
+    return 1;
 }
 
 /* --- the op ------------------------------------------------------------------------------------ */
