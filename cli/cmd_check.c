@@ -10,7 +10,7 @@ static ty_status check(cli *app) {
     ty_status st = job_read_config(app, &j, app->args.operand[0]);
     if (st == TY_OK)
         st = ranks > 1 && !ty_comm_is_launched(&app->ctx) ? launch_ranks(app, (int)ranks)
-                                                       : plan_check(app, &j);
+                                                          : plan_check(app, &j);
     job_close(&j);
     return st;
 }
@@ -19,6 +19,7 @@ static const option_row options[] = {
     {"set", 's', "KEY=VALUE", "change a config key"},
     {"ranks", 'n', "N", "plan for N ranks, started with mpirun"},
     {"name", 0, "NAME", "name of the run instead of config name and hash"},
+    {"gpu", 0, "NAME", "plan for a GPU that need not be here: a100 or h100"},
     {0}};
 
 const command cmd_check = {.name = "check",

@@ -404,6 +404,9 @@ static ty_status train(cli *app) {
         st = launch_ranks(app, (int)ranks);
     else if (st == TY_OK && args_has(&app->args, "dry-run"))
         st = plan_check(app, &t.job);
+    else if (st == TY_OK && args_has(&app->args, "gpu"))
+        st = ty_fail(&app->ctx, TY_ERR_CONFIG,
+                     "--gpu plans for a GPU that need not be here: it wants --dry-run");
     else if (st == TY_OK) {
         facts_command_line(app, &t.command_line);
         facts_read(app, &t.facts);
@@ -422,6 +425,7 @@ static const option_row options[] = {
     {"fresh", 0, NULL, "start a new attempt instead of continuing"},
     {"from", 0, "CHECKPOINT", "start from this checkpoint"},
     {"dry-run", 0, NULL, "the same as `tiltyard check`"},
+    {"gpu", 0, "NAME", "with --dry-run: plan for a GPU that need not be here, a100 or h100"},
     {0}};
 
 const command cmd_train = {

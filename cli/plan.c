@@ -93,7 +93,39 @@ static void add_work(const ty_train_report *r, int ranks, ty_text *out) {
                  is_large ? 'G' : 'M');
 }
 
-static ty_status print_plan(cli *app, job *j, const ty_trainer *trainer) {
+static void add_launch(const ty_predicted *row, ty_text *out) {
+    char occupancy[16] = "", bytes[32];
+    if (row->cost.occupancy > 0)
+        (void)snprintf(occupancy, sizeof occupancy, "%.0f %%", 100 * row->cost.occupancy);
+    ty_text_addf(out, "  %-24s %4d  %9.2f%s %10s %9.3f  %-5s %s%s%s\n", row->op, row->times,
+                 1e6 * row->seconds, row->is_launch_bound ? "*" : " ",
+                 console_bytes(row->cost.bytes, bytes), row->cost.flops / 1e9, occupancy,
+                 row->cost.kernel ? row->cost.kernel : "", row->cost.kernel ? ", " : "",
+                 row->cost.engine);
+}
+
+/* What a GPU that need not be here would make of a step. */
+static ty_status add_prediction(cli *app, ty_trainer *trainer, ty_text *out) {
+    const ty_train_report *r = ty_trainer_report(trainer);
+    ty_prediction p;
+    char text[32];
+    TY_TRY(ty_trainer_predict(&app->ctx, trainer, &p));
+    ty_text_addf(out, "\nPREDICTION for %s: data-sheet rooflines, nothing was run\n", r->model);
+    ty_text_addf(out, "  %-24s %4s  %9s  %10s %9s  %-5s %s\n", "launches of a step", "x", "us each",
+                 "bytes", "GFLOP", "occ.", "kernel, engine");
+    for (int64_t i = 0; i < p.n_rows; i++)
+        add_launch(&p.rows[i], out);
+    ty_text_addf(out, "  * shorter than queueing it takes (3 us)\n");
+    ty_text_addf(out, "  memory       %s on the GPU, %s of it workspace\n",
+                 console_bytes((double)r->bytes_total, text),
+                 console_bytes((double)p.workspace_bytes, (char[32]){0}));
+    ty_text_addf(out,
+                 "  step         %.3f ms in %lld launches, %.0f samples/s, %.1f %% of the peak\n",
+                 1e3 * p.seconds, (long long)p.n_launches, p.samples_per_s, 100 * p.flops_share);
+    return TY_OK;
+}
+
+static ty_status print_plan(cli *app, job *j, ty_trainer *trainer) {
     ty_text out = {0};
     ty_text_addf(&out, "run     %s\nconfig  %016llx\n\nkeys\n", j->run_folder,
                  (unsigned long long)j->config_hash);
@@ -101,6 +133,8 @@ static ty_status print_plan(cli *app, job *j, const ty_trainer *trainer) {
     add_layers(trainer, &out);
     add_memory(ty_trainer_report(trainer), &out);
     add_work(ty_trainer_report(trainer), ty_comm_size(j->comm), &out);
+    if (st == TY_OK && args_value(&app->args, "gpu"))
+        st = add_prediction(app, trainer, &out);
     if (st == TY_OK)
         console_print(&app->console, ty_text_string(&out));
     ty_text_clear(&out);
@@ -139,6 +173,7 @@ ty_status plan_check(cli *app, job *j) {
                                   .config_hash = j->config_hash,
                                   .comm = j->comm,
                                   .data = j->data,
+                                  .described_gpu = args_value(&app->args, "gpu"),
                                   .is_plan_only = true};
     TY_TRY_GOTO(done, st, job_place(app, j, ty_trainer_open(&app->ctx, &options, &trainer)));
     st = app->console.is_json ? print_json(app, j, trainer) : print_plan(app, j, trainer);

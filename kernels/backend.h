@@ -14,7 +14,7 @@ extern "C" {
 
 /* Of this file and of every struct that it reaches: raised with each change, because the plug-in is
  * a file of its own and may be an old one. */
-enum { TY_BACKEND_ABI = 1 };
+enum { TY_BACKEND_ABI = 2 };
 
 /* Each function is the twin of the ty_flat_ function of its name (kernels/flat.h). */
 typedef struct ty_flat_table {
@@ -65,6 +65,8 @@ typedef struct ty_backend {
     ty_status (*poll)(ty_ctx *, ty_device *, bool *is_idle);
     ty_status (*sync)(ty_ctx *, ty_device *);
     ty_status (*tensor_copy_out)(ty_ctx *, ty_device *, const ty_tensor *tensor, void *host);
+    /* Fills registers and occupancy of a cost that names a kernel; NULL: nothing is known. */
+    void (*note_kernel)(const ty_device *, ty_op_cost *);
     const ty_op_impl *const *ops; /* [TY_OP_COUNT] */
     const ty_flat_table *flat;
     const ty_clique_table *cliques; /* NULL: has none */

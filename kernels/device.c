@@ -15,7 +15,10 @@ static const ty_backend *backend_of(ty_ctx *ctx, const char *name) {
         return &ty_backend_cpu;
     if (strncmp(name, "cuda", 4) == 0 || is_described(name))
         return ty_backend_cuda(ctx);
-    (void)ty_fail(ctx, TY_ERR_DEVICE, "unknown device %s, want cpu, cuda, cuda:<n> or auto", name);
+    (void)ty_fail(
+        ctx, TY_ERR_DEVICE,
+        "unknown device %s, want cpu, cuda, cuda:<n> or auto; to plan for, also a100 or h100",
+        name);
     return NULL;
 }
 

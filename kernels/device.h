@@ -19,7 +19,12 @@ typedef enum ty_device_kind { TY_DEVICE_IS_CPU, TY_DEVICE_IS_CUDA } ty_device_ki
  *   tf32  matrix products and convolutions round their inputs to 10 bits of mantissa
  *   bf16  activations and copies of matrices in bf16; sums, gradients of parameters, statistics and
  *         the weights that the optimizer changes in f32 */
-typedef enum ty_precision { TY_PRECISION_FP32, TY_PRECISION_TF32, TY_PRECISION_BF16 } ty_precision;
+typedef enum ty_precision {
+    TY_PRECISION_FP32,
+    TY_PRECISION_TF32,
+    TY_PRECISION_BF16,
+    TY_PRECISION_COUNT
+} ty_precision;
 
 typedef struct ty_device_options {
     const char *name;  /* "cpu", "cuda", "cuda:1", or a described GPU to plan for: "a100", "h100" */
@@ -51,6 +56,9 @@ typedef struct ty_device_info {
     ty_precision precision;
     int64_t memory_bytes; /* of the GPU; 0 for the CPU */
     bool is_described;    /* plans only: it has no memory and runs nothing */
+    /* The data sheet's, for predictions; 0: unknown. Of device memory in bytes/s, of matrix products
+     * by ty_precision in FLOP/s. */
+    double peak_bandwidth, peak_flops[TY_PRECISION_COUNT];
 } ty_device_info;
 
 /* Instruction-set levels of our own CPU loops, weakest first; ends with NULL. */

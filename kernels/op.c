@@ -91,6 +91,15 @@ const ty_op_impl *ty_device_op(const ty_device *dev, ty_op_id id) {
     return dev->backend->ops[id];
 }
 
+int ty_op_costs(const ty_device *dev, const ty_op_args *args, bool is_backward,
+                ty_op_cost out[TY_OP_MAX_COSTS]) {
+    const ty_op_impl *impl = ty_device_op(dev, args->id);
+    const int n = impl && impl->cost ? impl->cost(dev, args, is_backward, out) : 0;
+    for (int i = 0; i < n && dev->backend->note_kernel; i++)
+        dev->backend->note_kernel(dev, &out[i]);
+    return n;
+}
+
 void ty_op_release_nothing(ty_device *dev, ty_op_args *args) {
     (void)dev, (void)args;
 }

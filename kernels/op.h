@@ -122,6 +122,8 @@ typedef struct ty_op_cost {
     bool is_matrix;      /* flops are matrix products: the device's peak for its precision counts */
     const char *kernel;  /* of our own, a row of kernels/cuda/resources.tsv; NULL: a library's */
     char engine[96];     /* "cublasLt", "cudnn engine 47, 12.5 MiB workspace" */
+    int registers;       /* of a thread, of our own kernels; 0: unknown */
+    double occupancy;    /* part of the device's threads that can be resident; 0: unknown */
 } ty_op_cost;
 
 enum { TY_OP_MAX_COSTS = 6 };
@@ -141,6 +143,11 @@ typedef struct ty_op_impl {
 
 /* The device's row for an op. Never NULL for an op that the device has; NULL says it has none. */
 const ty_op_impl *ty_device_op(const ty_device *dev, ty_op_id id);
+
+/* What one pass of a planned call launches (ty_op_impl.cost), with what is known of our own kernels;
+ * answers how many, 0 on devices that predict nothing. */
+int ty_op_costs(const ty_device *dev, const ty_op_args *args, bool is_backward,
+                ty_op_cost out[TY_OP_MAX_COSTS]);
 
 /* Copies a value out in canonical order, whatever its layout, and bf16 as f32. host has room for
  * count elements; they are there after the device's next sync. */

@@ -4,6 +4,7 @@
 #define TY_TRAINER_TRAIN_H
 
 #include "trainer/comm.h"
+#include "kernels/kernels.h"
 #include "trainer/config.h"
 
 #ifdef __cplusplus
@@ -96,6 +97,31 @@ typedef struct ty_train_result {
  * Errors: TY_STOP_* with a checkpoint saved where there was time; TY_ERR_DIVERGED; TY_ERR_COMM. */
 ty_status ty_trainer_run(ty_ctx *ctx, ty_trainer *trainer, const ty_observers *observers,
                          ty_train_result *out) TY_MUST_USE;
+
+/* What one launch of a step is predicted to take. */
+typedef struct ty_predicted {
+    const char *op; /* "conv2d forward" */
+    ty_op_cost cost;
+    int times;            /* a step, on one rank */
+    double seconds;       /* of one */
+    bool is_launch_bound; /* shorter than queueing it takes */
+} ty_predicted;
+
+/* A step as rooflines see it: each launch takes as long as its bytes at PREDICTED_BANDWIDTH of the
+ * data sheet's bandwidth or its FLOP at PREDICTED_FLOPS of its peak, whichever is more, and at least
+ * what queueing a launch takes. Communication between ranks is left out. */
+typedef struct ty_prediction {
+    const ty_predicted *rows;
+    int64_t n_rows, n_launches;
+    double seconds;         /* of a step */
+    double samples_per_s;   /* of all ranks */
+    double flops_share;     /* of the peak of the precision, by the model's FLOP */
+    size_t workspace_bytes; /* the largest, part of the arena */
+} ty_prediction;
+
+/* Only for a device with data-sheet peaks (a described GPU). Rows live in the trainer.
+ * Errors: TY_ERR_CONFIG the device has no peaks; TY_ERR_NOMEM. */
+ty_status ty_trainer_predict(ty_ctx *ctx, ty_trainer *trainer, ty_prediction *out) TY_MUST_USE;
 
 typedef struct ty_mistake {
     int64_t sample;

@@ -87,14 +87,19 @@ ty_status ty_cuda_open_described(ty_ctx *ctx, const ty_device_options *options, 
     memcpy(dev->model, dev->facts.model, sizeof dev->model);
     (void)snprintf(dev->name, sizeof dev->name, "%s", options->name);
     (void)snprintf(dev->numeric, sizeof dev->numeric, "described %s", dev->model);
-    dev->device = (ty_device){.backend = &ty_backend_plugin,
-                              .info = {.kind = TY_DEVICE_IS_CUDA,
-                                       .name = dev->name,
-                                       .model = dev->model,
-                                       .numeric = dev->numeric,
-                                       .precision = options->precision,
-                                       .memory_bytes = dev->facts.memory_bytes,
-                                       .is_described = true}};
+    dev->device =
+        (ty_device){.backend = &ty_backend_plugin,
+                    .info = {.kind = TY_DEVICE_IS_CUDA,
+                             .name = dev->name,
+                             .model = dev->model,
+                             .numeric = dev->numeric,
+                             .precision = options->precision,
+                             .memory_bytes = dev->facts.memory_bytes,
+                             .is_described = true,
+                             .peak_bandwidth = dev->facts.bandwidth,
+                             .peak_flops = {[TY_PRECISION_FP32] = dev->facts.flops_fp32,
+                                            [TY_PRECISION_TF32] = dev->facts.flops_tf32,
+                                            [TY_PRECISION_BF16] = dev->facts.flops_bf16}}};
     *out = &dev->device;
     return TY_OK;
 }
