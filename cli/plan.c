@@ -22,6 +22,8 @@ void plan_say(cli *app, const job *j, const ty_trainer *trainer) {
                 r->numeric, ty_comm_size(j->comm), ty_comm_size(j->comm) == 1 ? "" : "s",
                 (long long)r->lanes, r->lanes == 1 ? "" : "s", j->run_name,
                 r->resumed_from ? "" : " (new)");
+    if (r->is_gpu && r->sums)
+        console_say(&app->console, "sums    %s", r->sums);
     if (r->fallback)
         console_say(&app->console, "device  auto is the cpu: %s", r->fallback);
     say_data(app, j);

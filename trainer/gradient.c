@@ -30,7 +30,11 @@ ty_status ty_gradient_open(ty_ctx *ctx, ty_trainer *trainer) {
     const ty_geometry *geometry = &trainer->geometry;
     const int64_t n = ty_gradient_count(trainer);
     const bool is_exact = trainer->config->train.reduction == TY_REDUCE_EXACT;
-    TY_TRY(ty_reduction_open(ctx, trainer->comm, n, is_exact, &trainer->reduction));
+    const ty_reduction_options reduction = {.n = n,
+                                            .is_exact = is_exact,
+                                            .dev = ty_lanes_device(trainer->lanes),
+                                            .is_staged = trainer->devices.is_staged};
+    TY_TRY(ty_reduction_open_on(ctx, trainer->comm, &reduction, &trainer->reduction));
     TY_TRY(allocate_buffers(ctx, trainer));
     trainer->shard_sums =
         calloc((size_t)geometry->shards_of_rank * TY_SUM_COUNT, sizeof *trainer->shard_sums);
@@ -69,8 +73,24 @@ static const float *weights_of(const ty_trainer *trainer, int shard) {
     return ty_feed_weights(trainer->feed) + (size_t)shard * (size_t)trainer->geometry.rows;
 }
 
+/* Each layer's gradient is given to the reduction as soon as it is complete: on GPUs its sum over
+ * ranks then runs beside the rest of the backward pass. */
+static ty_status backward_into_buckets(ty_ctx *ctx, const ty_trainer *trainer,
+                                       const ty_plan *plan) {
+    const int64_t params = trainer->train_graph.params_count;
+    int64_t first, count;
+    TY_TRY(
+        ty_reduction_ready(ctx, trainer->reduction, params, ty_gradient_count(trainer) - params));
+    for (int step = 0; step < plan->n_backward; step++) {
+        TY_TRY(ty_plan_backward_step(ctx, plan, step, &first, &count));
+        if (count > 0)
+            TY_TRY(ty_reduction_ready(ctx, trainer->reduction, first, count));
+    }
+    return TY_OK;
+}
+
 /* The sum of losses rides along with the gradients, so that whether it is finite is known wherever
- * they are. */
+ * they are. A rank's only shard is its whole part: nothing will be added to it. */
 static ty_status queue_backward(ty_ctx *ctx, const ty_trainer *trainer, const ty_plan *plan,
                                 float *gradients) {
     const ty_graph *graph = plan->graph;
@@ -78,7 +98,8 @@ static ty_status queue_backward(ty_ctx *ctx, const ty_trainer *trainer, const ty
     float *loss = gradients + ty_gradient_count(trainer) - 1;
     TY_TRY(ty_flat_loss(ctx, plan->dev, rows->data, plan->values[graph->weight].data, graph->rows,
                         loss));
-    return ty_plan_backward(ctx, plan);
+    return trainer->geometry.shards_of_rank == 1 ? backward_into_buckets(ctx, trainer, plan)
+                                                 : ty_plan_backward(ctx, plan);
 }
 
 static ty_status compute_shard(ty_lane *lane, ty_trainer *trainer, int shard, float *gradients) {

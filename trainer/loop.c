@@ -42,30 +42,34 @@ static ty_status reduce(ty_ctx *ctx, ty_trainer *trainer) {
 }
 
 /* While a GPU works through what was queued, the next batch is fetched and travels; then this rank
- * waits, the one time in a step. */
-static ty_status finish(ty_ctx *ctx, ty_trainer *trainer) {
-    if (ty_feed_copies(trainer->feed)) {
-        TY_TRY(fetch(ctx, trainer));
-        trainer->is_fed_ahead = true;
-    }
+ * waits, the one time in a step. mine: how queueing went. */
+static ty_status finish(ty_ctx *ctx, ty_trainer *trainer, ty_status mine) {
+    if (!ty_feed_copies(trainer->feed))
+        return mine;
+    if (mine == TY_OK)
+        mine = fetch(ctx, trainer);
+    trainer->is_fed_ahead = mine == TY_OK;
     const int64_t begin = ty_now_ns(ctx);
-    TY_TRY(ty_device_sync(ctx, ty_lanes_device(trainer->lanes)));
+    TY_TRY(ty_reduction_wait(ctx, trainer->reduction, mine));
     trainer->times.compute_ns += ty_now_ns(ctx) - begin;
     return TY_OK;
+}
+
+static ty_status reduce_and_update(ty_ctx *ctx, ty_trainer *trainer, const ty_step_report *report) {
+    TY_TRY(reduce(ctx, trainer));
+    return ty_update_run(ctx, trainer, report);
 }
 
 /* Everything of a step is queued before anybody waits for any of it: what a batch weighs is known
  * beforehand, and whether its gradient may touch the weights is decided on the device. */
 static ty_status train_step(ty_ctx *ctx, ty_trainer *trainer) {
     ty_step_report report = {.learning_rate = rate_now(trainer)};
-    ty_status mine = compute_gradient(ctx, trainer, &report.sums[TY_SUM_WEIGHT]);
+    const ty_status mine = compute_gradient(ctx, trainer, &report.sums[TY_SUM_WEIGHT]);
     TY_TRY(ty_agree_on_step(ctx, trainer, mine, report.sums));
-    TY_TRY(reduce(ctx, trainer));
-    TY_TRY(ty_update_run(ctx, trainer, &report));
-    mine = finish(ctx, trainer);
+    TY_TRY(finish(ctx, trainer, reduce_and_update(ctx, trainer, &report)));
     ty_update_hear(trainer, &report);
     ty_gradient_sums(trainer, report.sums);
-    TY_TRY(ty_agree_on_step(ctx, trainer, mine, report.sums));
+    TY_TRY(ty_agree_on_step(ctx, trainer, TY_OK, report.sums));
     TY_TRY(ty_health_check(ctx, trainer, &report));
     trainer->progress.step++;
     ty_tell_step(ctx, trainer, &report);

@@ -290,3 +290,17 @@ ty_status ty_plan_forward(ty_ctx *ctx, const ty_plan *plan) {
 ty_status ty_plan_backward(ty_ctx *ctx, const ty_plan *plan) {
     return run_all(ctx, plan, plan->backward, plan->n_backward);
 }
+
+/* Where the segment after this one begins: they follow each other with padding between. */
+static int64_t end_of(const ty_graph *graph, int param) {
+    return param + 1 < graph->n_params ? graph->params[param + 1].offset : graph->params_count;
+}
+
+ty_status ty_plan_backward_step(ty_ctx *ctx, const ty_plan *plan, int step, int64_t *out_first,
+                                int64_t *out_count) {
+    const ty_graph *graph = plan->graph;
+    const ty_node *node = &graph->nodes[plan->backward[step].args - plan->calls];
+    *out_first = node->n_params ? graph->params[node->param[0]].offset : 0;
+    *out_count = node->n_params ? end_of(graph, node->param[node->n_params - 1]) - *out_first : 0;
+    return plan->backward[step].run(ctx, plan->dev, plan->backward[step].args);
+}

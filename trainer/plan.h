@@ -61,6 +61,12 @@ void ty_plan_bind_gradients(ty_plan *plan, float *gradients);
 ty_status ty_plan_forward(ty_ctx *ctx, const ty_plan *plan) TY_MUST_USE;
 ty_status ty_plan_backward(ty_ctx *ctx, const ty_plan *plan) TY_MUST_USE;
 
+/* One step of the backward pass, 0 <= step < n_backward in order, for those who start something in
+ * between. *out_count elements of the flat gradient buffer from *out_first on are then complete
+ * (padding included), 0 where the step has no parameters. */
+ty_status ty_plan_backward_step(ty_ctx *ctx, const ty_plan *plan, int step, int64_t *out_first,
+                                int64_t *out_count) TY_MUST_USE;
+
 #ifdef __cplusplus
 }
 #endif

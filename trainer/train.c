@@ -24,16 +24,20 @@ static ty_device_options wanted_device(const ty_trainer *trainer) {
 }
 
 static ty_status choose_device(ty_ctx *ctx, ty_trainer *trainer) {
-    const ty_device_options wanted = wanted_device(trainer);
-    TY_TRY(ty_comm_agree(ctx, trainer->comm, ty_device_find(ctx, &wanted, &trainer->found)));
-    trainer->report.fallback = trainer->found.reason[0] ? trainer->found.reason : NULL;
+    const ty_devices_wish wish = {.device = wanted_device(trainer),
+                                  .shares_gpu = trainer->config->train.share_gpu,
+                                  .collectives = trainer->config->train.collectives};
+    TY_TRY(ty_devices_choose(ctx, trainer->comm, &wish, &trainer->devices));
+    const char *reason = trainer->devices.found.reason;
+    trainer->report.fallback = reason[0] ? reason : NULL;
+    trainer->report.sums = trainer->devices.sums[0] ? trainer->devices.sums : NULL;
     return TY_OK;
 }
 
 /* Threads asked for or found, the same number on all ranks; a GPU has one lane. */
 static ty_status agree_on_threads(ty_ctx *ctx, const ty_trainer *trainer, int64_t *out) {
     int64_t mine = trainer->config->train.threads;
-    if (trainer->found.kind != TY_DEVICE_IS_CPU)
+    if (trainer->devices.found.kind != TY_DEVICE_IS_CPU)
         mine = 1;
     else if (mine == TY_AUTO)
         TY_TRY(ty_cores_share(ctx, trainer->comm, &mine));
@@ -59,7 +63,7 @@ static ty_status open_lanes(ty_ctx *ctx, ty_trainer *trainer) {
     TY_TRY(ty_comm_min(ctx, trainer->comm, ty_isa_best(), &isa));
     if (!ty_int_of_i64(isa, &device.max_isa_level))
         return ty_fail(ctx, TY_ERR_INTERNAL, "instruction-set level %" PRId64, isa);
-    device.name = trainer->found.name;
+    device.name = trainer->devices.found.name;
     TY_TRY(ty_comm_agree(ctx, trainer->comm,
                          ty_lanes_open(ctx, trainer->geometry.lanes, &device, &trainer->lanes)));
     const ty_device_info *info = ty_device_describe(ty_lanes_device(trainer->lanes));

@@ -44,6 +44,7 @@ typedef struct ty_train_report {
     int64_t bytes_host;   /* per rank on the host beside a GPU; 0 on the CPU */
     const char *device;   /* "cpu", "cuda:0" */
     const char *model;    /* "NVIDIA H100 80GB HBM3" */
+    const char *sums;     /* how ranks are summed; NULL: there is one rank */
     const char *fallback; /* why "auto" is no GPU; NULL: it is one, or was not asked for */
     bool is_gpu;
     int64_t micro_batch, shards, global_batch;

@@ -4,6 +4,7 @@
 #define TY_TRAINER_TRAINER_PRIVATE_H
 
 #include "trainer/amount.h"
+#include "trainer/devices.h"
 #include "trainer/feed.h"
 #include "trainer/geometry.h"
 #include "trainer/lanes.h"
@@ -86,8 +87,8 @@ struct ty_trainer {
     ty_train_report report;
     ty_layer_row *layers;
 
-    ty_device_found found; /* what computes */
-    ty_geometry geometry;  /* geometry.c */
+    ty_devices devices;   /* what computes */
+    ty_geometry geometry; /* geometry.c */
     ty_extent extent;
     ty_lanes *lanes;
     ty_graph train_graph, eval_graph;
