@@ -136,9 +136,9 @@ ty_status ty_reduction_ready(ty_ctx *ctx, ty_reduction *reduction, int64_t first
                              int64_t count) TY_MUST_USE;
 
 /* Agrees on everybody's status so far and waits until all that is queued on the device is done.
- * Collective: every rank has to come here after what it queued, also with a failure of its own, or
- * the others would wait for its part. The comm's deadline counts the GPUs' work. After a failure
- * NCCL's work is aborted, and only ty_reduction_close is left. */
+ * Collective: every rank has to come here after what it queued, also with a failure of its own or of
+ * run and ready, or the others would wait for its part. The comm's deadline counts the GPUs' work.
+ * After a failure NCCL's work is aborted, and only ty_reduction_close is left. */
 ty_status ty_reduction_wait(ty_ctx *ctx, ty_reduction *reduction, ty_status mine) TY_MUST_USE;
 
 #ifdef __cplusplus

@@ -7,13 +7,27 @@
 
 /* --- failing together ------------------------------------------------------------------------- */
 
+static ty_status break_for_all(ty_ctx *ctx, ty_comm *comm, ty_status st) {
+    st = ty_comm_break(ctx, comm, st);
+    ty_comm_hosts_tell(ctx, comm);
+    return st;
+}
+
 ty_status ty_comm_fail_alone(ty_ctx *ctx, ty_comm *comm, ty_status st) {
     char own[TY_MESSAGE_BYTES];
     memcpy(own, ctx->message, sizeof own);
     if (comm->size > 1)
         st = ty_fail(ctx, st, "rank %d (%s): %.*s", comm->rank, comm->peers[comm->rank].host,
                      (int)sizeof own - 64, own);
-    return ty_comm_break(ctx, comm, st);
+    return break_for_all(ctx, comm, st);
+}
+
+/* One pause in a wait for GPUs: whoever is gone or told of a failure ends it. */
+static ty_status pause_for_gpus(ty_ctx *ctx, ty_comm *comm, ty_comm_patience *patience) {
+    ty_status st = ty_comm_hosts_hear(ctx, comm);
+    if (st == TY_OK)
+        st = ty_comm_patience_pause(ctx, comm, patience);
+    return st == TY_OK ? TY_OK : break_for_all(ctx, comm, st);
 }
 
 /* NCCL sees a connection end before anybody sees whose process did: for a moment the culprit is
@@ -22,11 +36,8 @@ static ty_status blame(ty_ctx *ctx, ty_comm *comm, const ty_comm_call *call, ty_
     char own[TY_MESSAGE_BYTES];
     memcpy(own, ctx->message, sizeof own);
     ty_comm_patience patience = ty_comm_patience_for_gpus(comm, call, false);
-    while (patience.waited_ns < (int64_t)TY_COMM_GRACE_MS * 1000000) {
-        const ty_status found = ty_comm_patience_pause(ctx, comm, &patience);
-        if (found != TY_OK)
-            return ty_comm_break(ctx, comm, found);
-    }
+    while (patience.waited_ns < (int64_t)TY_COMM_GRACE_MS * 1000000)
+        TY_TRY(pause_for_gpus(ctx, comm, &patience));
     memcpy(ctx->message, own, sizeof own);
     return ty_comm_fail_alone(ctx, comm, st);
 }
@@ -54,9 +65,7 @@ static ty_status wait_together(ty_ctx *ctx, ty_comm *comm, ty_comm_op op, ty_dev
             return blame(ctx, comm, &call, st);
         if (is_done)
             return TY_OK;
-        const ty_status alone = ty_comm_patience_pause(ctx, comm, &patience);
-        if (alone != TY_OK)
-            return ty_comm_break(ctx, comm, alone);
+        TY_TRY(pause_for_gpus(ctx, comm, &patience));
     }
 }
 
@@ -77,9 +86,7 @@ ty_status ty_comm_wait_device(ty_ctx *ctx, ty_comm *comm, ty_device *dev) {
         TY_TRY(look(ctx, dev, NULL, &is_done));
         if (is_done)
             return TY_OK;
-        const ty_status alone = ty_comm_patience_pause(ctx, comm, &patience);
-        if (alone != TY_OK)
-            return ty_comm_break(ctx, comm, alone);
+        TY_TRY(pause_for_gpus(ctx, comm, &patience));
     }
 }
 

@@ -156,13 +156,26 @@ static ty_status swap_blocks(ty_ctx *ctx, ty_comm *comm, ty_comm_patience *patie
     return TY_OK;
 }
 
+/* To those who wait in an exchange and to those who wait for their GPUs. */
+static ty_status send_failure(ty_ctx *ctx, ty_comm *comm, size_t block_bytes, const char *text) {
+    TY_TRY(send_to_leaders(ctx, comm, block_bytes));
+    for (int node = 0; node < comm->n_nodes; node++) {
+        if (node != comm->node)
+            TY_TRY(ty_comm_send(ctx, comm, &comm->mpi->requests, leader_of(comm, node),
+                                TY_COMM_TAG_FAILURE, text, TY_MESSAGE_BYTES));
+    }
+    return TY_OK;
+}
+
 /* The others shall not wait for a host that has given up. What cannot be sent within a moment is
  * left unsaid: the job is ending anyway. */
-static void tell_leaders(const ty_ctx *ctx, ty_comm *comm) {
+void ty_comm_hosts_tell(const ty_ctx *ctx, ty_comm *comm) {
+    if (comm->n_nodes == 1 || comm->local_rank != 0)
+        return;
     ty_ctx *own = &comm->ctx;
     size_t bytes = pack_failure(ctx, comm);
     comm->mpi->requests.count = 0;
-    if (send_to_leaders(own, comm, bytes) != TY_OK)
+    if (send_failure(own, comm, bytes, ctx->message) != TY_OK)
         return;
     const int64_t until = ty_now_ns(own) + 200000000;
     int is_done = 0;
@@ -171,6 +184,24 @@ static void tell_leaders(const ty_ctx *ctx, ty_comm *comm) {
                         MPI_STATUSES_IGNORE) != MPI_SUCCESS)
             return;
     }
+}
+
+ty_status ty_comm_hosts_hear(ty_ctx *ctx, ty_comm *comm) {
+    int is_there = 0;
+    MPI_Status from;
+    char text[TY_MESSAGE_BYTES];
+    if (comm->n_nodes == 1 || comm->local_rank != 0)
+        return TY_OK;
+    TY_TRY(ty_comm_mpi_check(
+        ctx, MPI_Iprobe(MPI_ANY_SOURCE, TY_COMM_TAG_FAILURE, comm->mpi->world, &is_there, &from),
+        "listening to another host"));
+    if (!is_there)
+        return TY_OK;
+    TY_TRY(ty_comm_mpi_check(ctx,
+                             MPI_Recv(text, sizeof text, MPI_BYTE, from.MPI_SOURCE,
+                                      TY_COMM_TAG_FAILURE, comm->mpi->world, MPI_STATUS_IGNORE),
+                             "listening to another host"));
+    return ty_fail(ctx, TY_ERR_COMM, "%.*s", (int)sizeof text - 1, text);
 }
 
 static ty_status wait_for_leader(ty_ctx *ctx, ty_comm *comm, ty_comm_patience *patience) {
@@ -187,7 +218,7 @@ ty_status ty_comm_hosts_exchange(ty_ctx *ctx, ty_comm *comm, ty_comm_patience *p
         return wait_for_leader(ctx, comm, patience);
     ty_status st = ty_comm_board_gather(ctx, comm, patience);
     if (st != TY_OK) {
-        tell_leaders(ctx, comm);
+        ty_comm_hosts_tell(ctx, comm);
         return st;
     }
     patience->allowed_ns += (int64_t)TY_COMM_GRACE_MS * 1000000;

@@ -22,7 +22,7 @@ typedef struct ty_comm_mpi {
     size_t part_bytes;
 } ty_comm_mpi;
 
-enum { TY_COMM_TAG_EXCHANGE = 1, TY_COMM_TAG_REDUCE };
+enum { TY_COMM_TAG_EXCHANGE = 1, TY_COMM_TAG_REDUCE, TY_COMM_TAG_FAILURE };
 
 /* Start a message of at most 2 GB; it is under way until ty_comm_requests_wait. */
 ty_status ty_comm_send(ty_ctx *ctx, ty_comm *comm, ty_comm_requests *requests, int rank, int tag,

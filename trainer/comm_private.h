@@ -238,6 +238,13 @@ void ty_comm_guard_start(ty_comm_guard *guard, const ty_ctx *ctx, double seconds
                          const char *what);
 void ty_comm_guard_stop(ty_comm_guard *guard);
 
+/* --- comm_hosts.c: failures between hosts, outside of exchanges -------------------------------- */
+
+/* A host's leader tells the other leaders what ctx's message says; nothing where this is no leader. */
+void ty_comm_hosts_tell(const ty_ctx *ctx, ty_comm *comm);
+/* Errors: TY_ERR_COMM with what the leader of another host told this one. */
+ty_status ty_comm_hosts_hear(ty_ctx *ctx, ty_comm *comm) TY_MUST_USE;
+
 /* --- comm_gpu.c: GPUs that sum together --------------------------------------------------------- */
 
 /* Connects the GPUs of all ranks. Collective; the same answer on all ranks. *out is the caller's to

@@ -207,7 +207,9 @@ static ty_status copy_out(ty_ctx *ctx, ty_reduction *reduction) {
 /* The wait in front also ends the copy in of the last run, whose source is about to change. */
 static ty_status run_staged(ty_ctx *ctx, ty_reduction *reduction) {
     ty_reduction_gpu *gpu = reduction->gpu;
-    TY_TRY(ty_comm_agree(ctx, reduction->comm, copy_out(ctx, reduction)));
+    const ty_status all = ty_comm_agree(ctx, reduction->comm, copy_out(ctx, reduction));
+    if (all != TY_OK)
+        return ty_comm_break(ctx, reduction->comm, all);
     TY_TRY(ty_reduction_run(ctx, gpu->staged));
     const ty_status st = copy(ctx, reduction, TY_COPY_IN, gpu->x, ty_reduction_out(gpu->staged));
     return st == TY_OK ? TY_OK : ty_comm_fail_alone(ctx, reduction->comm, st);
@@ -264,6 +266,10 @@ static ty_status wait_for_clique(ty_ctx *ctx, ty_reduction *reduction, ty_status
 }
 
 ty_status ty_reduction_gpu_wait(ty_ctx *ctx, ty_reduction *reduction, ty_status mine) {
+    if (mine != TY_OK && reduction->comm->broken[0]) { /* all know already, or are told */
+        abort_clique(reduction->gpu);
+        return mine;
+    }
     if (reduction->gpu->clique)
         return wait_for_clique(ctx, reduction, mine);
     if (mine == TY_OK)

@@ -1,5 +1,6 @@
 #include "tests/trainer/fake_gpu.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,6 +114,8 @@ static bool advance(fake_gpu *gpu, work *item) {
     if (!item->has_begun) {
         if (++gpu->counts.work == gpu->faults.failing_work)
             gpu->has_failed = true;
+        if (gpu->counts.work == gpu->faults.signalling_work)
+            (void)raise(gpu->faults.signal);
         if (gpu->faults.hanging_work && gpu->counts.work >= gpu->faults.hanging_work)
             return false;
         begin(gpu, item);
@@ -198,7 +201,8 @@ static void free_memory(ty_device *dev, void *memory) {
     if (!is_idle(of(dev)))
         refuse("memory freed under queued work");
     of(dev)->counts.live_memory--;
-    free(memory);
+    if (!of(dev)->counts.aborted_cliques) /* else MPI may still write to it */
+        free(memory);
 }
 
 /* --- cliques ---------------------------------------------------------------------------------- */

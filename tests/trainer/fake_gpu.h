@@ -13,11 +13,13 @@
 
 /* Numbers count from 1; 0: never. */
 typedef struct fake_gpu_faults {
-    int failing_call;  /* the n-th call of a clique fails on this rank */
-    int failing_poll;  /* from the n-th poll of a clique on NCCL reports an error */
-    int failing_work;  /* the n-th piece of work that begins fails, and all polls after it */
-    int hanging_work;  /* the n-th piece of work that begins never ends */
-    int failing_alloc; /* the n-th allocation fails */
+    int failing_call;    /* the n-th call of a clique fails on this rank */
+    int failing_poll;    /* from the n-th poll of a clique on NCCL reports an error */
+    int failing_work;    /* the n-th piece of work that begins fails, and all polls after it */
+    int hanging_work;    /* the n-th piece of work that begins never ends */
+    int failing_alloc;   /* the n-th allocation fails */
+    int signalling_work; /* the n-th piece of work that begins raises this process's signal */
+    int signal;
     bool lacks_nccl;
     bool never_connects;
 } fake_gpu_faults;
