@@ -49,13 +49,16 @@ static bool has_cpu(void) {
     return has;
 }
 
+int flat_run_cpu_tests(const char *name, const struct CMUnitTest *tests, size_t n) {
+    return has_cpu() ? _cmocka_run_group_tests(name, tests, n, open_cpu, close_bench) : 0;
+}
+
+int flat_run_gpu_tests(const char *name, const struct CMUnitTest *tests, size_t n) {
+    return has_gpu() ? _cmocka_run_group_tests(name, tests, n, open_gpu, close_bench) : 0;
+}
+
 int flat_run_tests(const char *name, const struct CMUnitTest *tests, size_t n) {
-    int failed = 0;
-    if (has_cpu())
-        failed += _cmocka_run_group_tests(name, tests, n, open_cpu, close_bench);
-    if (has_gpu())
-        failed += _cmocka_run_group_tests(name, tests, n, open_gpu, close_bench);
-    return failed;
+    return flat_run_cpu_tests(name, tests, n) + flat_run_gpu_tests(name, tests, n);
 }
 
 static void want_ok(flat_bench *b, ty_status st) {

@@ -23,8 +23,11 @@ typedef struct flat_bench {
     int n_blocks;
 } flat_bench;
 
-/* Runs the group on the CPU and, where there is one, on the GPU (or on TY_TEST_DEVICE alone). */
+/* Runs the group on the CPU and, where there is one, on the GPU (or on TY_TEST_DEVICE alone); the
+ * others on that device, where it is wanted and there. Answers how many failed. */
 int flat_run_tests(const char *name, const struct CMUnitTest *tests, size_t n);
+int flat_run_cpu_tests(const char *name, const struct CMUnitTest *tests, size_t n);
+int flat_run_gpu_tests(const char *name, const struct CMUnitTest *tests, size_t n);
 
 /* A copy of host on the device, freed after the test. */
 void *flat_put(flat_bench *b, const void *host, size_t bytes);
@@ -45,5 +48,9 @@ uint16_t flat_bf16(float value);
 int64_t flat_lay_out(ty_segment *segments, int n_segments);
 
 #define flat_tests(name, tests) flat_run_tests(name, tests, sizeof(tests) / sizeof(tests)[0])
+#define flat_cpu_tests(name, tests)                                                                \
+    flat_run_cpu_tests(name, tests, sizeof(tests) / sizeof(tests)[0])
+#define flat_gpu_tests(name, tests)                                                                \
+    flat_run_gpu_tests(name, tests, sizeof(tests) / sizeof(tests)[0])
 
 #endif

@@ -1,4 +1,5 @@
-/* The CPU device: names, memory, one thread a lane, one instruction-set level a process. */
+/* Devices: names, memory, copies and queues of every device present; on the CPU one thread a lane and
+ * one instruction-set level a process; what a GPU refuses. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,33 +12,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "kernels/kernels.h"
+#include "flat_bench.h"
 
-typedef struct fixture {
-    ty_ctx ctx;
-    ty_device *dev;
-} fixture;
+typedef flat_bench fixture;
 
-static int open_cpu(void **state) {
-    fixture *f = calloc(1, sizeof *f);
-    assert_non_null(f);
-    ty_ctx_init(&f->ctx);
-    assert_int_equal(
-        ty_device_open(&f->ctx, &(ty_device_options){.name = "cpu", .max_isa_level = -1}, &f->dev),
-        TY_OK);
-    *state = f;
-    return 0;
-}
-
-static int close_cpu(void **state) {
-    fixture *f = *state;
-    ty_device_close(f->dev);
-    ty_ctx_clear(&f->ctx);
-    free(f);
-    return 0;
-}
-
-static void a_device_says_what_decides_its_bits(void **state) {
+static void the_cpu_says_what_decides_its_bits(void **state) {
     const fixture *f = *state;
     const ty_device_info *info = ty_device_describe(f->dev);
     assert_string_equal(info->name, "cpu");
@@ -48,14 +27,39 @@ static void a_device_says_what_decides_its_bits(void **state) {
     assert_non_null(strstr(info->numeric, "cache-"));
 }
 
-static void two_lanes_of_a_process_describe_themselves_alike(void **state) {
+static void a_gpu_says_what_decides_its_bits(void **state) {
+    const fixture *f = *state;
+    const ty_device_info *info = ty_device_describe(f->dev);
+    assert_string_equal(info->name, "cuda:0");
+    assert_true(strlen(info->model) > 0 && info->memory_bytes > 0 && !info->is_described);
+    assert_non_null(strstr(info->numeric, info->model));
+    assert_non_null(strstr(info->numeric, "sm_"));
+    assert_non_null(strstr(info->numeric, "driver-"));
+}
+
+static void two_handles_of_a_process_describe_themselves_alike(void **state) {
     fixture *f = *state;
     ty_device *other = NULL;
-    assert_int_equal(
-        ty_device_open(&f->ctx, &(ty_device_options){.name = "cpu", .max_isa_level = -1}, &other),
-        TY_OK);
+    const ty_device_options options = {.name = ty_device_describe(f->dev)->name,
+                                       .max_isa_level = -1};
+    assert_int_equal(ty_device_open(&f->ctx, &options, &other), TY_OK);
     assert_string_equal(ty_device_describe(other)->numeric, ty_device_describe(f->dev)->numeric);
     ty_device_close(other);
+}
+
+static bool is_gpu_test(const fixture *f) {
+    return ty_device_describe(f->dev)->kind == TY_DEVICE_IS_CUDA;
+}
+
+static void expect_zeros(fixture *f, const void *device, size_t n) {
+    char *bytes = malloc(n ? n : 1);
+    assert_non_null(bytes);
+    assert_int_equal(ty_device_copy_out(&f->ctx, f->dev, bytes, device, n), TY_OK);
+    assert_int_equal(ty_device_sync(&f->ctx, f->dev), TY_OK);
+    for (size_t k = 0; k < n; k++)
+        if (bytes[k] != 0)
+            fail_msg("byte %zu of %zu is not zero", k, n);
+    free(bytes);
 }
 
 static void memory_is_zeroed_and_aligned(void **state) {
@@ -65,10 +69,8 @@ static void memory_is_zeroed_and_aligned(void **state) {
         void *memory = NULL;
         assert_int_equal(ty_device_alloc(&f->ctx, f->dev, sizes[i], &memory), TY_OK);
         assert_non_null(memory);
-        assert_int_equal((uintptr_t)memory % 64, 0);
-        for (size_t k = 0; k < sizes[i]; k++)
-            if (((char *)memory)[k] != 0)
-                fail_msg("byte %zu of %zu is not zero", k, sizes[i]);
+        assert_int_equal((uintptr_t)memory % (is_gpu_test(f) ? 256 : 64), 0);
+        expect_zeros(f, memory, sizes[i]);
         ty_device_free(f->dev, memory);
     }
 }
@@ -86,7 +88,8 @@ const char *__tsan_default_options(void) {
 static void too_much_memory_is_an_error_that_names_the_bytes(void **state) {
     fixture *f = *state;
     void *memory = NULL;
-    assert_int_equal(ty_device_alloc(&f->ctx, f->dev, SIZE_MAX - 8, &memory), TY_ERR_NOMEM);
+    if (!is_gpu_test(f)) /* rounding up must not wrap round */
+        assert_int_equal(ty_device_alloc(&f->ctx, f->dev, SIZE_MAX - 8, &memory), TY_ERR_NOMEM);
     assert_int_equal(ty_device_alloc(&f->ctx, f->dev, (size_t)1 << 60, &memory), TY_ERR_NOMEM);
     assert_non_null(strstr(f->ctx.message, "1152921504606846976 bytes"));
 }
@@ -104,6 +107,91 @@ static void bytes_go_in_and_come_out(void **state) {
     ty_device_free(f->dev, memory);
 }
 
+/* In through one queue, on within by another, out through a third, each waiting for the one before;
+ * the buffer between is written again by the next round, which must wait for the last one. */
+static void queues_wait_for_what_they_are_told_to(void **state) {
+    enum { N = 1021, ROUNDS = 5 };
+    fixture *f = *state;
+    void *in = NULL, *out = NULL, *a = NULL, *b = NULL;
+    assert_int_equal(ty_device_alloc_host(&f->ctx, f->dev, ROUNDS * N, &in), TY_OK);
+    assert_int_equal(ty_device_alloc_host(&f->ctx, f->dev, ROUNDS * N, &out), TY_OK);
+    assert_int_equal(ty_device_alloc(&f->ctx, f->dev, N, &a), TY_OK);
+    assert_int_equal(ty_device_alloc(&f->ctx, f->dev, N, &b), TY_OK);
+    for (int i = 0; i < ROUNDS * N; i++)
+        ((uint8_t *)in)[i] = (uint8_t)(i * 31 % 251);
+    for (int k = 0; k < ROUNDS; k++) {
+        const char *from = (char *)in + k * N;
+        char *to = (char *)out + k * N;
+        assert_int_equal(ty_device_copy(&f->ctx, f->dev, TY_QUEUE_COPY_IN, TY_COPY_IN, a, from, N),
+                         TY_OK);
+        assert_int_equal(ty_device_order(&f->ctx, f->dev, TY_QUEUE_COPY_IN, TY_QUEUE_COMPUTE),
+                         TY_OK);
+        assert_int_equal(ty_device_order(&f->ctx, f->dev, TY_QUEUE_COPY_OUT, TY_QUEUE_COMPUTE),
+                         TY_OK);
+        assert_int_equal(ty_device_copy(&f->ctx, f->dev, TY_QUEUE_COMPUTE, TY_COPY_WITHIN, b, a, N),
+                         TY_OK);
+        assert_int_equal(ty_device_order(&f->ctx, f->dev, TY_QUEUE_COMPUTE, TY_QUEUE_COPY_IN),
+                         TY_OK);
+        assert_int_equal(ty_device_order(&f->ctx, f->dev, TY_QUEUE_COMPUTE, TY_QUEUE_COPY_OUT),
+                         TY_OK);
+        assert_int_equal(ty_device_copy(&f->ctx, f->dev, TY_QUEUE_COPY_OUT, TY_COPY_OUT, to, b, N),
+                         TY_OK);
+    }
+    assert_int_equal(ty_device_sync(&f->ctx, f->dev), TY_OK);
+    assert_memory_equal(in, out, ROUNDS * N);
+    ty_device_free(f->dev, a);
+    ty_device_free(f->dev, b);
+    ty_device_free_host(f->dev, in);
+    ty_device_free_host(f->dev, out);
+}
+
+static void polling_ends_when_all_is_done(void **state) {
+    fixture *f = *state;
+    void *host = NULL, *memory = NULL;
+    bool is_idle = false;
+    assert_int_equal(ty_device_alloc_host(&f->ctx, f->dev, 4096, &host), TY_OK);
+    assert_int_equal(ty_device_alloc(&f->ctx, f->dev, 4096, &memory), TY_OK);
+    memset(host, 7, 4096);
+    assert_int_equal(ty_device_copy_in(&f->ctx, f->dev, memory, host, 4096), TY_OK);
+    while (!is_idle)
+        assert_int_equal(ty_device_poll(&f->ctx, f->dev, &is_idle), TY_OK);
+    ty_device_free(f->dev, memory);
+    ty_device_free_host(f->dev, host);
+}
+
+static void freeing_nothing_is_fine(void **state) {
+    fixture *f = *state;
+    ty_device_free(f->dev, NULL);
+    ty_device_free_host(f->dev, NULL);
+}
+
+static void a_gpu_that_is_not_there_is_refused(void **state) {
+    static const char *const names[] = {"cuda:64", "cuda:-1", "cuda:", "cuda:1x"};
+    fixture *f = *state;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        ty_device *dev = NULL;
+        assert_int_equal(ty_device_open(&f->ctx, &(ty_device_options){.name = names[i]}, &dev),
+                         TY_ERR_DEVICE);
+        assert_non_null(strstr(f->ctx.message, names[i]));
+        assert_null(dev);
+    }
+}
+
+static void ranks_of_a_host_share_out_its_gpus(void **state) {
+    fixture *f = *state;
+    ty_device_found found;
+    assert_int_equal(ty_device_find(&f->ctx, &(ty_device_options){.name = "cuda"}, &found), TY_OK);
+    const int n = found.n_devices;
+    for (int rank = 0; rank < 2 * n; rank++) {
+        char want[TY_DEVICE_NAME_BYTES];
+        const ty_device_options options = {.name = "auto", .local_rank = rank};
+        assert_int_equal(ty_device_find(&f->ctx, &options, &found), TY_OK);
+        (void)snprintf(want, sizeof want, "cuda:%d", rank % n);
+        assert_string_equal(found.name, want);
+        assert_string_equal(found.reason, "");
+    }
+}
+
 static void unknown_devices_are_refused_by_name(void **state) {
     fixture *f = *state;
     ty_device *dev = NULL;
@@ -111,10 +199,6 @@ static void unknown_devices_are_refused_by_name(void **state) {
         ty_device_open(&f->ctx, &(ty_device_options){.name = "tpu", .max_isa_level = -1}, &dev),
         TY_ERR_DEVICE);
     assert_non_null(strstr(f->ctx.message, "tpu"));
-    assert_int_equal(
-        ty_device_open(&f->ctx, &(ty_device_options){.name = "cuda:1", .max_isa_level = -1}, &dev),
-        TY_ERR_DEVICE);
-    assert_non_null(strstr(f->ctx.message, "CUDA plug-in"));
     assert_null(dev);
 }
 
@@ -233,18 +317,30 @@ static void a_process_has_one_instruction_set_level(void **state) {
 int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "two-levels") == 0)
         return open_two_levels();
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_device_says_what_decides_its_bits),
-        cmocka_unit_test(two_lanes_of_a_process_describe_themselves_alike),
+    const struct CMUnitTest everywhere[] = {
+        cmocka_unit_test(two_handles_of_a_process_describe_themselves_alike),
         cmocka_unit_test(memory_is_zeroed_and_aligned),
         cmocka_unit_test(too_much_memory_is_an_error_that_names_the_bytes),
         cmocka_unit_test(bytes_go_in_and_come_out),
+        cmocka_unit_test(queues_wait_for_what_they_are_told_to),
+        cmocka_unit_test(polling_ends_when_all_is_done),
+        cmocka_unit_test(freeing_nothing_is_fine),
         cmocka_unit_test(unknown_devices_are_refused_by_name),
+        cmocka_unit_test(closing_nothing_is_fine),
+    };
+    const struct CMUnitTest cpu[] = {
+        cmocka_unit_test(the_cpu_says_what_decides_its_bits),
         cmocka_unit_test(auto_falls_back_to_the_cpu_and_says_why),
         cmocka_unit_test(the_cpu_computes_in_fp32_alone),
-        cmocka_unit_test(closing_nothing_is_fine),
         cmocka_unit_test(a_lane_computes_on_its_own_thread_alone),
         cmocka_unit_test(a_process_has_one_instruction_set_level),
     };
-    return cmocka_run_group_tests(tests, open_cpu, close_cpu);
+    const struct CMUnitTest gpu[] = {
+        cmocka_unit_test(a_gpu_says_what_decides_its_bits),
+        cmocka_unit_test(a_gpu_that_is_not_there_is_refused),
+        cmocka_unit_test(ranks_of_a_host_share_out_its_gpus),
+    };
+    int failed = flat_cpu_tests("cpu", cpu); /* first: a GPU's runtime has threads of its own */
+    failed += flat_tests("device", everywhere);
+    return failed + flat_gpu_tests("gpu", gpu);
 }
