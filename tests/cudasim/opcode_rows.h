@@ -30,7 +30,8 @@
 #define SCOPE "{cta|cluster|gpu|sys}"
 #define SPACE "{global|shared|shared::cta|local|param|const}"
 #define CACHES "{ca|cg|cs|lu|cv|wb|wt}"
-#define EVICTION "{L1::evict_normal|L1::evict_unchanged|L1::evict_first|L1::evict_last|L1::no_allocate}"
+#define EVICTION                                                                                   \
+    "{L1::evict_normal|L1::evict_unchanged|L1::evict_first|L1::evict_last|L1::no_allocate}"
 #define PREFETCH "{L2::64B|L2::128B|L2::256B}"
 #define VECTOR "{v2|v4}"
 #define MEMORY_TYPES "(b8|b16|b32|b64|u8|u16|u32|u64|s8|s16|s32|s64|f32|f64)"
@@ -228,14 +229,20 @@ OPCODE("min{ftz}.NaN.f32", "daa", cs_min_nan_f32, NEXT, 0)
 OPCODE("max{ftz}.NaN.f32", "daa", cs_max_nan_f32, NEXT, 0)
 OPCODE("min.f64", "daa", cs_min_f64, NEXT, 0)
 OPCODE("max.f64", "daa", cs_max_f64, NEXT, 0)
-OPCODE("testp.(finite|infinite|number|notanumber|normal|subnormal).f32", "Pa", cs_testp_f32, NEXT, 0)
-OPCODE("testp.(finite|infinite|number|notanumber|normal|subnormal).f64", "Pa", cs_testp_f64, NEXT, 0)
+OPCODE("testp.(finite|infinite|number|notanumber|normal|subnormal).f32", "Pa", cs_testp_f32, NEXT,
+       0)
+OPCODE("testp.(finite|infinite|number|notanumber|normal|subnormal).f64", "Pa", cs_testp_f64, NEXT,
+       0)
 
 /* halves */
-OPCODE("add{rn}{ftz}{sat}.(f16|f16x2|bf16|bf16x2)", "daa", cs_add_half, NEXT, CS_OPCODE_OWN_FTZ | CS_OPCODE_OWN_SAT)
-OPCODE("sub{rn}{ftz}{sat}.(f16|f16x2|bf16|bf16x2)", "daa", cs_sub_half, NEXT, CS_OPCODE_OWN_FTZ | CS_OPCODE_OWN_SAT)
-OPCODE("mul{rn}{ftz}{sat}.(f16|f16x2|bf16|bf16x2)", "daa", cs_mul_half, NEXT, CS_OPCODE_OWN_FTZ | CS_OPCODE_OWN_SAT)
-OPCODE("fma.rn{ftz}{sat}{relu}.(f16|f16x2|bf16|bf16x2)", "daaa", cs_fma_half, NEXT, CS_OPCODE_OWN_FTZ | CS_OPCODE_OWN_SAT)
+OPCODE("add{rn}{ftz}{sat}.(f16|f16x2|bf16|bf16x2)", "daa", cs_add_half, NEXT,
+       CS_OPCODE_OWN_FTZ | CS_OPCODE_OWN_SAT)
+OPCODE("sub{rn}{ftz}{sat}.(f16|f16x2|bf16|bf16x2)", "daa", cs_sub_half, NEXT,
+       CS_OPCODE_OWN_FTZ | CS_OPCODE_OWN_SAT)
+OPCODE("mul{rn}{ftz}{sat}.(f16|f16x2|bf16|bf16x2)", "daa", cs_mul_half, NEXT,
+       CS_OPCODE_OWN_FTZ | CS_OPCODE_OWN_SAT)
+OPCODE("fma.rn{ftz}{sat}{relu}.(f16|f16x2|bf16|bf16x2)", "daaa", cs_fma_half, NEXT,
+       CS_OPCODE_OWN_FTZ | CS_OPCODE_OWN_SAT)
 OPCODE("min{ftz}{NaN}.(f16|f16x2|bf16|bf16x2)", "daa", cs_min_half, NEXT, CS_OPCODE_OWN_FTZ)
 OPCODE("max{ftz}{NaN}.(f16|f16x2|bf16|bf16x2)", "daa", cs_max_half, NEXT, CS_OPCODE_OWN_FTZ)
 OPCODE("neg{ftz}.(f16|f16x2|bf16|bf16x2)", "da", cs_neg_half, NEXT, CS_OPCODE_OWN_FTZ)
@@ -244,10 +251,14 @@ OPCODE("ex2.approx{ftz}.(f16|f16x2|bf16|bf16x2)", "da", cs_ex2_half, NEXT, CS_OP
 OPCODE("tanh.approx.(f16|f16x2|bf16|bf16x2)", "da", cs_tanh_half, NEXT, CS_OPCODE_OWN_FTZ)
 
 /* comparisons and selections */
-OPCODE("setp." COMPARE_INT BOOLEAN "." "(b16|b32|b64|u16|u32|u64|s16|s32|s64)", "Paa?p", cs_setp, NEXT, 0)
+OPCODE("setp." COMPARE_INT BOOLEAN "."
+       "(b16|b32|b64|u16|u32|u64|s16|s32|s64)",
+       "Paa?p", cs_setp, NEXT, 0)
 OPCODE("setp." COMPARE_FLOAT BOOLEAN "{ftz}.(f32|f64)", "Paa?p", cs_setp, NEXT, 0)
-OPCODE("set." COMPARE_INT BOOLEAN ".(u32|s32|f32).(b16|b32|b64|u16|u32|u64|s16|s32|s64)", "dss?p", cs_set, NEXT, 0)
-OPCODE("set." COMPARE_FLOAT BOOLEAN "{ftz}.(u32|s32|f32).(f32|f64)", "dss?p", cs_set, NEXT, CS_OPCODE_FTZ_SOURCES)
+OPCODE("set." COMPARE_INT BOOLEAN ".(u32|s32|f32).(b16|b32|b64|u16|u32|u64|s16|s32|s64)", "dss?p",
+       cs_set, NEXT, 0)
+OPCODE("set." COMPARE_FLOAT BOOLEAN "{ftz}.(u32|s32|f32).(f32|f64)", "dss?p", cs_set, NEXT,
+       CS_OPCODE_FTZ_SOURCES)
 OPCODE("selp.(b16|u16|s16|f16|bf16)", "daap", cs_selp_b16, NEXT, 0)
 OPCODE("selp.(b32|u32|s32|f32)", "daap", cs_selp_b32, NEXT, 0)
 OPCODE("selp.(b64|u64|s64|f64)", "daap", cs_selp_b64, NEXT, 0)
@@ -268,9 +279,14 @@ OPCODE("mov.pred", "Pp", cs_mov_pred, NEXT, 0)
 OPCODE("cvt.rn.bf16.f32", "ds", cs_cvt_rn_bf16_f32, NEXT, 0)
 OPCODE("cvt.rn.bf16x2.f32", "dss", cs_cvt_rn_bf16x2_f32, NEXT, 0)
 OPCODE("cvt{sat}." ALL_INTS "." ALL_INTS, "xy", cs_cvt_int_int, NEXT, CS_OPCODE_OWN_SAT)
-OPCODE("cvt." INTEGRAL "{ftz}{sat}." ALL_INTS ".(f16|bf16|f32|f64)", "xs", cs_cvt_int_float, NEXT, CS_OPCODE_OWN_FTZ | CS_OPCODE_OWN_SAT)
-OPCODE("cvt." ROUNDINGS "{ftz}{sat}.(f16|bf16|f32|f64)." ALL_INTS, "dy", cs_cvt_float_int, NEXT, CS_OPCODE_OWN_FTZ | CS_OPCODE_OWN_SAT)
-OPCODE("cvt" "{rn|rz|rm|rp|rni|rzi|rmi|rpi}" "{relu}{ftz}{sat}.(f16|bf16|f32|f64).(f16|bf16|f32|f64)", "ds", cs_cvt_float_float, NEXT, CS_OPCODE_OWN_FTZ | CS_OPCODE_OWN_SAT)
+OPCODE("cvt." INTEGRAL "{ftz}{sat}." ALL_INTS ".(f16|bf16|f32|f64)", "xs", cs_cvt_int_float, NEXT,
+       CS_OPCODE_OWN_FTZ | CS_OPCODE_OWN_SAT)
+OPCODE("cvt." ROUNDINGS "{ftz}{sat}.(f16|bf16|f32|f64)." ALL_INTS, "dy", cs_cvt_float_int, NEXT,
+       CS_OPCODE_OWN_FTZ | CS_OPCODE_OWN_SAT)
+OPCODE("cvt"
+       "{rn|rz|rm|rp|rni|rzi|rmi|rpi}"
+       "{relu}{ftz}{sat}.(f16|bf16|f32|f64).(f16|bf16|f32|f64)",
+       "ds", cs_cvt_float_float, NEXT, CS_OPCODE_OWN_FTZ | CS_OPCODE_OWN_SAT)
 OPCODE("cvt.(rn|rz|rna).tf32.f32", "ds", cs_cvt_tf32_f32, NEXT, 0)
 OPCODE("cvt.(rn|rz){relu}.(f16x2|bf16x2).f32", "dss", cs_cvt_pair_f32, NEXT, 0)
 OPCODE("cvta.to.(global|shared|local|param|const).(u64|u32)", "da", cs_cvta_to_u64, NEXT, 0)
@@ -278,14 +294,23 @@ OPCODE("cvta.(global|shared|local|param|const).u64", "da", cs_cvta_u64, NEXT, 0)
 OPCODE("isspacep.(global|shared|local)", "Pl", cs_isspacep, NEXT, 0)
 
 /* memory */
-OPCODE("ld" MEANING SCOPE SPACE "{nc}" CACHES EVICTION PREFETCH VECTOR "." MEMORY_TYPES, "Vm", cs_ld, NEXT, CS_OPCODE_MEMORY)
+OPCODE("ld" MEANING SCOPE SPACE "{nc}" CACHES EVICTION PREFETCH VECTOR "." MEMORY_TYPES, "Vm",
+       cs_ld, NEXT, CS_OPCODE_MEMORY)
 OPCODE("ldu{global}" VECTOR "." MEMORY_TYPES, "Vm", cs_ld, NEXT, CS_OPCODE_MEMORY)
-OPCODE("st" MEANING SCOPE SPACE CACHES EVICTION VECTOR "." MEMORY_TYPES, "mv", cs_st, NEXT, CS_OPCODE_MEMORY)
-OPCODE("atom" MEANING SCOPE "{global|shared|shared::cta}.(add|min|max|inc|dec|and|or|xor|exch).(b32|b64|u32|u64|s32|s64|f32|f64)", "dma", cs_atom, NEXT, CS_OPCODE_MEMORY)
-OPCODE("atom" MEANING SCOPE "{global|shared|shared::cta}.(add).noftz.(f16|f16x2|bf16|bf16x2)", "dma", cs_atom, NEXT, CS_OPCODE_MEMORY)
-OPCODE("atom" MEANING SCOPE "{global|shared|shared::cta}.cas.(b16|b32|b64)", "dmaa", cs_atom_cas, NEXT, CS_OPCODE_MEMORY)
-OPCODE("red" MEANING SCOPE "{global|shared|shared::cta}.(add|min|max|inc|dec|and|or|xor).(b32|b64|u32|u64|s32|s64|f32|f64)", "ma", cs_atom, NEXT, CS_OPCODE_MEMORY)
-OPCODE("red" MEANING SCOPE "{global|shared|shared::cta}.(add).noftz.(f16|f16x2|bf16|bf16x2)", "ma", cs_atom, NEXT, CS_OPCODE_MEMORY)
+OPCODE("st" MEANING SCOPE SPACE CACHES EVICTION VECTOR "." MEMORY_TYPES, "mv", cs_st, NEXT,
+       CS_OPCODE_MEMORY)
+OPCODE("atom" MEANING SCOPE "{global|shared|shared::cta}.(add|min|max|inc|dec|and|or|xor|exch).("
+                            "b32|b64|u32|u64|s32|s64|f32|f64)",
+       "dma", cs_atom, NEXT, CS_OPCODE_MEMORY)
+OPCODE("atom" MEANING SCOPE "{global|shared|shared::cta}.(add).noftz.(f16|f16x2|bf16|bf16x2)",
+       "dma", cs_atom, NEXT, CS_OPCODE_MEMORY)
+OPCODE("atom" MEANING SCOPE "{global|shared|shared::cta}.cas.(b16|b32|b64)", "dmaa", cs_atom_cas,
+       NEXT, CS_OPCODE_MEMORY)
+OPCODE("red" MEANING SCOPE "{global|shared|shared::cta}.(add|min|max|inc|dec|and|or|xor).(b32|b64|"
+                           "u32|u64|s32|s64|f32|f64)",
+       "ma", cs_atom, NEXT, CS_OPCODE_MEMORY)
+OPCODE("red" MEANING SCOPE "{global|shared|shared::cta}.(add).noftz.(f16|f16x2|bf16|bf16x2)", "ma",
+       cs_atom, NEXT, CS_OPCODE_MEMORY)
 OPCODE("membar.(cta|gl|sys)", "", cs_fence, NEXT, CS_OPCODE_FENCE)
 OPCODE("fence{sc|acq_rel}.(cta|cluster|gpu|sys)", "", cs_fence, NEXT, CS_OPCODE_FENCE)
 OPCODE("prefetch{global|local}.(L1|L2)", "-", cs_nothing, NEXT, 0)

@@ -17,7 +17,8 @@ unsigned __cudaPushCallConfiguration(dim3 grid, dim3 block, size_t shared_bytes,
     cs_thread *thread = cs_this_thread();
     bool is_full = thread->n_pushed == CS_PUSHED_MAX;
     if (!is_full)
-        thread->pushed[thread->n_pushed++] = (cs_pushed){grid, block, shared_bytes, stream};
+        thread->pushed[thread->n_pushed++] =
+            (cs_pushed){grid, block, shared_bytes, stream, __builtin_return_address(0)};
     cs_leave(0);
     return is_full;
 }
@@ -33,6 +34,7 @@ cudaError_t __cudaPopCallConfiguration(dim3 *grid, dim3 *block, size_t *shared_b
     *block = top->block;
     *shared_bytes = top->shared_bytes;
     memcpy(stream, &top->stream, sizeof top->stream);
+    thread->launch_caller = top->caller;
     return (cudaError_t)cs_leave(cudaSuccess);
 }
 
@@ -133,7 +135,9 @@ cudaError_t cudaLaunchKernel(const void *function, dim3 grid, dim3 block, void *
 cudaError_t __cudaLaunchKernel(cudaKernel_t kernel, dim3 grid, dim3 block, void **arguments,
                                size_t shared_bytes, cudaStream_t stream) {
     cs_launch_request request = {grid, block, shared_bytes, stream, 0};
-    return enter_and_launch(kernel, &request, arguments, __builtin_return_address(0));
+    const void *caller = cs_this_thread()->launch_caller;
+    caller = caller ? caller : __builtin_return_address(0);
+    return enter_and_launch(kernel, &request, arguments, caller);
 }
 
 cudaError_t cudaLaunchKernelExC(const cudaLaunchConfig_t *config, const void *function,

@@ -13,6 +13,7 @@ typedef struct cs_pushed {
     dim3 grid, block;
     size_t shared_bytes;
     cudaStream_t stream;
+    const void *caller; /* who wrote <<<>>> */
 } cs_pushed;
 
 typedef struct cs_thread {
@@ -23,6 +24,7 @@ typedef struct cs_thread {
     const void *caller;
     cs_pushed pushed[CS_PUSHED_MAX];
     int n_pushed;
+    const void *launch_caller; /* of the configuration last popped */
 } cs_thread;
 
 cs_thread *cs_this_thread(void);
