@@ -169,9 +169,18 @@ ty_status ty_cuda_open(ty_ctx *ctx, const ty_device_options *options, ty_device 
     return TY_OK;
 }
 
+/* Before memory is given back: cudaFree "may" wait for what is queued, so it is not leant on. An error will have been
+ * told by whatever waited for the work. */
+static void wait_for_all(const ty_cuda *dev) {
+    for (int i = 0; i < TY_QUEUE_COUNT; i++)
+        if (dev->streams[i])
+            (void)cudaStreamSynchronize(dev->streams[i]);
+}
+
 /* Closing cannot fail: after an error the driver frees what is left with the process. */
 void ty_cuda_close(ty_device *handle) {
     ty_cuda *dev = ty_cuda_of(handle);
+    wait_for_all(dev);
     ty_cuda_release_vendors(dev);
     (void)cudaFree(dev->scratch);
     for (int i = 0; i < TY_QUEUE_COUNT; i++) {
@@ -217,7 +226,7 @@ ty_status ty_cuda_alloc(ty_ctx *ctx, ty_device *dev, size_t bytes, void **out) {
 }
 
 void ty_cuda_free(ty_device *dev, void *memory) {
-    (void)dev;
+    wait_for_all(ty_cuda_of(dev));
     (void)cudaFree(memory);
 }
 
@@ -235,7 +244,7 @@ ty_status ty_cuda_alloc_host(ty_ctx *ctx, ty_device *dev, size_t bytes, void **o
 }
 
 void ty_cuda_free_host(ty_device *dev, void *memory) {
-    (void)dev;
+    wait_for_all(ty_cuda_of(dev));
     (void)cudaFreeHost(memory);
 }
 
