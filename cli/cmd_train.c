@@ -101,7 +101,7 @@ static ty_status emit_start(train_run *t) {
     emit_dataset(t, TY_SPLIT_TEST, "test");
     publish(t, "config.json", ty_text_string(&t->job.config_json));
     ty_text environment = {0};
-    facts_json(&t->facts, &environment);
+    facts_json(&t->facts, "", &environment);
     publish(t, "environment.json", ty_text_string(&environment));
     ty_text_clear(&environment);
     return TY_OK;

@@ -119,7 +119,7 @@ static void add_pair(ty_text *out, const char *key, const char *value, const cha
     ty_text_add(out, end);
 }
 
-void facts_json(const facts *f, ty_text *out) {
+void facts_json(const facts *f, const char *more, ty_text *out) {
     ty_text_add(out, "{\n");
     add_pair(out, "tiltyard", TY_VERSION_TEXT, ",\n");
     add_pair(out, "host", f->host, ",\n");
@@ -130,7 +130,7 @@ void facts_json(const facts *f, ty_text *out) {
                  (long long)f->memory_bytes);
     add_pair(out, "libraries", f->libraries, ",\n");
     add_pair(out, "git_commit", f->git_commit, ",\n");
-    ty_text_addf(out, "  \"git_dirty\": %s\n}\n", f->git_is_dirty ? "true" : "false");
+    ty_text_addf(out, "  \"git_dirty\": %s%s\n}\n", f->git_is_dirty ? "true" : "false", more);
 }
 
 void facts_command_line(const cli *app, ty_text *out) {

@@ -21,8 +21,8 @@ void facts_read(cli *app, facts *out);
 /* Bytes this process may come to hold. */
 int64_t facts_memory(ty_ctx *ctx);
 
-/* As one JSON object, pretty. */
-void facts_json(const facts *f, ty_text *out);
+/* As one JSON object, pretty; more: further members with a comma before each, or "". */
+void facts_json(const facts *f, const char *more, ty_text *out);
 
 /* argv as it was typed, quoted where a shell needs it. */
 void facts_command_line(const cli *app, ty_text *out);

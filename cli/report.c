@@ -257,7 +257,7 @@ static void add_model(const report *r, ty_text *out) {
 static void add_details(const report *r, ty_text *out) {
     const ty_data_info *info = ty_dataset_info(r->data);
     ty_text environment = {0};
-    facts_json(r->facts, &environment);
+    facts_json(r->facts, "", &environment);
     ty_text_add(
         out,
         "<h2>How to go on</h2><pre># the same command continues an unfinished run, bit for bit\n");

@@ -14,7 +14,7 @@ extern "C" {
 
 /* Of this file and of every struct that it reaches: raised with each change, because the plug-in is
  * a file of its own and may be an old one. */
-enum { TY_BACKEND_ABI = 2 };
+enum { TY_BACKEND_ABI = 3 };
 
 /* Each function is the twin of the ty_flat_ function of its name (kernels/flat.h). */
 typedef struct ty_flat_table {
@@ -53,6 +53,7 @@ typedef struct ty_backend {
     int abi;             /* TY_BACKEND_ABI of the build; first, for ever */
     const char *version; /* TY_VERSION of the build */
     ty_status (*find)(ty_ctx *, const ty_device_options *, ty_device_found *out);
+    void (*say_libraries)(ty_ctx *, char *out, size_t room);
     ty_status (*open)(ty_ctx *, const ty_device_options *, ty_device **out);
     void (*close)(ty_device *);
     ty_status (*alloc)(ty_ctx *, ty_device *, size_t bytes, void **out);

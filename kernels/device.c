@@ -43,6 +43,13 @@ ty_status ty_device_find(ty_ctx *ctx, const ty_device_options *options, ty_devic
     return TY_OK;
 }
 
+void ty_device_say_libraries(ty_ctx *ctx, char *out, size_t room) {
+    const ty_backend *backend = ty_backend_cuda(ctx);
+    out[0] = '\0';
+    if (backend)
+        backend->say_libraries(ctx, out, room);
+}
+
 ty_status ty_device_open(ty_ctx *ctx, const ty_device_options *options, ty_device **out) {
     const ty_backend *backend = backend_of(ctx, options->name);
     return backend ? backend->open(ctx, options, out) : TY_ERR_DEVICE;

@@ -74,6 +74,10 @@ int ty_isa_best(void);
 ty_status ty_device_find(ty_ctx *ctx, const ty_device_options *options,
                          ty_device_found *out) TY_MUST_USE;
 
+/* The GPU libraries found and their versions, or why one can't be had, a line each; empty where the
+ * plug-in can't be had. Opens them all: for people who ask. */
+void ty_device_say_libraries(ty_ctx *ctx, char *out, size_t room);
+
 /* options->name is no "auto". *out is the caller's to close, on the same thread.
  * Errors: TY_ERR_DEVICE with the reason; TY_ERR_CONFIG a precision that the device lacks. */
 ty_status ty_device_open(ty_ctx *ctx, const ty_device_options *options,

@@ -1,6 +1,7 @@
 /* The plug-in's one symbol, and what all twins share. An op that has no row here yet is refused by
  * name when a model that needs it is planned. */
 #include "kernels/cuda/device.h"
+#include "kernels/cuda/vendor.h"
 
 const int ty_cuda_channels_last_tag = 0;
 
@@ -22,6 +23,7 @@ static const ty_op_impl *const ops[TY_OP_COUNT] = {
 const ty_backend ty_backend_plugin = {.abi = TY_BACKEND_ABI,
                                       .version = TY_VERSION,
                                       .find = ty_cuda_find,
+                                      .say_libraries = ty_cuda_say_libraries,
                                       .open = ty_cuda_open,
                                       .close = ty_cuda_close,
                                       .alloc = ty_cuda_alloc,

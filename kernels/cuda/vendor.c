@@ -187,6 +187,42 @@ ty_status ty_cuda_want_nccl(ty_ctx *ctx, ty_cuda *dev) {
     return TY_OK;
 }
 
+/* --- for people ------------------------------------------------------------------------------- */
+
+typedef struct words {
+    char *out;
+    size_t room;
+} words;
+
+/* "cuDNN 9.19.0", or why there is none. version is decimal with the given weights. */
+static void say(words *to, const ty_ctx *ctx, const char *name, ty_status st, size_t version,
+                size_t major_weight, size_t minor_weight) {
+    const int n =
+        st == TY_OK ? snprintf(to->out, to->room, "%s %zu.%zu.%zu\n", name, version / major_weight,
+                               version % major_weight / minor_weight, version % minor_weight)
+                    : snprintf(to->out, to->room, "%s: %s\n", name, ctx->message);
+    if (n > 0 && (size_t)n < to->room) {
+        to->out += n;
+        to->room -= (size_t)n;
+    }
+}
+
+void ty_cuda_say_libraries(ty_ctx *ctx, char *out, size_t room) {
+    words to = {.out = out, .room = room};
+    ty_vendor_blas blas = {0};
+    ty_vendor_dnn dnn = {0};
+    ty_vendor_nccl nccl = {0};
+    int nccl_version = 0;
+    ty_status st = fill_blas(ctx, &blas);
+    say(&to, ctx, "cuBLASLt", st, st == TY_OK ? blas.cublasLtGetVersion() : 0, 10000, 100);
+    st = fill_dnn(ctx, &dnn);
+    say(&to, ctx, "cuDNN", st, st == TY_OK ? dnn.cudnnGetVersion() : 0, 10000, 100);
+    st = fill_nccl(ctx, &nccl);
+    if (st == TY_OK)
+        (void)nccl.ncclGetVersion(&nccl_version);
+    say(&to, ctx, "NCCL", st, (size_t)nccl_version, 10000, 100);
+}
+
 /* The tables are only read through dev, so nobody else has them. */
 static void free_table(const void *table) {
     void *memory;

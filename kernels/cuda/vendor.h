@@ -83,6 +83,8 @@ typedef struct ty_vendor_nccl {
 ty_status ty_cuda_want_blas(ty_ctx *ctx, ty_cuda *dev) TY_MUST_USE;
 ty_status ty_cuda_want_dnn(ty_ctx *ctx, ty_cuda *dev) TY_MUST_USE;
 ty_status ty_cuda_want_nccl(ty_ctx *ctx, ty_cuda *dev) TY_MUST_USE;
+/* Each library's version or why it can't be had, a line each. */
+void ty_cuda_say_libraries(ty_ctx *ctx, char *out, size_t room);
 /* Frees handles and tables. */
 void ty_cuda_release_vendors(ty_cuda *dev);
 
