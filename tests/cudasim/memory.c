@@ -21,6 +21,8 @@ typedef struct slice {
 
 struct cs_memory {
     slice slices[CS_MAX_DEVICES];
+    cs_allocation **touched; /* since they were last collected */
+    size_t n_touched, touched_room;
 };
 
 /* --- start ------------------------------------------------------------------------------------ */
@@ -264,11 +266,18 @@ uint8_t *cs_bytes(uint64_t address) {
     return (uint8_t *)(uintptr_t)(cs_is_pinned(address) ? address + CS_PINNED_ALIAS : address);
 }
 
-size_t cs_touched_allocations(cs_allocation **found, size_t room) {
-    size_t n = 0;
-    for (int d = 0; d < CS_MAX_DEVICES; d++)
-        for (size_t i = 0; i < cs_sim.memory->slices[d].n && n < room; i++)
-            if (cs_sim.memory->slices[d].all[i]->page_first != SIZE_MAX)
-                found[n++] = cs_sim.memory->slices[d].all[i];
-    return n;
+void cs_touch_first(cs_allocation *allocation) {
+    cs_memory *m = cs_sim.memory;
+    if (m->n_touched == m->touched_room) {
+        m->touched_room = m->touched_room ? m->touched_room * 2 : 64;
+        m->touched = realloc(m->touched, m->touched_room * sizeof(cs_allocation *));
+        if (!m->touched)
+            abort();
+    }
+    m->touched[m->n_touched++] = allocation;
+}
+
+cs_allocation *cs_touched_take(void) {
+    cs_memory *m = cs_sim.memory;
+    return m->n_touched ? m->touched[--m->n_touched] : NULL;
 }

@@ -65,11 +65,16 @@ static inline void *cs_race_shadow(uint64_t address) {
     return (void *)(CS_RACE_BASE + (address - CS_DEVICE_BASE) * 8);
 }
 
+/* Notes that an allocation is touched for the first time since it was last collected. */
+void cs_touch_first(cs_allocation *allocation);
+
 /* The engine's record of what a launch touched, kept exact at both ends of each page. The range lies inside the
  * allocation. stream.c collects and clears it after the launch. */
 static inline void cs_touch(const cs_allocation *allocation, uint64_t address, size_t bytes,
                             bool is_write) {
     cs_allocation *a = (cs_allocation *)(uintptr_t)allocation;
+    if (a->page_first == SIZE_MAX)
+        cs_touch_first(a);
     size_t at = address - a->address, after = at + bytes;
     while (at < after) {
         size_t page = at / CS_PAGE,

@@ -7,7 +7,7 @@
 /* Reserves the pinned range; 0, or errno. */
 int cs_pinned_start(void);
 
-/* The allocations that cs_touch marked since they were last collected; at most room of them. */
-size_t cs_touched_allocations(cs_allocation **found, size_t room);
+/* One of the allocations that cs_touch marked since they were last collected, each once; NULL: no more. */
+cs_allocation *cs_touched_take(void);
 
 #endif

@@ -106,18 +106,15 @@ static void collect(cs_op *op, cs_allocation *a, bool is_write) {
 }
 
 void cs_order_collect_kernel(cs_op *op) {
-    cs_allocation *found[64];
-    size_t n;
-    while ((n = cs_touched_allocations(found, 64)) > 0)
-        for (size_t i = 0; i < n; i++) {
-            cs_allocation *a = found[i];
-            collect(op, a, true);
-            collect(op, a, false);
-            for (size_t page = a->page_first; page < a->page_after; page++)
-                a->pages[page] = (cs_page){255, 0, 255, 0};
-            a->page_first = SIZE_MAX;
-            a->page_after = 0;
-        }
+    cs_allocation *a;
+    while ((a = cs_touched_take()) != NULL) {
+        collect(op, a, true);
+        collect(op, a, false);
+        for (size_t page = a->page_first; page < a->page_after; page++)
+            a->pages[page] = (cs_page){255, 0, 255, 0};
+        a->page_first = SIZE_MAX;
+        a->page_after = 0;
+    }
 }
 
 void cs_order_forget(const cs_clock *host, cs_op *const *oldest, size_t n_oldest) {
