@@ -300,14 +300,14 @@ OPCODE("ldu{global}" VECTOR "." MEMORY_TYPES, "Vm", cs_ld, NEXT, CS_OPCODE_MEMOR
 OPCODE("st" MEANING SCOPE SPACE CACHES EVICTION VECTOR "." MEMORY_TYPES, "mv", cs_st, NEXT,
        CS_OPCODE_MEMORY)
 OPCODE("atom" MEANING SCOPE "{global|shared|shared::cta}.(add|min|max|inc|dec|and|or|xor|exch).("
-                            "b32|b64|u32|u64|s32|s64|f32|f64)",
+       "b32|b64|u32|u64|s32|s64|f32|f64)",
        "dma", cs_atom, NEXT, CS_OPCODE_MEMORY)
 OPCODE("atom" MEANING SCOPE "{global|shared|shared::cta}.(add).noftz.(f16|f16x2|bf16|bf16x2)",
        "dma", cs_atom, NEXT, CS_OPCODE_MEMORY)
 OPCODE("atom" MEANING SCOPE "{global|shared|shared::cta}.cas.(b16|b32|b64)", "dmaa", cs_atom_cas,
        NEXT, CS_OPCODE_MEMORY)
 OPCODE("red" MEANING SCOPE "{global|shared|shared::cta}.(add|min|max|inc|dec|and|or|xor).(b32|b64|"
-                           "u32|u64|s32|s64|f32|f64)",
+       "u32|u64|s32|s64|f32|f64)",
        "ma", cs_atom, NEXT, CS_OPCODE_MEMORY)
 OPCODE("red" MEANING SCOPE "{global|shared|shared::cta}.(add).noftz.(f16|f16x2|bf16|bf16x2)", "ma",
        cs_atom, NEXT, CS_OPCODE_MEMORY)

@@ -46,9 +46,10 @@ static void is_reported(void **state) {
         char line[1024];
         run(c, o, "wrong", schedules[i]);
         find_report(c, o->row->kind, line, sizeof line);
-        if (c->status != 99 || !strstr(line, o->row->says))
-            fail_msg("%s, exit %d: want 99 and a report of %s with \"%s\" in\n%s", schedules[i],
-                     c->status, o->row->kind, o->row->says, c->output);
+        if (c->status != 99 || !strstr(line, o->row->says) || !strstr(c->output, o->row->prints))
+            fail_msg("%s, exit %d: want 99, a report of %s with \"%s\" and the words \"%s\" in\n%s",
+                     schedules[i], c->status, o->row->kind, o->row->says, o->row->prints,
+                     c->output);
     }
     free(c);
 }

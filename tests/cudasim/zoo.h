@@ -6,8 +6,9 @@
 
 typedef struct zoo_row {
     const char *name;
-    const char *kind; /* "bounds" */
-    const char *says; /* what the report has to contain: the line, or the name of what is wrong */
+    const char *kind;   /* "bounds" */
+    const char *says;   /* what the report has to contain: the line, or the name of what is wrong */
+    const char *prints; /* what the program has to print */
 } zoo_row;
 
 /* Each row is two cmocka tests, run under four schedules. Returns main's value. */
