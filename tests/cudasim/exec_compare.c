@@ -180,6 +180,9 @@ SELECT(cs_selp_b64, uint64_t);
 CS_TERNARY_OF(cs_slct_b16_s32, uint16_t, uint16_t, uint16_t, int32_t, z >= 0 ? x : y);
 CS_TERNARY_OF(cs_slct_b32_s32, uint32_t, uint32_t, uint32_t, int32_t, z >= 0 ? x : y);
 CS_TERNARY_OF(cs_slct_b64_s32, uint64_t, uint64_t, uint64_t, int32_t, z >= 0 ? x : y);
-CS_TERNARY_OF(cs_slct_b16_f32, uint16_t, uint16_t, uint16_t, float, z >= 0 ? x : y);
-CS_TERNARY_OF(cs_slct_b32_f32, uint32_t, uint32_t, uint32_t, float, z >= 0 ? x : y);
-CS_TERNARY_OF(cs_slct_b64_f32, uint64_t, uint64_t, uint64_t, float, z >= 0 ? x : y);
+CS_TERNARY_OF(cs_slct_b16_f32, uint16_t, uint16_t, uint16_t, float,
+              (instr->is_ftz ? cs_flush(z) : z) >= 0 ? x : y);
+CS_TERNARY_OF(cs_slct_b32_f32, uint32_t, uint32_t, uint32_t, float,
+              (instr->is_ftz ? cs_flush(z) : z) >= 0 ? x : y);
+CS_TERNARY_OF(cs_slct_b64_f32, uint64_t, uint64_t, uint64_t, float,
+              (instr->is_ftz ? cs_flush(z) : z) >= 0 ? x : y);

@@ -104,7 +104,7 @@ typedef struct now {
     uint32_t id, lane, bytes;
     uint32_t stale_below; /* records before this one are of another time */
     cs_access kind;
-    bool is_atomic;
+    bool is_atomic, is_shared;
     uint64_t *const *cells;
 } now;
 
@@ -174,9 +174,7 @@ static void say_race(const now *n, uint32_t half, bool was_write) {
     cs_report(CS_RACE, here.place,
               "%s of %u bytes of %s memory by %s, and %s at %s by thread (%u,%u,%u) %s",
               name_of(n->kind == CS_WRITE, n->kind == CS_ATOMIC), n->bytes,
-              n->stale_below == n->races->block_first && n->stale_below != n->races->first
-                  ? "shared"
-                  : "its",
+              n->is_shared ? "shared" : "global",
               here.thread, name_of(was_write, before->is_atomic), there, thread[0], thread[1],
               thread[2], relation);
 }
@@ -256,6 +254,7 @@ void cs_race_check(cs_warp *warp, const cs_instr *instr, uint32_t mask, uint32_t
         .warp = warp, .instr = instr, .races = races, .bytes = bytes, .kind = kind, .cells = cells};
     n.id = current_record(warp, instr, kind);
     n.stale_below = is_shared ? races->block_first : races->first;
+    n.is_shared = is_shared;
     n.is_atomic = kind == CS_ATOMIC || instr->is_strong;
     n.lane = first_lane;
     pass_lane(&n, cells[n.lane]);
