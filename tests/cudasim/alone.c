@@ -81,7 +81,9 @@ void alone_forget(void) {
     alone.notes[0] = '\0';
 }
 
-const char *alone_notes(void) { return alone.notes; }
+const char *alone_notes(void) {
+    return alone.notes;
+}
 
 bool cs_mutation_point(const char *kind, const char *where, uint64_t index, const char *what) {
     char point[256];
@@ -113,7 +115,8 @@ void alone_start(void) {
         alone.next = CS_DEVICE_BASE + CS_RED_ZONE;
     }
     alone_forget();
-    cs_sim.options = (cs_options){.checks = CS_CHECK_ALL, .schedule = CS_SCHEDULE_IN_ORDER, .hang_s = 1};
+    cs_sim.options =
+        (cs_options){.checks = CS_CHECK_ALL, .schedule = CS_SCHEDULE_IN_ORDER, .hang_s = 1};
 }
 
 void alone_stop(void) {
@@ -131,7 +134,8 @@ uint64_t cs_memory_new(int device, size_t bytes, const char *what) {
         alone.next + bytes > CS_DEVICE_BASE + CS_DEVICE_SLICE / 2)
         return 0;
     cs_allocation *allocation = &alone.allocations[alone.n_allocations++];
-    *allocation = (cs_allocation){.address = alone.next, .bytes = bytes, .device = device, .what = what};
+    *allocation =
+        (cs_allocation){.address = alone.next, .bytes = bytes, .device = device, .what = what};
     allocation->pages = calloc(bytes / CS_PAGE + 1, sizeof *allocation->pages);
     if (!allocation->pages)
         abort();
@@ -143,7 +147,8 @@ uint64_t cs_memory_new(int device, size_t bytes, const char *what) {
 const cs_allocation *cs_allocation_of(uint64_t address) {
     for (size_t i = 0; i < alone.n_allocations; i++) {
         const cs_allocation *allocation = &alone.allocations[i];
-        if (address >= allocation->address && address < allocation->address + allocation->bytes + CS_RED_ZONE)
+        if (address >= allocation->address &&
+            address < allocation->address + allocation->bytes + CS_RED_ZONE)
             return allocation;
     }
     return NULL;
@@ -153,7 +158,8 @@ bool cs_memory_free(uint64_t address) {
     for (size_t i = 0; i < alone.n_allocations; i++) {
         if (alone.allocations[i].address == address && !alone.allocations[i].is_freed) {
             alone.allocations[i].is_freed = true;
-            snprintf(alone.allocations[i].freed_by, sizeof alone.allocations[i].freed_by, "the test");
+            snprintf(alone.allocations[i].freed_by, sizeof alone.allocations[i].freed_by,
+                     "the test");
             return true;
         }
     }
@@ -169,6 +175,10 @@ uint64_t cs_random_next(cs_random *random) {
     return z ^ (z >> 31);
 }
 
-void cs_random_init(cs_random *random, uint64_t seed, uint64_t stream) { random->state = seed * 31 + stream; }
+void cs_random_init(cs_random *random, uint64_t seed, uint64_t stream) {
+    random->state = seed * 31 + stream;
+}
 
-uint64_t cs_random_below(cs_random *random, uint64_t n) { return cs_random_next(random) % n; }
+uint64_t cs_random_below(cs_random *random, uint64_t n) {
+    return cs_random_next(random) % n;
+}

@@ -52,14 +52,15 @@ static const golden rows[] = {
     {'l', -1, "cvt.rzi.u64.f64 %ld, %la;", 0x43e0000000000000, 0, 0, 1ull << 63},
     {'l', -1, "cvt.rzi.s64.f64 %ld, %la;", 0x43e0000000000000, 0, 0, 0x7fffffffffffffff},
     {'r', -1, "cvt.rzi.s32.f64 %rd, %la;", D_NAN, 0, 0, 0x80000000},
-    {'h', -1, "cvt.rzi.u16.f32 %hd, %ra;", 0x47800000, 0, 0, 0xffff}, /* 65536 */
+    {'h', -1, "cvt.rzi.u16.f32 %hd, %ra;", 0x47800000, 0, 0, 0xffff},    /* 65536 */
     {'r', -1, "cvt.rzi.s8.f32 %rd, %ra;", 0xc3480000, 0, 0, 0xffffff80}, /* -200 */
-    {'r', -1, "cvt.rni.s32.f16 %rd, %ha;", 0x4100, 0, 0, 2}, /* 2.5 */
+    {'r', -1, "cvt.rni.s32.f16 %rd, %ha;", 0x4100, 0, 0, 2},             /* 2.5 */
     /* integer to float */
     {'r', -1, "cvt.rn.f32.s32 %rd, %ra;", 0xffffffff, 0, 0, F_NEG_ONE},
     {'r', -1, "cvt.rn.f32.u32 %rd, %ra;", 0xffffffff, 0, 0, 0x4f800000},
     {'r', -1, "cvt.rz.f32.u32 %rd, %ra;", 0xffffffff, 0, 0, 0x4f7fffff},
-    {'r', -1, "cvt.rn.f32.s32 %rd, %ra;", 0x01000001, 0, 0, 0x4b800000}, /* 2^24 + 1: a tie to even */
+    {'r', -1, "cvt.rn.f32.s32 %rd, %ra;", 0x01000001, 0, 0,
+     0x4b800000}, /* 2^24 + 1: a tie to even */
     {'r', -1, "cvt.rp.f32.s32 %rd, %ra;", 0x01000001, 0, 0, 0x4b800001},
     {'r', -1, "cvt.rn.f32.u64 %rd, %la;", UINT64_MAX, 0, 0, 0x5f800000},
     {'r', -1, "cvt.rm.f32.s64 %rd, %la;", UINT64_MAX, 0, 0, F_NEG_ONE},
@@ -77,7 +78,7 @@ static const golden rows[] = {
     {'r', -1, "cvt.rz.f32.f64 %rd, %la;", D_MAX, 0, 0, F_MAX},
     {'r', -1, "cvt.rn.f32.f64 %rd, %la;", D_NAN, 0, 0, F_CANONICAL},
     {'r', -1, "cvt.rn.ftz.f32.f64 %rd, %la;", 0x3800000000000000, 0, 0, 0}, /* 2^-127 */
-    {'l', -1, "cvt.f64.f32 %ld, %ra;", F_TINY, 0, 0, 0x36a0000000000000}, /* 2^-149 */
+    {'l', -1, "cvt.f64.f32 %ld, %ra;", F_TINY, 0, 0, 0x36a0000000000000},   /* 2^-149 */
     {'l', -1, "cvt.f64.f32 %ld, %ra;", F_NEG_INF, 0, 0, 0xfff0000000000000},
     {'r', -1, "cvt.sat.f32.f32 %rd, %ra;", F_TWO, 0, 0, F_ONE},
     {'r', -1, "cvt.sat.f32.f32 %rd, %ra;", F_NAN, 0, 0, 0},
@@ -88,7 +89,8 @@ static const golden rows[] = {
     {'r', -1, "cvt.rzi.f32.f32 %rd, %ra;", 0xbfc00000, 0, 0, F_NEG_ONE},
     {'l', -1, "cvt.rni.f64.f64 %ld, %la;", 0x4004000000000000, 0, 0, D_TWO},
     {'h', -1, "cvt.rn.f16.f32 %hd, %ra;", F_ONE, 0, 0, 0x3c00},
-    {'h', -1, "cvt.rn.f16.f32 %hd, %ra;", 0x477ff000, 0, 0, 0x7c00}, /* 65520 rounds past the largest */
+    {'h', -1, "cvt.rn.f16.f32 %hd, %ra;", 0x477ff000, 0, 0,
+     0x7c00}, /* 65520 rounds past the largest */
     {'h', -1, "cvt.rz.f16.f32 %hd, %ra;", 0x477ff000, 0, 0, 0x7bff},
     {'h', -1, "cvt.rn.f16.f32 %hd, %ra;", 0x33800000, 0, 0, 0x0001}, /* 2^-24 */
     {'h', -1, "cvt.rn.relu.f16.f32 %hd, %ra;", F_NEG_ONE, 0, 0, 0},
@@ -108,14 +110,19 @@ static const golden rows[] = {
     {'r', -1, "cvt.rz.bf16x2.f32 %rd, %ra, %rb;", 0x3fffffff, F_NAN, 0, 0x3fff7fff},
     {'r', -1, "cvt.rn.relu.bf16x2.f32 %rd, %ra, %rb;", F_NEG_ONE, F_TWO, 0, 0x00004000},
     {'r', -1, "cvt.rn.f16x2.f32 %rd, %ra, %rb;", F_ONE, F_TWO, 0, 0x3c004000},
-    {'r', -1, "cvt.rna.tf32.f32 %rd, %ra;", 0x3f801000, 0, 0, 0x3f802000}, /* a tie away from zero */
+    {'r', -1, "cvt.rna.tf32.f32 %rd, %ra;", 0x3f801000, 0, 0,
+     0x3f802000}, /* a tie away from zero */
     {'r', -1, "cvt.rna.tf32.f32 %rd, %ra;", 0x3f800fff, 0, 0, 0x3f800000},
     {'r', -1, "cvt.rn.tf32.f32 %rd, %ra;", 0x3f801000, 0, 0, 0x3f800000},
     /* addresses: to generic and back is the same; spaces tell themselves apart */
-    {'r', -1, "setp.eq.u32 %pe, %lane, 0; @%pe st.shared.u32 [sh], %ra; bar.sync 0; mov.u64 %ld, sh; cvta.shared.u64 %ld, %ld; ld.u32 %rd, [%ld];"
-              " bar.sync 0;",
+    {'r', -1,
+     "setp.eq.u32 %pe, %lane, 0; @%pe st.shared.u32 [sh], %ra; bar.sync 0; mov.u64 %ld, sh; "
+     "cvta.shared.u64 %ld, %ld; ld.u32 %rd, [%ld];"
+     " bar.sync 0;",
      7, 0, 0, 7},
-    {'l', -1, "mov.u64 %la, lo; cvta.local.u64 %lb, %la; cvta.to.local.u64 %lb, %lb; sub.s64 %ld, %la, %lb;", 0, 0, 0, 0},
+    {'l', -1,
+     "mov.u64 %la, lo; cvta.local.u64 %lb, %la; cvta.to.local.u64 %lb, %lb; sub.s64 %ld, %la, %lb;",
+     0, 0, 0, 0},
     {'l', -1, "cvta.to.global.u64 %ld, %mem; sub.s64 %ld, %ld, %mem;", 0, 0, 0, 0},
     {'p', -1, "isspacep.global %pd, %mem;", 0, 0, 0, 1},
     {'p', -1, "isspacep.shared %pd, %mem;", 0, 0, 0, 0},

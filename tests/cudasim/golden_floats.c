@@ -2,11 +2,11 @@
  * halfway between 1 and the next float. Approximations are exact here (seed 0); a test of its own looks at errors. */
 #include "tests/cudasim/golden.h"
 
-#define F_NEXT 0x3f800001u   /* 1 + 2^-23 */
-#define F_2M24 0x33800000u   /* 2^-24 */
-#define F_2M25 0x33000000u   /* 2^-25 */
+#define F_NEXT 0x3f800001u /* 1 + 2^-23 */
+#define F_2M24 0x33800000u /* 2^-24 */
+#define F_2M25 0x33000000u /* 2^-25 */
 #define F_NEG_2M25 0xb3000000u
-#define F_BELOW 0x3f7fffffu  /* 1 - 2^-24 */
+#define F_BELOW 0x3f7fffffu /* 1 - 2^-24 */
 #define D_NEXT 0x3ff0000000000001ull
 #define D_2M54 0x3c90000000000000ull
 #define D_BELOW 0x3fefffffffffffffull
@@ -65,7 +65,8 @@ static const golden rows[] = {
     {'r', -1, "fma.rm.f32 %rd, %ra, %rb, %rc;", F_ONE, F_ONE, F_NEG_2M25, F_BELOW},
     {'r', -1, "fma.rp.f32 %rd, %ra, %rb, %rc;", F_ONE, F_ONE, F_2M25, F_NEXT},
     {'r', -1, "fma.rz.f32 %rd, %ra, %rb, %rc;", F_ONE, F_ONE, F_2M25, F_ONE},
-    {'l', -1, "fma.rn.f64 %ld, %la, %lb, %lc;", D_NEXT, D_NEXT, 0xbff0000000000002, 0x3970000000000000},
+    {'l', -1, "fma.rn.f64 %ld, %la, %lb, %lc;", D_NEXT, D_NEXT, 0xbff0000000000002,
+     0x3970000000000000},
     {'l', -1, "fma.rm.f64 %ld, %la, %lb, %lc;", D_ONE, D_ONE, D_NEG_2M54, D_BELOW},
     /* div, rcp, sqrt */
     {'r', -1, "div.rn.f32 %rd, %ra, %rb;", F_ONE, F_THREE, 0, 0x3eaaaaab},
@@ -75,7 +76,8 @@ static const golden rows[] = {
     {'r', -1, "div.rz.f32 %rd, %ra, %rb;", F_ONE, F_THREE, 0, 0x3eaaaaaa},
     {'r', -1, "div.rp.f32 %rd, %ra, %rb;", F_ONE, F_THREE, 0, 0x3eaaaaab},
     {'r', -1, "div.approx.f32 %rd, %ra, %rb;", F_THREE, F_TWO, 0, 0x3fc00000},
-    {'r', -1, "div.approx.f32 %rd, %ra, %rb;", F_ONE, 0x7f000000, 0, F_ZERO}, /* |b| in (2^126, 2^128): 0 */
+    {'r', -1, "div.approx.f32 %rd, %ra, %rb;", F_ONE, 0x7f000000, 0,
+     F_ZERO}, /* |b| in (2^126, 2^128): 0 */
     {'r', -1, "div.approx.f32 %rd, %ra, %rb;", F_INF, 0x7f000000, 0, F_CANONICAL},
     {'r', -1, "div.full.f32 %rd, %ra, %rb;", F_THREE, F_TWO, 0, 0x3fc00000},
     {'r', -1, "div.full.f32 %rd, %ra, %rb;", 0x7f000000, 0x7f000000, 0, F_ONE},

@@ -4,7 +4,8 @@
 
 static const golden rows[] = {
     {'h', -1, "add.f16 %hd, %ha, %hb;", 0x3c00, 0x4000, 0, 0x4200},
-    {'h', -1, "add.rn.f16 %hd, %ha, %hb;", 0x3c00, 0x1000, 0, 0x3c00}, /* 1 + 2^-11: a tie to even */
+    {'h', -1, "add.rn.f16 %hd, %ha, %hb;", 0x3c00, 0x1000, 0,
+     0x3c00}, /* 1 + 2^-11: a tie to even */
     {'h', -1, "add.f16 %hd, %ha, %hb;", 0x7bff, 0x7bff, 0, 0x7c00},
     {'h', -1, "add.f16 %hd, %ha, %hb;", 0x7c00, 0xfc00, 0, 0x7fff},
     {'h', -1, "add.f16 %hd, %ha, %hb;", 0x0001, 0x0001, 0, 0x0002},

@@ -15,7 +15,9 @@ static const golden rows[] = {
     {'r', 9, "shfl.sync.idx.b32 %rd, %lane, 7, 0x181f, -1;", 0, 0, 0, 15},
     {'r', 14, "shfl.sync.down.b32 %rd, %lane, 4, 0x181f, -1;", 0, 0, 0, 14},
     {'r', 9, "shfl.sync.up.b32 %rd, %lane, 4, 0x1800, -1;", 0, 0, 0, 9},
-    {'r', 21, "setp.ge.u32 %pe, %lane, 16; mov.u32 %rd, 99; @%pe shfl.sync.idx.b32 %rd, %lane, 17, 31, 0xffff0000;",
+    {'r', 21,
+     "setp.ge.u32 %pe, %lane, 16; mov.u32 %rd, 99; @%pe shfl.sync.idx.b32 %rd, %lane, 17, 31, "
+     "0xffff0000;",
      0, 0, 0, 17},
     /* vote */
     {'p', -1, "setp.lt.u32 %pe, %lane, 32; vote.sync.all.pred %pd, %pe, -1;", 0, 0, 0, 1},
@@ -25,7 +27,8 @@ static const golden rows[] = {
     {'p', -1, "setp.eq.u32 %pe, %lane, 31; vote.sync.uni.pred %pd, %pe, -1;", 0, 0, 0, 0},
     {'p', -1, "setp.eq.u32 %pe, %lane, 99; vote.sync.uni.pred %pd, %pe, -1;", 0, 0, 0, 1},
     {'r', -1, "setp.lt.u32 %pe, %lane, 4; vote.sync.ballot.b32 %rd, %pe, -1;", 0, 0, 0, 15},
-    {'r', -1, "setp.lt.u32 %pe, %lane, 4; vote.sync.ballot.b32 %rd, !%pe, -1;", 0, 0, 0, 0xfffffff0},
+    {'r', -1, "setp.lt.u32 %pe, %lane, 4; vote.sync.ballot.b32 %rd, !%pe, -1;", 0, 0, 0,
+     0xfffffff0},
     /* match, redux, activemask */
     {'r', 6, "and.b32 %re, %lane, 3; match.any.sync.b32 %rd, %re, -1;", 0, 0, 0, 0x44444444},
     {'r', -1, "match.any.sync.b64 %rd, %la, -1;", 5, 0, 0, 0xffffffff},
@@ -39,8 +42,10 @@ static const golden rows[] = {
     {'r', -1, "redux.sync.or.b32 %rd, %lane, -1;", 0, 0, 0, 31},
     {'r', -1, "redux.sync.xor.b32 %rd, %lane, -1;", 0, 0, 0, 0},
     {'r', -1, "activemask.b32 %rd;", 0, 0, 0, 0xffffffff},
-    {'r', 2, "setp.lt.u32 %pe, %lane, 3; mov.u32 %rd, 1; @!%pe bra SKIP; activemask.b32 %rd; SKIP:", 0, 0, 0, 7},
-    {'r', 9, "setp.lt.u32 %pe, %lane, 3; mov.u32 %rd, 1; @!%pe bra SKIP; activemask.b32 %rd; SKIP:", 0, 0, 0, 1},
+    {'r', 2, "setp.lt.u32 %pe, %lane, 3; mov.u32 %rd, 1; @!%pe bra SKIP; activemask.b32 %rd; SKIP:",
+     0, 0, 0, 7},
+    {'r', 9, "setp.lt.u32 %pe, %lane, 3; mov.u32 %rd, 1; @!%pe bra SKIP; activemask.b32 %rd; SKIP:",
+     0, 0, 0, 1},
     /* barriers */
     {'r', -1, "mov.u32 %rd, 3; bar.warp.sync 0xffffffff;", 0, 0, 0, 3},
     {'r', -1, "mov.u32 %rd, 3; bar.sync 0;", 0, 0, 0, 3},
@@ -52,32 +57,50 @@ static const golden rows[] = {
     {'p', -1, "setp.lt.u32 %pe, %lane, 32; barrier.red.and.aligned.pred %pd, 0, %pe;", 0, 0, 0, 1},
     /* jumps: lanes part and meet again */
     {'r', -1, "mov.u32 %rd, 1; bra.uni OVER; mov.u32 %rd, 2; OVER:", 0, 0, 0, 1},
-    {'r', 7, "setp.gt.u32 %pe, %lane, 6; mov.u32 %rd, 1; @%pe bra FAR; mov.u32 %rd, 2; bra NEAR; FAR: mov.u32 %rd, 3;"
-             " NEAR: add.u32 %rd, %rd, 10;",
+    {'r', 7,
+     "setp.gt.u32 %pe, %lane, 6; mov.u32 %rd, 1; @%pe bra FAR; mov.u32 %rd, 2; bra NEAR; FAR: "
+     "mov.u32 %rd, 3;"
+     " NEAR: add.u32 %rd, %rd, 10;",
      0, 0, 0, 13},
-    {'r', 6, "setp.gt.u32 %pe, %lane, 6; mov.u32 %rd, 1; @%pe bra FAR; mov.u32 %rd, 2; bra NEAR; FAR: mov.u32 %rd, 3;"
-             " NEAR: add.u32 %rd, %rd, 10;",
+    {'r', 6,
+     "setp.gt.u32 %pe, %lane, 6; mov.u32 %rd, 1; @%pe bra FAR; mov.u32 %rd, 2; bra NEAR; FAR: "
+     "mov.u32 %rd, 3;"
+     " NEAR: add.u32 %rd, %rd, 10;",
      0, 0, 0, 12},
-    {'r', 9, "mov.u32 %rd, 0; AGAIN: add.u32 %rd, %rd, 1; setp.le.u32 %pe, %rd, %lane; @%pe bra AGAIN;", 0, 0, 0, 10},
-    {'r', 4, "and.b32 %re, %lane, 1; TABLE: .branchtargets EVEN, ODD; brx.idx %re, TABLE; EVEN: mov.u32 %rd, 20; bra "
-             "END; ODD: mov.u32 %rd, 30; END:",
+    {'r', 9,
+     "mov.u32 %rd, 0; AGAIN: add.u32 %rd, %rd, 1; setp.le.u32 %pe, %rd, %lane; @%pe bra AGAIN;", 0,
+     0, 0, 10},
+    {'r', 4,
+     "and.b32 %re, %lane, 1; TABLE: .branchtargets EVEN, ODD; brx.idx %re, TABLE; EVEN: mov.u32 "
+     "%rd, 20; bra "
+     "END; ODD: mov.u32 %rd, 30; END:",
      0, 0, 0, 20},
-    {'r', 5, "and.b32 %re, %lane, 1; TABLE: .branchtargets EVEN, ODD; brx.idx %re, TABLE; EVEN: mov.u32 %rd, 20; bra "
-             "END; ODD: mov.u32 %rd, 30; END:",
+    {'r', 5,
+     "and.b32 %re, %lane, 1; TABLE: .branchtargets EVEN, ODD; brx.idx %re, TABLE; EVEN: mov.u32 "
+     "%rd, 20; bra "
+     "END; ODD: mov.u32 %rd, 30; END:",
      0, 0, 0, 30},
-    {'r', -1, "{ .param .b32 given; .param .b32 got; st.param.b32 [given], %ra; call.uni (got), twice, (given);"
-              " ld.param.b32 %rd, [got]; }",
+    {'r', -1,
+     "{ .param .b32 given; .param .b32 got; st.param.b32 [given], %ra; call.uni (got), twice, "
+     "(given);"
+     " ld.param.b32 %rd, [got]; }",
      21, 0, 0, 42},
-    {'r', 3, "mov.u32 %rd, 7; setp.eq.u32 %pe, %lane, 3; { .param .b32 given; .param .b32 got; st.param.b32 [given], %ra;"
-             " st.param.b32 [got], 7; @%pe call (got), twice, (given); ld.param.b32 %rd, [got]; }",
+    {'r', 3,
+     "mov.u32 %rd, 7; setp.eq.u32 %pe, %lane, 3; { .param .b32 given; .param .b32 got; "
+     "st.param.b32 [given], %ra;"
+     " st.param.b32 [got], 7; @%pe call (got), twice, (given); ld.param.b32 %rd, [got]; }",
      21, 0, 0, 42},
-    {'r', 4, "mov.u32 %rd, 7; setp.eq.u32 %pe, %lane, 3; { .param .b32 given; .param .b32 got; st.param.b32 [given], %ra;"
-             " st.param.b32 [got], 7; @%pe call (got), twice, (given); ld.param.b32 %rd, [got]; }",
+    {'r', 4,
+     "mov.u32 %rd, 7; setp.eq.u32 %pe, %lane, 3; { .param .b32 given; .param .b32 got; "
+     "st.param.b32 [given], %ra;"
+     " st.param.b32 [got], 7; @%pe call (got), twice, (given); ld.param.b32 %rd, [got]; }",
      21, 0, 0, 7},
     {'n', -1, "st.global.u64 [%out], 5; ret; st.global.u64 [%out], 6;", 0, 0, 0, 5},
     {'n', -1, "st.global.u64 [%out], 5; exit; st.global.u64 [%out], 6;", 0, 0, 0, 5},
-    {'n', 9, "st.global.u64 [%out], 5; setp.eq.u32 %pe, %lane, 3; @%pe exit; st.global.u64 [%out], 6; exit;", 0, 0, 0,
-     6},
+    {'n', 9,
+     "st.global.u64 [%out], 5; setp.eq.u32 %pe, %lane, 3; @%pe exit; st.global.u64 [%out], 6; "
+     "exit;",
+     0, 0, 0, 6},
     {'r', -1, "mov.u32 %rd, 4; nanosleep.u32 100;", 0, 0, 0, 4},
     /* special registers */
     {'r', 3, "mov.u32 %rd, %tid.x;", 0, 0, 0, 3},

@@ -174,9 +174,9 @@ static void say_race(const now *n, uint32_t half, bool was_write) {
     cs_report(CS_RACE, here.place,
               "%s of %u bytes of %s memory by %s, and %s at %s by thread (%u,%u,%u) %s",
               name_of(n->kind == CS_WRITE, n->kind == CS_ATOMIC), n->bytes,
-              n->is_shared ? "shared" : "global",
-              here.thread, name_of(was_write, before->is_atomic), there, thread[0], thread[1],
-              thread[2], relation);
+              n->is_shared ? "shared" : "global", here.thread,
+              name_of(was_write, before->is_atomic), there, thread[0], thread[1], thread[2],
+              relation);
 }
 
 /* --- cells --------------------------------------------------------------------------------------- */

@@ -19,7 +19,8 @@ static const char before[] =
     ".const .align 4 .u32 table[4] = {10, 20, 30, 40};\n"
     ".func (.param .b32 result) twice(.param .b32 x) {\n"
     ".reg .b32 %a; ld.param.b32 %a, [x]; add.u32 %a, %a, %a; st.param.b32 [result], %a; ret; }\n"
-    ".visible .entry golden(.param .u64 results, .param .u64 memory, .param .u64 a, .param .u64 b, .param .u64 c) {\n"
+    ".visible .entry golden(.param .u64 results, .param .u64 memory, .param .u64 a, .param .u64 b, "
+    ".param .u64 c) {\n"
     ".reg .b16 %ha, %hb, %hc, %hd; .reg .b32 %ra, %rb, %rc, %rd, %re, %rf, %lane;\n"
     ".reg .b64 %la, %lb, %lc, %ld, %mem, %out; .reg .pred %pa, %pb, %pc, %pd, %pe;\n"
     ".shared .align 8 .b8 sh[256]; .local .align 8 .b8 lo[64];\n"
@@ -29,7 +30,8 @@ static const char before[] =
     "cvt.u16.u64 %ha, %la; cvt.u16.u64 %hb, %lb; cvt.u16.u64 %hc, %lc;\n"
     "and.b32 %rd, %ra, 1; setp.ne.u32 %pa, %rd, 0; and.b32 %rd, %rb, 1; setp.ne.u32 %pb, %rd, 0;\n"
     "and.b32 %rd, %rc, 1; setp.ne.u32 %pc, %rd, 0;\n"
-    "mul.wide.u32 %ld, %lane, 8; add.u64 %out, %out, %ld; mul.wide.u32 %ld, %lane, 64; add.u64 %mem, %mem, %ld;\n"
+    "mul.wide.u32 %ld, %lane, 8; add.u64 %out, %out, %ld; mul.wide.u32 %ld, %lane, 64; add.u64 "
+    "%mem, %mem, %ld;\n"
     ".loc 7 1 0\n";
 
 static const char *after(char result) {
@@ -82,15 +84,17 @@ static void check_results(const golden *row, uint64_t out) {
         uint64_t got;
         memcpy(&got, cs_alias(out) + 8 * lane, sizeof got);
         if ((row->lane < 0 || row->lane == lane) && got != row->want)
-            fail_msg("%s with 0x%llx, 0x%llx, 0x%llx gives 0x%llx in lane %d, want 0x%llx", row->body,
-                     (unsigned long long)row->a, (unsigned long long)row->b, (unsigned long long)row->c,
-                     (unsigned long long)got, lane, (unsigned long long)row->want);
+            fail_msg("%s with 0x%llx, 0x%llx, 0x%llx gives 0x%llx in lane %d, want 0x%llx",
+                     row->body, (unsigned long long)row->a, (unsigned long long)row->b,
+                     (unsigned long long)row->c, (unsigned long long)got, lane,
+                     (unsigned long long)row->want);
     }
 }
 
 static void check_row(const golden *row, bool *covered) {
     alone_start();
-    const uint64_t out = cs_memory_new(0, LANES * 8, "results"), memory = cs_memory_new(0, LANES * LANE_BYTES, "memory");
+    const uint64_t out = cs_memory_new(0, LANES * 8, "results"),
+                   memory = cs_memory_new(0, LANES * LANE_BYTES, "memory");
     memset(cs_alias(memory), 0, LANES * LANE_BYTES);
     memset(cs_init_shadow(memory), 1, LANES * LANE_BYTES);
     cs_module *module = load(row);
@@ -156,8 +160,9 @@ static void lanes_work_together_part_and_meet(void **state) {
 
 static void every_row_of_the_table_has_golden_values(void **state) {
     (void)state;
-    static rows_fn *const subjects[] = {golden_integers, golden_bits,        golden_floats, golden_halves,
-                                        golden_compares, golden_conversions, golden_memory, golden_warps};
+    static rows_fn *const subjects[] = {golden_integers, golden_bits,     golden_floats,
+                                        golden_halves,   golden_compares, golden_conversions,
+                                        golden_memory,   golden_warps};
     bool covered[1024] = {false};
     size_t n_opcodes, n_missing = 0;
     const cs_opcode *opcodes = cs_opcodes(&n_opcodes);
@@ -169,7 +174,8 @@ static void every_row_of_the_table_has_golden_values(void **state) {
             check_row(&rows[k], covered);
     }
     for (size_t i = 0; i < n_opcodes; i++) {
-        if (!covered[i] && strcmp(opcodes[i].pattern, "trap") != 0) { /* test_engine.c: it ends the launch */
+        if (!covered[i] &&
+            strcmp(opcodes[i].pattern, "trap") != 0) { /* test_engine.c: it ends the launch */
             print_message("no golden value for %s\n", opcodes[i].pattern);
             n_missing++;
         }
