@@ -1,6 +1,6 @@
-/* Sums over ranks whose buffers are on GPUs (trainer/reduction_gpu.c), on fakes of them: ctest runs
- * this program alone and under mpirun. Each test is run by every rank in step. What goes wrong
- * between ranks is in test_gpu_faults.c. */
+/* Sums over ranks whose buffers are on GPUs (trainer/reduction_gpu.c): on fakes of them, or with
+ * TY_TEST_DEVICE=cuda on simulated or real ones. ctest runs this program alone and under mpirun; each
+ * test is run by every rank in step. What goes wrong between ranks is in test_gpu_faults.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,6 +19,7 @@ typedef struct world {
     ty_comm *comm;
     ty_device *dev;
     int rank, size;
+    bool has_fake;
 } world;
 
 static void assert_ok(world *w, ty_status st) {
@@ -39,6 +40,8 @@ static int open_world(void **state) {
     }
     w->rank = ty_comm_rank(w->comm);
     w->size = ty_comm_size(w->comm);
+    const char *device = getenv("TY_TEST_DEVICE");
+    w->has_fake = !device || strcmp(device, "cuda") != 0;
     *state = w;
     return 0;
 }
@@ -53,12 +56,22 @@ static int close_world(void **state) {
 
 static int open_gpu(void **state) {
     world *w = *state;
-    w->dev = fake_gpu_open(w->size > 1 ? MPI_COMM_WORLD : MPI_COMM_NULL, 7u + (unsigned)w->rank);
+    const ty_device_options cuda = {.name = "cuda", .local_rank = ty_comm_local_rank(w->comm)};
+    if (w->has_fake)
+        w->dev =
+            fake_gpu_open(w->size > 1 ? MPI_COMM_WORLD : MPI_COMM_NULL, 7u + (unsigned)w->rank);
+    else
+        assert_ok(w, ty_device_open(&w->ctx, &cuda, &w->dev));
     return 0;
 }
 
+/* A simulated GPU reports what is left by itself. */
 static int close_gpu(void **state) {
     world *w = *state;
+    if (!w->has_fake) {
+        ty_device_close(w->dev);
+        return 0;
+    }
     const fake_gpu_counts counts = *fake_gpu_counts_of(w->dev);
     fake_gpu_close(w->dev);
     return counts.live_memory || counts.live_cliques || counts.aborted_cliques ? -1 : 0;
@@ -76,28 +89,22 @@ static float noise(int64_t index, int who) {
 
 /* --- work for the GPU ------------------------------------------------------------------------- */
 
-/* What a backward pass does to a range of the buffer, when its turn comes. */
-typedef struct filling {
-    float *x;
-    int64_t first, count;
-    int who;
-} filling;
-
-static void fill(void *arg) {
-    const filling *it = arg;
-    for (int64_t i = it->first; i < it->first + it->count; i++)
-        it->x[i] = noise(i, it->who);
+/* Pinned memory of n floats. */
+static float *host_floats(world *w, int64_t n) {
+    void *memory = NULL;
+    assert_ok(w, ty_device_alloc_host(&w->ctx, w->dev, (size_t)n * sizeof(float), &memory));
+    return memory;
 }
 
-typedef struct keeping {
-    const float *x;
-    float *kept;
-    int64_t n;
-} keeping;
+/* What a backward pass would do to a range of the buffer when its turn comes. */
+static void queue_filling(world *w, float *x, const float *host, int64_t first, int64_t count) {
+    assert_ok(
+        w, ty_device_copy_in(&w->ctx, w->dev, x + first, host + first, (size_t)count * sizeof *x));
+}
 
-static void keep(void *arg) {
-    const keeping *it = arg;
-    memcpy(it->kept, it->x, (size_t)it->n * sizeof *it->x);
+/* What an update would read. */
+static void queue_keeping(world *w, float *host, const float *x, int64_t n) {
+    assert_ok(w, ty_device_copy_out(&w->ctx, w->dev, host, x, (size_t)n * sizeof *x));
 }
 
 /* --- sums ------------------------------------------------------------------------------------- */
@@ -125,31 +132,34 @@ static ty_reduction *open_reduction(world *w, const ty_reduction_options *option
     return reduction;
 }
 
+static void assert_tree(const world *w, const float *kept, int64_t n, int turn) {
+    for (int64_t i = 0; i < n; i++) {
+        const float wanted = tree_of_ranks(w, i, turn);
+        if (memcmp(&kept[i], &wanted, sizeof wanted) != 0)
+            fail_msg("n %lld, turn %d, element %lld is %a, want %a", (long long)n, turn,
+                     (long long)i, (double)kept[i], (double)wanted);
+    }
+}
+
 /* Two runs of everything queued at once; the sums as COMPUTE saw them. */
 static void check_exact(world *w, int64_t n, bool is_staged) {
     const ty_reduction_options options = {.n = n, .is_exact = true, .is_staged = is_staged};
     ty_reduction *reduction = open_reduction(w, &options);
-    float *kept[2];
-    filling fillings[2];
-    keeping keepings[2];
+    float *brought[2], *kept[2];
     for (int turn = 0; turn < 2; turn++) {
-        kept[turn] = calloc((size_t)n + 1, sizeof(float));
-        assert_non_null(kept[turn]);
-        fillings[turn] = (filling){ty_reduction_in(reduction), 0, n, w->rank + 100 * turn};
-        keepings[turn] = (keeping){ty_reduction_out(reduction), kept[turn], n};
-        fake_gpu_queue(w->dev, TY_QUEUE_COMPUTE, fill, &fillings[turn]);
+        brought[turn] = host_floats(w, n);
+        kept[turn] = host_floats(w, n);
+        for (int64_t i = 0; i < n; i++)
+            brought[turn][i] = noise(i, w->rank + 100 * turn);
+        queue_filling(w, ty_reduction_in(reduction), brought[turn], 0, n);
         assert_ok(w, ty_reduction_run(&w->ctx, reduction));
-        fake_gpu_queue(w->dev, TY_QUEUE_COMPUTE, keep, &keepings[turn]);
+        queue_keeping(w, kept[turn], ty_reduction_out(reduction), n);
     }
     assert_ok(w, ty_reduction_wait(&w->ctx, reduction, TY_OK));
     for (int turn = 0; turn < 2; turn++) {
-        for (int64_t i = 0; i < n; i++) {
-            const float wanted = tree_of_ranks(w, i, turn);
-            if (memcmp(&kept[turn][i], &wanted, sizeof wanted) != 0)
-                fail_msg("n %lld, turn %d, element %lld is %a, want %a", (long long)n, turn,
-                         (long long)i, (double)kept[turn][i], (double)wanted);
-        }
-        free(kept[turn]);
+        assert_tree(w, kept[turn], n, turn);
+        ty_device_free_host(w->dev, brought[turn]);
+        ty_device_free_host(w->dev, kept[turn]);
     }
     ty_reduction_close(reduction);
 }
@@ -186,23 +196,29 @@ enum { FAST_N = 10007, BUCKET = 1000, LAYER = 610 };
  * left to run. */
 static void run_fast(world *w, ty_reduction *reduction, int n_early) {
     const int n_layers = FAST_N / LAYER + 1;
-    float *x = ty_reduction_in(reduction), *kept = calloc(FAST_N, sizeof(float));
-    assert_non_null(kept);
-    filling fillings[FAST_N / LAYER + 1];
+    float *x = ty_reduction_in(reduction);
+    float *brought = host_floats(w, FAST_N), *kept = host_floats(w, FAST_N);
+    for (int64_t i = 0; i < FAST_N; i++)
+        brought[i] = noise(i, w->rank);
     for (int layer = n_layers - 1; layer >= 0; layer--) {
         const int64_t first = (int64_t)layer * LAYER;
         const int64_t count = first + LAYER < FAST_N ? LAYER : FAST_N - first;
-        fillings[layer] = (filling){x, first, count, w->rank};
-        fake_gpu_queue(w->dev, TY_QUEUE_COMPUTE, fill, &fillings[layer]);
+        queue_filling(w, x, brought, first, count);
         if (n_layers - layer <= n_early)
             assert_ok(w, ty_reduction_ready(&w->ctx, reduction, first, count));
     }
-    keeping keeping_out = {ty_reduction_out(reduction), kept, FAST_N};
     assert_ok(w, ty_reduction_run(&w->ctx, reduction));
-    fake_gpu_queue(w->dev, TY_QUEUE_COMPUTE, keep, &keeping_out);
+    queue_keeping(w, kept, ty_reduction_out(reduction), FAST_N);
     assert_ok(w, ty_reduction_wait(&w->ctx, reduction, TY_OK));
     assert_sums(w, kept, FAST_N);
-    free(kept);
+    ty_device_free_host(w->dev, brought);
+    ty_device_free_host(w->dev, kept);
+}
+
+/* Only a fake counts. */
+static void assert_all_reduces(const world *w, int wanted) {
+    if (w->has_fake)
+        assert_int_equal(fake_gpu_counts_of(w->dev)->all_reduces, w->size > 1 ? wanted : 0);
 }
 
 static void fast_sums_buckets_as_they_become_ready_or_when_run_is_called(void **state) {
@@ -213,8 +229,7 @@ static void fast_sums_buckets_as_they_become_ready_or_when_run_is_called(void **
     ty_reduction *reduction = open_reduction(w, &options);
     for (int i = 0; i < 4; i++) {
         run_fast(w, reduction, n_early[i]);
-        assert_int_equal(fake_gpu_counts_of(w->dev)->all_reduces,
-                         w->size > 1 ? (i + 1) * n_buckets : 0);
+        assert_all_reduces(w, (i + 1) * n_buckets);
     }
     ty_reduction_close(reduction);
 }
@@ -223,17 +238,15 @@ static void a_bucket_begins_with_its_last_element_and_not_before(void **state) {
     world *w = *state;
     const ty_reduction_options options = {.n = 2500, .bucket_floats = 1000};
     ty_reduction *reduction = open_reduction(w, &options);
-    const fake_gpu_counts *counts = fake_gpu_counts_of(w->dev);
-    const int one = w->size > 1;
     assert_ok(w, ty_reduction_ready(&w->ctx, reduction, 2001, 499));
     assert_ok(w, ty_reduction_ready(&w->ctx, reduction, 1500, 500));
-    assert_int_equal(counts->all_reduces, 0);
+    assert_all_reduces(w, 0);
     assert_ok(w, ty_reduction_ready(&w->ctx, reduction, 2000, 1));
-    assert_int_equal(counts->all_reduces, one);
+    assert_all_reduces(w, 1);
     assert_ok(w, ty_reduction_ready(&w->ctx, reduction, 0, 1500));
-    assert_int_equal(counts->all_reduces, 3 * one);
+    assert_all_reduces(w, 3);
     assert_ok(w, ty_reduction_run(&w->ctx, reduction));
-    assert_int_equal(counts->all_reduces, 3 * one);
+    assert_all_reduces(w, 3);
     assert_ok(w, ty_reduction_wait(&w->ctx, reduction, TY_OK));
     ty_reduction_close(reduction);
 }
@@ -263,7 +276,8 @@ static void one_rank_needs_no_clique(void **state) {
     assert_ok(w, ty_reduction_run(&w->ctx, reduction));
     assert_ok(w, ty_reduction_wait(&w->ctx, reduction, TY_OK));
     ty_reduction_close(reduction);
-    assert_int_equal(fake_gpu_counts_of(w->dev)->closed_cliques, 0);
+    if (w->has_fake)
+        assert_int_equal(fake_gpu_counts_of(w->dev)->closed_cliques, 0);
 }
 
 static void a_wait_brings_everybody_the_status_of_the_lowest_failing_rank(void **state) {
@@ -282,6 +296,8 @@ static void memory_that_one_rank_lacks_fails_the_opening_on_all(void **state) {
     world *w = *state;
     const ty_reduction_options options = {.n = 100, .is_exact = true, .dev = w->dev};
     ty_reduction *reduction = NULL;
+    if (!w->has_fake)
+        return;
     fake_gpu_faults_of(w->dev)->failing_alloc = w->rank == w->size - 1 ? 1 : 0;
     assert_int_equal(ty_reduction_open_on(&w->ctx, w->comm, &options, &reduction), TY_ERR_NOMEM);
     assert_null(reduction);
@@ -291,7 +307,7 @@ static void nccl_that_one_rank_lacks_fails_the_opening_on_all(void **state) {
     world *w = *state;
     const ty_reduction_options options = {.n = 100, .is_exact = true, .dev = w->dev};
     ty_reduction *reduction = NULL;
-    if (w->size == 1)
+    if (w->size == 1 || !w->has_fake)
         return;
     fake_gpu_faults_of(w->dev)->lacks_nccl = w->rank == 0;
     assert_int_equal(ty_reduction_open_on(&w->ctx, w->comm, &options, &reduction), TY_ERR_DEVICE);
