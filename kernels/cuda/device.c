@@ -276,10 +276,12 @@ ty_status ty_cuda_poll(ty_ctx *ctx, ty_device *dev, bool *is_idle) {
     *is_idle = true;
     for (int i = 0; i < TY_QUEUE_COUNT; i++) {
         const cudaError_t error = cudaStreamQuery(ty_cuda_of(dev)->streams[i]);
-        if (error == cudaErrorNotReady)
-            *is_idle = false;
-        else
+        if (error != cudaErrorNotReady) {
             TY_TRY(ty_cuda_check(ctx, error, "the GPU's work"));
+            continue;
+        }
+        *is_idle = false;
+        (void)cudaGetLastError(); /* or the next launch would be blamed for it */
     }
     return TY_OK;
 }
