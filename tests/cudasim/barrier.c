@@ -23,50 +23,91 @@ void cs_say_absent_source(cs_warp *warp, uint32_t lane, uint32_t source) {
     say_lane(warp, CS_MASK, warp->pc, lane, text);
 }
 
-uint32_t cs_meet_members(cs_warp *warp, const cs_instr *instr, uint32_t mask) {
-    const uint32_t lane = (uint32_t)__builtin_ctz(mask);
-    const uint32_t *masks = CS_LANES_OF(warp, instr->e, const uint32_t);
-    const uint32_t members = masks[lane];
-    char text[160];
+static uint32_t members_of(const cs_warp *warp, const cs_instr *instr, uint32_t lane) {
+    return CS_LANES_OF(warp, instr->e, const uint32_t)[lane];
+}
+
+/* The lanes of mask that give this member mask. */
+static uint32_t lanes_giving(const cs_warp *warp, const cs_instr *instr, uint32_t mask,
+                             uint32_t members) {
+    uint32_t lanes = 0;
     for (uint32_t left = mask; left; left &= left - 1)
-        if (masks[__builtin_ctz(left)] != members)
-            say_lane(warp, CS_MASK, warp->pc, (uint32_t)__builtin_ctz(left),
-                     "lanes give different member masks");
-    if (mask & ~members) {
+        lanes |=
+            members_of(warp, instr, (uint32_t)__builtin_ctz(left)) == members ? left & -left : 0;
+    return lanes;
+}
+
+static void check_members(cs_warp *warp, uint32_t lanes, uint32_t members) {
+    char text[160];
+    if (lanes & ~members) {
         snprintf(text, sizeof text,
-                 "the member mask 0x%08x leaves out lanes that execute it (0x%08x)", members, mask);
-        say_lane(warp, CS_MASK, warp->pc, (uint32_t)__builtin_ctz(mask & ~members), text);
+                 "the member mask 0x%08x leaves out lanes that execute it (0x%08x)", members,
+                 lanes & ~members);
+        say_lane(warp, CS_MASK, warp->pc, (uint32_t)__builtin_ctz(lanes & ~members), text);
     }
     if (members & ~warp->live) {
         snprintf(text, sizeof text, "the member mask 0x%08x names lanes that %s (0x%08x)", members,
                  members & ~warp->present ? "do not exist" : "have exited", members & ~warp->live);
-        say_lane(warp, CS_MASK, warp->pc, lane, text);
+        say_lane(warp, CS_MASK, warp->pc, (uint32_t)__builtin_ctz(lanes), text);
     }
-    return members & warp->live;
+}
+
+/* Lanes at one instruction may form several sets, each with its own mask. */
+uint32_t cs_meet(cs_warp *warp, const cs_instr *instr, uint32_t mask) {
+    uint32_t done = 0;
+    for (uint32_t left = mask; left;) {
+        const uint32_t members = members_of(warp, instr, (uint32_t)__builtin_ctz(left));
+        const uint32_t lanes = lanes_giving(warp, instr, left, members);
+        check_members(warp, lanes, members);
+        if ((members & warp->live & ~lanes) == 0) {
+            instr->run(warp, instr, lanes);
+            done |= lanes;
+        }
+        left &= ~lanes;
+    }
+    return done;
+}
+
+/* The lanes that wait at any __syncwarp with this mask. */
+static uint32_t waiting_with(const cs_warp *warp, uint32_t members) {
+    uint32_t lanes = 0;
+    for (uint32_t i = 0; i < warp->n_groups; i++)
+        if (instr_of(warp, &warp->groups[i])->run == cs_bar_warp)
+            lanes |=
+                lanes_giving(warp, instr_of(warp, &warp->groups[i]), warp->groups[i].mask, members);
+    return lanes;
+}
+
+static void pass_warp_barriers(cs_warp *warp, uint32_t lanes) {
+    for (uint32_t i = warp->n_groups; i-- > 0;) {
+        cs_group *group = &warp->groups[i];
+        const uint32_t passing = group->mask & lanes;
+        if (passing == 0)
+            continue;
+        group->mask &= ~passing;
+        if (group->mask == 0)
+            *group = (cs_group){.pc = group->pc + 1, .mask = passing};
+        else
+            warp->groups[warp->n_groups++] = (cs_group){.pc = group->pc + 1, .mask = passing};
+    }
 }
 
 /* __syncwarp may be waited for at different places; everything else only at one. */
 static bool join_warp_barriers(cs_warp *warp) {
-    uint32_t waiting = 0, members = CS_FULL;
     for (uint32_t i = 0; i < warp->n_groups; i++) {
         const cs_instr *instr = instr_of(warp, &warp->groups[i]);
         if (instr->run != cs_bar_warp)
             continue;
-        const uint32_t mask =
-            CS_LANES_OF(warp, instr->e, const uint32_t)[__builtin_ctz(warp->groups[i].mask)];
-        members = waiting ? members & mask : mask;
-        waiting |= warp->groups[i].mask;
-    }
-    if (waiting == 0 || (members & warp->live & ~waiting) != 0)
-        return false;
-    cs_bar_warp(warp, NULL, waiting);
-    for (uint32_t i = 0; i < warp->n_groups; i++) {
-        if (instr_of(warp, &warp->groups[i])->run == cs_bar_warp) {
-            warp->groups[i].pc++;
-            warp->groups[i].is_waiting = false;
+        const uint32_t members =
+            members_of(warp, instr, (uint32_t)__builtin_ctz(warp->groups[i].mask));
+        const uint32_t lanes = waiting_with(warp, members);
+        if ((members & warp->live & ~lanes) == 0) {
+            cs_bar_warp(warp, instr, lanes);
+            pass_warp_barriers(warp, lanes);
+            return true;
         }
     }
-    return true;
+    return false;
 }
 
 void cs_meet_stuck(cs_warp *warp) {

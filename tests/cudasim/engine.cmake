@@ -21,3 +21,26 @@ if(BUILD_TESTING)
     ty_test(cudasim_engine golden SOURCES test_golden.c alone.c golden_integers.c golden_bits.c golden_floats.c
         golden_halves.c golden_compares.c golden_conversions.c golden_memory.c golden_warps.c)
 endif()
+
+# The device half of the bug zoo: kernels with one fault each, from the compiler that users have.
+if(BUILD_TESTING AND TY_CUDA_FOUND)
+    file(GLOB zoo CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/zoo/*.cu)
+    set(zoo_names "")
+    set(zoo_ptx "")
+    foreach(source ${zoo})
+        get_filename_component(name ${source} NAME_WE)
+        set(ptx ${CMAKE_CURRENT_BINARY_DIR}/zoo/${name}.ptx)
+        add_custom_command(OUTPUT ${ptx}
+            COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_CURRENT_BINARY_DIR}/zoo
+            COMMAND ${TY_CUDA_NVCC} -ptx -arch=compute_80 -lineinfo -o ${ptx} ${source}
+            DEPENDS ${source} COMMENT "nvcc zoo/${name}.cu" VERBATIM)
+        list(APPEND zoo_ptx ${ptx})
+        list(APPEND zoo_names "\"${name}\"")
+    endforeach()
+    list(JOIN zoo_names "," zoo_names)
+    ty_test(cudasim_engine zoo SOURCES test_zoo_kernels.c alone.c ${zoo_ptx} LABELS gpu)
+    target_compile_definitions(test_cudasim_engine_zoo PRIVATE ZOO_SOURCES="${CMAKE_CURRENT_SOURCE_DIR}/zoo"
+        ZOO_PTX="${CMAKE_CURRENT_BINARY_DIR}/zoo" ZOO_NAMES=${zoo_names})
+elseif(BUILD_TESTING)
+    message(STATUS "cudasim: no CUDA toolkit, so no kernels with faults to catch: cudasim_engine.zoo is absent")
+endif()

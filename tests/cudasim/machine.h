@@ -212,9 +212,8 @@ uint64_t cs_schedule_block(const cs_run *run, uint64_t n, uint64_t count);
 void cs_barrier_resolve(cs_block *block);
 /* Lanes wait for lanes that will never come: reports and lets them go on. */
 void cs_meet_stuck(cs_warp *warp);
-/* The member mask of an instruction of CS_FLOW_MEET as the lanes of mask give it, checked. */
-uint32_t cs_meet_members(cs_warp *warp, const cs_instr *instr, uint32_t mask);
-
+/* Runs an instruction of CS_FLOW_MEET for those lanes of mask whose member masks are complete; returns them. */
+uint32_t cs_meet(cs_warp *warp, const cs_instr *instr, uint32_t mask);
 /* A shuffle read from a lane that does not take part in it. */
 void cs_say_absent_source(cs_warp *warp, uint32_t lane, uint32_t source);
 

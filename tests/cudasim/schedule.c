@@ -94,6 +94,16 @@ static void open_barriers(cs_block *block, turns *t) {
             t->state[i] = CS_STOP_QUANTUM;
 }
 
+/* The launch has had more instructions than any that ends. */
+static void stop_hang(cs_block *block, const cs_warp *warp) {
+    cs_where where;
+    block->run->is_trapped = true;
+    if (warp->n_groups == 0)
+        return;
+    cs_where_of(warp, warp->groups[0].pc, (uint32_t)__builtin_ctz(warp->groups[0].mask), &where);
+    cs_report(CS_HANG, where.place, "a launch that does not end, stopped in %s", where.thread);
+}
+
 void cs_block_run(cs_block *block) {
     turns t = {.state = calloc(block->n_warps, sizeof *t.state)};
     if (!t.state)
@@ -106,12 +116,8 @@ void cs_block_run(cs_block *block) {
         }
         const uint32_t i = choose(block, &t);
         t.state[i] = cs_warp_run(&block->warps[i], turn_length(block));
-        if (block->run->budget == 0) {
-            cs_report(CS_HANG, block->run->kernel->name,
-                      "a launch that does not end (block %u,%u,%u)", block->id[0], block->id[1],
-                      block->id[2]);
-            block->run->is_trapped = true;
-        }
+        if (block->run->budget == 0)
+            stop_hang(block, &block->warps[i]);
     }
     free(t.state);
 }

@@ -124,12 +124,11 @@ static bool meet(cs_warp *warp, cs_group *group, const cs_instr *instr, uint32_t
         return true;
     }
     warp->pc = group->pc;
-    const uint32_t members = cs_meet_members(warp, instr, active);
-    if ((active & members) != members) {
-        wait_here(warp, group, active);
+    const uint32_t waiting = active & ~cs_meet(warp, instr, active);
+    if (waiting) {
+        wait_here(warp, group, waiting);
         return false;
     }
-    instr->run(warp, instr, active);
     group->pc++;
     return true;
 }
