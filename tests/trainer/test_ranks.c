@@ -1,5 +1,6 @@
-/* What a job computes on 1, 2, 3 and 4 ranks, and when it moves between them. TY_MPIEXEC and
- * TY_RUNNER come from CMake. */
+/* What a job computes on 1, 2, 3 and 4 ranks, and when it moves between them: on CPUs, or with
+ * TY_TEST_DEVICE=cuda on GPUs. TY_TEST_SETS is given to every job; an argument is a pattern for the
+ * tests to run. TY_MPIEXEC and TY_RUNNER come from CMake. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -46,8 +47,10 @@ static void start(const place *p, int n, const char *run, int stop, const char *
     char command[8192], path[2 * TEMP_FOLDER_BYTES] = "-";
     if (run)
         (void)temp_folder_path(&p->folder, run, path);
-    (void)snprintf(command, sizeof command, "%s -n %d %s %s %s %d %s %s", TY_MPIEXEC, n, TY_RUNNER,
-                   p->config, path, stop, mode, sets);
+    const char *device = getenv("TY_TEST_DEVICE"), *more = getenv("TY_TEST_SETS");
+    (void)snprintf(command, sizeof command, "%s -n %d %s %s %s %d %s device=%s %s %s", TY_MPIEXEC,
+                   n, TY_RUNNER, p->config, path, stop, mode, device ? device : "cpu",
+                   more ? more : "", sets);
     FILE *pipe = popen(command, "r");
     assert_non_null(pipe);
     line[0] = '\0';
@@ -133,7 +136,7 @@ static void ranks_that_disagree_are_told_which_fact_differs(void **state) {
     temp_folder_remove(&p.folder);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(exact_gives_the_same_bits_on_1_2_and_4_ranks),
         cmocka_unit_test(a_job_moves_from_2_to_1_to_4_ranks),
@@ -141,5 +144,6 @@ int main(void) {
         cmocka_unit_test(fast_runs_on_any_number_of_ranks_that_divides_the_batch),
         cmocka_unit_test(ranks_that_disagree_are_told_which_fact_differs),
     };
+    cmocka_set_test_filter(argc > 1 ? argv[1] : NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
