@@ -71,9 +71,11 @@ static __device__ __forceinline__ float4 ty_cuda_load4(const float *x, int64_t i
     return v;
 }
 
+/* __stwb is a plain store that stays one: of an assignment nvcc makes four stores of a float where it
+ * has rearranged the sums of the address (resources.tsv shows it). */
 static __device__ __forceinline__ void ty_cuda_store4(float *x, int64_t i, int64_t n, float4 v) {
     if (i + 4 <= n) {
-        *(float4 *)(x + i) = v;
+        __stwb((float4 *)(x + i), v);
         return;
     }
     x[i] = v.x;

@@ -5,6 +5,7 @@ The environment names what is looked at (CMake sets it):
     TILTYARD_CUDA_BIN      the toolkit's bin: nvcc, ptxas
     TILTYARD_CUDA_TOOLS    a folder with cuobjdump and nvdisasm; without it those of the toolkit or the PATH"""
 import functools
+import multiprocessing.pool
 import os
 import re
 import shutil
@@ -15,6 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 ARCHS = ("sm_75", "sm_80", "sm_90", "sm_100", "sm_120")
+LISTED = ("sm_80", "sm_90")  # whose code is read; what all have in common is asked of all
 
 
 def tool(name):
@@ -78,21 +80,31 @@ def usage(binary):
     return kernels
 
 
+def disassemble(path):
+    """[(kernel, [instruction with its operands, ...])] of a cubin."""
+    line = re.compile(r"(?m)^\s+/\*[0-9a-f]{4,}\*/\s+(?:@!?U?P\w+\s+)?([A-Z][^;]*?)\s*;")
+    text = run("nvdisasm", "-c", "-ndf", path)
+    for body in re.split(r"(?m)^\.text\.", text)[1:]:
+        name, _, code = body.partition(":\n")
+        yield plain_name(name), line.findall(code)
+
+
 @functools.lru_cache(None)
 def instructions(binary):
-    """{(source, kernel): {arch: [instruction with its operands, ...]}}"""
+    """{(source, kernel): {arch: [instruction with its operands, ...]}} for LISTED GPUs."""
     kernels = {}
-    line = re.compile(r"(?m)^\s+/\*[0-9a-f]{4,}\*/\s+(?:@!?U?P\w+\s+)?([A-Z][^;]*?)\s*;")
-    for arch, source, text in parts(run("cuobjdump", "-sass", binary)):
-        for function in re.split(r"(?m)^\s+Function : ", text)[1:]:
-            name, _, body = function.partition("\n")
-            kernels.setdefault((source, plain_name(name.strip())), {})[arch] = line.findall(body)
+    with tempfile.TemporaryDirectory() as folder, multiprocessing.pool.ThreadPool() as pool:
+        run("cuobjdump", "-xelf", "all", Path(binary).resolve(), cwd=folder)
+        paths = [path for path in sorted(Path(folder).glob("*.cubin")) if path.name.split(".")[-2] in LISTED]
+        for path, found in zip(paths, pool.map(lambda path: list(disassemble(path)), paths)):
+            for name, listing in found:
+                kernels.setdefault((path.name.split(".")[0], name), {})[path.name.split(".")[-2]] = listing
     return kernels
 
 
 def extract_ptx(binary, folder):
     """Writes the PTX that binary carries into folder; gives the files."""
-    run("cuobjdump", "-xptx", "all", binary, cwd=folder)
+    run("cuobjdump", "-xptx", "all", Path(binary).resolve(), cwd=folder)
     return sorted(Path(folder).glob("*.ptx"))
 
 

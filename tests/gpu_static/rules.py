@@ -29,7 +29,7 @@ def local_memory(binary):
         for arch, used in archs.items():
             if used["stack"] or used["local"]:
                 yield f"{key} on {arch}: {used['stack']} bytes of stack, {used['local']} of local memory"
-            if any(LOCAL.match(i) for i in sass[key][arch]):
+            if any(LOCAL.match(i) for i in sass[key].get(arch, ())):
                 yield f"{key} on {arch}: loads from or stores to local memory"
 
 
@@ -56,10 +56,10 @@ def narrow_access(binary, rows):
     for key, archs in cubin.instructions(binary).items():
         memory = rows.get(key, table.DECIDED)["memory"]
         wanted = {"128": ("LDG", "STG"), "128 load": ("LDG",), "128 store": ("STG",)}.get(memory, ())
-        for arch, instructions in archs.items():
-            for what in wanted:
-                if not table.wide(instructions, what):
-                    yield f"{key} on {arch}: no {what}.E.128; its memory column says \"{memory}\""
+        for what in wanted:
+            narrow = [arch for arch, instructions in archs.items() if not table.wide(instructions, what)]
+            if narrow:
+                yield f"{key} on {', '.join(narrow)}: no {what}.E.128; its memory column says \"{memory}\""
 
 
 def doubles(binary, rows):

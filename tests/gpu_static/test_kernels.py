@@ -1,4 +1,5 @@
-"""Registers, shared memory and occupancy of each kernel are what kernels/cuda/resources.tsv says; nothing spills."""
+"""Each kernel of the plug-in: registers, shared memory and occupancy are what kernels/cuda/resources.tsv says, nothing
+spills, 128 bits move at once where memory is the bound, no double precision unasked."""
 import difflib
 import os
 import unittest
@@ -43,6 +44,14 @@ class Resources(unittest.TestCase):
         poor = [(key, column) for key, row in committed.items() for column, text in row.items()
                 if column.startswith("occ_") and int(text.rstrip("%")) < 25]
         self.assertEqual(poor, [])
+
+
+class Sass(unittest.TestCase):
+    def test_kernels_bound_by_memory_move_128_bits_at_once(self):
+        self.assertEqual(list(rules.narrow_access(PLUGIN, table.read()[1])), [])
+
+    def test_double_precision_is_where_the_table_has_a_reason(self):
+        self.assertEqual(list(rules.doubles(PLUGIN, table.read()[1])), [])
 
 
 if __name__ == "__main__":
