@@ -110,6 +110,17 @@ static void a_fused_relu_is_applied_and_derived_from_the_output(void **state) {
     check("relu without bias", SHAPE(2, 4, 7, 7), attrs);
 }
 
+/* A bias gradient is the sum of more pixels than one block of a GPU sums. */
+static void large_images_are_summed_whole(void **state) {
+    (void)state;
+    ty_conv2d_attrs attrs = square(16, 1, 1, 0);
+    check("16 of 969 pixels", SHAPE(3, 1, 17, 19), attrs);
+    attrs.activation = TY_ACT_RELU;
+    check("relu, 16 of 969 pixels", SHAPE(3, 1, 17, 19), attrs);
+    attrs.out = 3;
+    check("relu, 3 of 969 pixels", SHAPE(3, 1, 17, 19), attrs);
+}
+
 static void inputs_may_come_in_any_layout(void **state) {
     (void)state;
     const void *layouts[] = {&ty_layout_blocked8, &ty_layout_blocked16, &ty_layout_channels_last};
@@ -165,6 +176,7 @@ int main(void) {
         cmocka_unit_test(odd_channels_and_sizes_are_right),
         cmocka_unit_test(groups_see_only_their_own_channels),
         cmocka_unit_test(a_fused_relu_is_applied_and_derived_from_the_output),
+        cmocka_unit_test(large_images_are_summed_whole),
         cmocka_unit_test(inputs_may_come_in_any_layout),
         cmocka_unit_test(the_first_layer_computes_no_input_gradient),
         cmocka_unit_test(evaluation_needs_no_gradients),

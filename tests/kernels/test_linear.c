@@ -26,6 +26,14 @@ static void reference(op_values *v) {
     }
 }
 
+/* A GPU in bf16 keeps dz and, before tanh and sigmoid, which follow the product, also z. Their
+ * derivatives come from the y that it kept, so that in a bias gradient the errors of so many samples
+ * meet, each as likely up as down. */
+static int roundings_of(ty_activation activation, int64_t batch) {
+    const bool is_smooth = activation == TY_ACT_TANH || activation == TY_ACT_SIGMOID;
+    return is_smooth ? 3 + (int)sqrt((double)batch) : 1;
+}
+
 static void check(const char *name, int64_t batch, int64_t width, ty_linear_attrs attrs) {
     const op_case c = {.name = name,
                        .id = TY_OP_LINEAR,
@@ -33,13 +41,14 @@ static void check(const char *name, int64_t batch, int64_t width, ty_linear_attr
                        .x = {{.shape = SHAPE(batch, width), .wants_dx = true}},
                        .tolerance_forward = 2e-6,
                        .tolerance_backward = 4e-6,
+                       .bf16_roundings = roundings_of(attrs.activation, batch),
                        .reference = reference};
     op_check(&c);
 }
 
 static void a_linear_layer_is_a_matrix_product_with_bias(void **state) {
     (void)state;
-    check("64 x 784 -> 128", 64, 784, (ty_linear_attrs){.out = 128, .has_bias = true});
+    check("16 x 784 -> 32", 16, 784, (ty_linear_attrs){.out = 32, .has_bias = true});
     check("64 x 128 -> 10", 64, 128, (ty_linear_attrs){.out = 10, .has_bias = true});
     check("no bias", 32, 48, (ty_linear_attrs){.out = 24});
 }
@@ -50,6 +59,7 @@ static void odd_and_tiny_shapes_are_right(void **state) {
     check("1 x 37 -> 5", 1, 37, (ty_linear_attrs){.out = 5, .has_bias = true});
     check("7 x 13 -> 3", 7, 13, (ty_linear_attrs){.out = 3, .has_bias = true});
     check("33 x 17 -> 65", 33, 17, (ty_linear_attrs){.out = 65, .has_bias = true});
+    check("8 x 4 -> 8", 8, 4, (ty_linear_attrs){.out = 8, .has_bias = true});
 }
 
 static void fused_activations_are_applied_and_derived_from_the_output(void **state) {
@@ -59,6 +69,24 @@ static void fused_activations_are_applied_and_derived_from_the_output(void **sta
             continue;
         check("relu, tanh, sigmoid in turn", 16, 24,
               (ty_linear_attrs){.out = 20, .has_bias = true, .activation = kind});
+    }
+}
+
+/* A bias gradient is summed by one block, by several, or by several that have more than one column
+ * of blocks beside them. */
+static void tall_batches_are_summed_whole(void **state) {
+    (void)state;
+    for (ty_activation kind = TY_ACT_NONE; kind <= TY_ACT_TANH; kind++) {
+        if (kind == TY_ACT_GELU || kind == TY_ACT_SILU)
+            continue;
+        check("63 x 2 -> 136", 63, 2,
+              (ty_linear_attrs){.out = 136, .has_bias = true, .activation = kind});
+        check("130 x 3 -> 132", 130, 3,
+              (ty_linear_attrs){.out = 132, .has_bias = true, .activation = kind});
+        check("2049 x 1 -> 1", 2049, 1,
+              (ty_linear_attrs){.out = 1, .has_bias = true, .activation = kind});
+        check("517 x 2 -> 33", 517, 2,
+              (ty_linear_attrs){.out = 33, .has_bias = true, .activation = kind});
     }
 }
 
@@ -111,6 +139,7 @@ int main(void) {
         cmocka_unit_test(a_linear_layer_is_a_matrix_product_with_bias),
         cmocka_unit_test(odd_and_tiny_shapes_are_right),
         cmocka_unit_test(fused_activations_are_applied_and_derived_from_the_output),
+        cmocka_unit_test(tall_batches_are_summed_whole),
         cmocka_unit_test(the_first_layer_computes_no_input_gradient),
         cmocka_unit_test(evaluation_needs_no_gradients),
         cmocka_unit_test(wrong_shapes_are_refused),
