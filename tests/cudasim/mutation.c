@@ -1,9 +1,12 @@
 /* Mutation points that a run comes past: listed once each, or the one asked for dropped. */
+#include <execinfo.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "sim.h"
+#include "symbols.h"
+#include "thread.h"
 
 #define POINTS 4096
 
@@ -29,4 +32,25 @@ bool cs_mutation_point(const char *kind, const char *where, uint64_t index, cons
     if (is_new(point))
         cs_note("mutation %s %s", point, what);
     return false;
+}
+
+#define CALLERS 3
+
+bool cs_mutation_call(const char *kind) {
+    if (!cs_sim.options.mutate)
+        return false;
+    void *frames[24];
+    int n = backtrace(frames, 24), first = 0;
+    while (first < n && frames[first] != cs_this_thread()->caller)
+        first++;
+    char where[224] = "";
+    uint64_t index = 0;
+    for (int i = first; i < n && i < first + CALLERS; i++) {
+        char name[64];
+        uint64_t offset = cs_symbol_of(frames[i], name, sizeof name);
+        size_t length = strlen(where);
+        snprintf(where + length, sizeof where - length, "%s%s", length ? "<" : "", name);
+        index = index * 31 + offset;
+    }
+    return cs_mutation_point(kind, where, index % 100000, cs_current_function());
 }

@@ -1,5 +1,5 @@
 /* Streams and events of the cudart API. Event records and waits and waits for streams are mutation points:
- * event:<calling function>:<offset of the call in it>. */
+ * event:<caller>[<its caller...]:<which of its calls>. */
 #include "runtime.h"
 
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 #include "stream.h"
 
 static bool is_dropped(void) {
-    return cs_mutation_point("event", cs_caller_name(), cs_caller_offset(), cs_current_function());
+    return cs_mutation_call("event");
 }
 
 cudaError_t cudaStreamCreate(cudaStream_t *stream) {

@@ -105,6 +105,9 @@ uint64_t cs_caller_offset(void);
 /* Mutation (CUDASIM_MUTATE). With "list", cs_mutation_point notes `kind:where:index what` once; it is true when this
  * very point is the one to drop. */
 bool cs_mutation_point(const char *kind, const char *where, uint64_t index, const char *what);
+/* The call that the program is in as such a point: where is its caller, that one's caller and so on, joined by "<", as
+ * far as wrappers usually go; index tells apart their call sites. */
+bool cs_mutation_call(const char *kind);
 
 /* A generator for choices that a seed must replay: equal streams of numbers for equal (seed, stream). */
 typedef struct cs_random {
