@@ -1,4 +1,5 @@
-/* A plug-in with a kernel and a variable, for test_modules.c: what registers when it is opened is gone when it is closed. */
+/* A plug-in with a kernel and a variable, for test_modules.c: what it registers when it is opened is gone when it is
+ * closed. */
 #include <cuda_runtime.h>
 
 __device__ int n_calls;
