@@ -51,12 +51,14 @@ static ty_dnn_conv_spec spec_of(const ty_op_args *args, ty_dnn_conv_pass pass) {
 static ty_status open_forward(ty_ctx *ctx, ty_device *dev, const ty_op_args *args) {
     conv_state *state = args->state;
     ty_dnn_conv_spec spec = spec_of(args, TY_DNN_CONV_FORWARD);
-    spec.has_epilogue = attrs_of(args)->has_bias;
-    state->has_epilogue = spec.has_epilogue;
-    if (spec.has_epilogue &&
-        ty_dnn_conv_open(ctx, ty_cuda_of(dev), &spec, &state->forward) == TY_OK)
+    if (attrs_of(args)->has_bias) {
+        spec.has_epilogue = spec.is_optional = true;
+        TY_TRY(ty_dnn_conv_open(ctx, ty_cuda_of(dev), &spec, &state->forward));
+    }
+    state->has_epilogue = state->forward != NULL;
+    if (state->has_epilogue)
         return TY_OK;
-    spec.has_epilogue = state->has_epilogue = false;
+    spec.has_epilogue = spec.is_optional = false;
     return ty_dnn_conv_open(ctx, ty_cuda_of(dev), &spec, &state->forward);
 }
 

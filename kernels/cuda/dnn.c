@@ -20,7 +20,7 @@ struct ty_dnn_plan {
     cudnnBackendDescriptor_t parts[MAX_PARTS]; /* in the order they were made */
     int n_parts;
     cudnnBackendDescriptor_t plan, gpu; /* the execution plan; what a described GPU is like */
-    int64_t engine, workspace;
+    int64_t engine, workspace, n_offers;
     cudnnBackendDescriptor_t pack; /* binds the data of the last run */
     void *data[TY_DNN_MAX_DATA], *bound_workspace;
 };
@@ -277,25 +277,28 @@ static const char *precision_name(const ty_dnn_plan *p) {
     return names[p->dev->device.info.precision];
 }
 
-ty_status ty_dnn_choose(ty_dnn_plan *p, const cudnnBackendDescriptor_t *operations, int64_t n) {
+ty_status ty_dnn_choose(ty_dnn_plan *p, const cudnnBackendDescriptor_t *operations, int64_t n,
+                        bool *is_planned) {
     static const cudnnBackendHeurMode_t modes[] = {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK};
     cudnnBackendDescriptor_t graph = make_graph(p, operations, n);
-    int64_t n_offers = 0;
     for (size_t i = 0; i < sizeof modes / sizeof modes[0] && !p->plan; i++) {
         offers o = {0};
         ask(p, graph, modes[i], &o);
-        n_offers += o.n;
+        p->n_offers += o.n;
         (void)take_first(p, &o);
         forget(p, &o);
     }
-    if (p->status == TY_OK && !p->plan)
-        p->status = ty_fail(p->ctx, TY_ERR_DEVICE,
-                            "cuDNN %zu has no engine for %s on %s in %s: it offered %lld, none of "
-                            "them deterministic, exact enough and within %lld MiB of workspace",
-                            p->dnn->cudnnGetVersion(), p->name, p->dev->model, precision_name(p),
-                            (long long)n_offers, (long long)(workspace_limit >> 20));
     p->ctx = NULL;
+    *is_planned = p->plan != NULL;
     return p->status;
+}
+
+ty_status ty_dnn_fail_unplanned(ty_ctx *ctx, const ty_dnn_plan *p) {
+    return ty_fail(ctx, TY_ERR_DEVICE,
+                   "cuDNN %zu has no engine for %s on %s in %s: it offered %lld, none of them "
+                   "deterministic, exact enough and within %lld MiB of workspace",
+                   p->dnn->cudnnGetVersion(), p->name, p->dev->model, precision_name(p),
+                   (long long)p->n_offers, (long long)(workspace_limit >> 20));
 }
 
 size_t ty_dnn_workspace(const ty_dnn_plan *p) {

@@ -43,10 +43,12 @@ cudnnBackendDescriptor_t ty_dnn_add_tensor(ty_dnn_plan *plan, const ty_dnn_tenso
 
 /* Plans the graph of n operations: the first engine in the heuristics' order that gives the same
  * bits each time, rounds as the device's precision says and is satisfied with the workspace we give.
- * Once a shape; nothing is timed, so equal GPUs choose alike.
- * Errors: TY_ERR_DEVICE naming the plan where there is no such engine. */
-ty_status ty_dnn_choose(ty_dnn_plan *plan, const cudnnBackendDescriptor_t *operations,
-                        int64_t n) TY_MUST_USE;
+ * Once a shape; nothing is timed, so equal GPUs choose alike. That there is no such engine is an
+ * answer, *is_planned false; ty_dnn_fail_unplanned makes an error of it.
+ * Errors: TY_ERR_DEVICE what failed while the graph was built or planned. */
+ty_status ty_dnn_choose(ty_dnn_plan *plan, const cudnnBackendDescriptor_t *operations, int64_t n,
+                        bool *is_planned) TY_MUST_USE;
+ty_status ty_dnn_fail_unplanned(ty_ctx *ctx, const ty_dnn_plan *plan);
 
 size_t ty_dnn_workspace(const ty_dnn_plan *plan); /* 0 for NULL */
 /* "cudnn engine 47, 12.5 MiB workspace" */

@@ -157,11 +157,13 @@ ty_status ty_dnn_conv_open(ty_ctx *ctx, ty_cuda *dev, const ty_dnn_conv_spec *sp
     ty_dnn_plan *p = NULL;
     name_of(spec, name);
     TY_TRY(ty_dnn_plan_open(ctx, dev, name, &p));
+    bool is_planned = false;
     const int n = build(p, spec, ops);
-    const ty_status st = ty_dnn_choose(p, ops, n);
-    if (st == TY_OK)
-        *out = p;
-    else
+    ty_status st = ty_dnn_choose(p, ops, n, &is_planned);
+    if (st == TY_OK && !is_planned && !spec->is_optional)
+        st = ty_dnn_fail_unplanned(ctx, p);
+    *out = is_planned ? p : NULL;
+    if (!is_planned)
         ty_dnn_plan_close(p);
     return st;
 }

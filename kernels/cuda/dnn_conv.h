@@ -22,9 +22,10 @@ typedef struct ty_dnn_conv_spec {
     const ty_tensor *x, *y;
     bool has_epilogue; /* forward: the bias of attrs, then its activation, in the same pass */
     bool accumulates;  /* backward: added to what is there */
+    bool is_optional;  /* where no engine computes this, *out is NULL, and that is no error */
 } ty_dnn_conv_spec;
 
-/* *out is the caller's to close. Errors: TY_ERR_DEVICE where no engine computes this. */
+/* *out is the caller's to close. Errors: TY_ERR_DEVICE no engine computes this, or cuDNN fails. */
 ty_status ty_dnn_conv_open(ty_ctx *ctx, ty_cuda *dev, const ty_dnn_conv_spec *spec,
                            ty_dnn_plan **out) TY_MUST_USE;
 

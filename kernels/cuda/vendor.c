@@ -93,7 +93,7 @@ static ty_status fill_blas(ty_ctx *ctx, ty_vendor_blas *table) {
 }
 
 static ty_status make_blas_handle(ty_ctx *ctx, ty_cuda *dev) {
-    if (dev->device.info.is_described)
+    if (dev->device.info.is_described || dev->blas_handle)
         return TY_OK;
     cublasLtHandle_t handle = NULL;
     const cublasStatus_t status = dev->blas->cublasLtCreate(&handle);
@@ -106,7 +106,7 @@ static ty_status make_blas_handle(ty_ctx *ctx, ty_cuda *dev) {
 
 ty_status ty_cuda_want_blas(ty_ctx *ctx, ty_cuda *dev) {
     if (dev->blas)
-        return TY_OK;
+        return make_blas_handle(ctx, dev);
     ty_vendor_blas *table = calloc(1, sizeof *table);
     if (!table)
         return ty_fail_nomem(ctx, "cuBLASLt's functions");
@@ -129,22 +129,24 @@ static ty_status fill_dnn(ty_ctx *ctx, ty_vendor_dnn *table) {
 }
 
 static ty_status make_dnn_handle(ty_ctx *ctx, ty_cuda *dev) {
-    if (dev->device.info.is_described)
+    if (dev->device.info.is_described || dev->dnn_handle)
         return TY_OK;
     cudnnHandle_t handle = NULL;
     cudnnStatus_t status = dev->dnn->cudnnCreate(&handle);
-    dev->dnn_handle = handle;
     if (status == CUDNN_STATUS_SUCCESS)
         status = dev->dnn->cudnnSetStream(handle, ty_cuda_stream(&dev->device));
-    if (status != CUDNN_STATUS_SUCCESS)
-        return ty_fail(ctx, TY_ERR_DEVICE, "starting cuDNN: %s",
-                       dev->dnn->cudnnGetErrorString(status));
-    return TY_OK;
+    if (status == CUDNN_STATUS_SUCCESS) {
+        dev->dnn_handle = handle;
+        return TY_OK;
+    }
+    if (handle)
+        (void)dev->dnn->cudnnDestroy(handle);
+    return ty_fail(ctx, TY_ERR_DEVICE, "starting cuDNN: %s", dev->dnn->cudnnGetErrorString(status));
 }
 
 ty_status ty_cuda_want_dnn(ty_ctx *ctx, ty_cuda *dev) {
     if (dev->dnn)
-        return TY_OK;
+        return make_dnn_handle(ctx, dev);
     ty_vendor_dnn *table = calloc(1, sizeof *table);
     if (!table)
         return ty_fail_nomem(ctx, "cuDNN's functions");

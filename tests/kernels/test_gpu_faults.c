@@ -1,0 +1,117 @@
+/* What a layer does when CUDA, cuBLASLt or cuDNN fails it: any call of any function, in turn. It ends
+ * in order with one line that says what was attempted, or goes on where the failure is an answer
+ * ("this engine will not do"); nothing is left behind. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "child.h"
+
+static child *run_layer(const char *op, const char *precision, const char *setting) {
+    child *c = calloc(1, sizeof *c);
+    assert_non_null(c);
+    c->program = GPU_LAYER;
+    c->arguments[0] = op;
+    c->arguments[1] = precision;
+    c->settings[0] = "TILTYARD_CUDA_PLUGIN=" GPU_PLUGIN;
+    c->settings[1] = setting;
+    child_run(c);
+    return c;
+}
+
+/* How often the layer calls a function. */
+static int calls_of(const char *output, const char *function) {
+    char line[96];
+    (void)snprintf(line, sizeof line, "cudasim: calls %s ", function);
+    const char *at = strstr(output, line);
+    return at ? atoi(at + strlen(line)) : 0;
+}
+
+/* A failure ends in 8 with a line of the program's. Some are answers, after which it goes on. */
+static void check_ends_well(const child *c, const char *what) {
+    const bool is_clean = !strstr(c->output, "cudasim: leak") && c->status < 99;
+    const bool says =
+        strstr(c->output, "gpu_layer: ERR_DEVICE: ") || strstr(c->output, "gpu_layer: ERR_NOMEM: ");
+    if (!is_clean || (c->status != 0 && c->status != 8) || says != (c->status == 8))
+        fail_msg("%s with %s: exit %d and\n%s", what, c->settings[1], c->status, c->output);
+}
+
+/* The first call, the last and one between. */
+static int fail_calls_of(const char *op, const char *precision, const char *function, int n_calls) {
+    const int which[] = {1, (n_calls + 1) / 2, n_calls};
+    int n_failed = 0;
+    for (int i = 0; i < 3; i++) {
+        char setting[128];
+        if (i > 0 && which[i] == which[i - 1])
+            continue;
+        (void)snprintf(setting, sizeof setting, "CUDASIM_FAIL=%s:%d", function, which[i]);
+        child *c = run_layer(op, precision, setting);
+        check_ends_well(c, op);
+        n_failed += c->status == 8;
+        free(c);
+    }
+    return n_failed;
+}
+
+/* must: a failure of theirs may not pass unnoticed. */
+typedef struct function {
+    const char *name;
+    bool must;
+} function;
+
+static void sweep(const char *op, const char *precision, const function *functions, size_t n) {
+    child *traced = run_layer(op, precision, "CUDASIM_TRACE=1");
+    if (traced->status != 0)
+        fail_msg("%s: exit %d and\n%s", op, traced->status, traced->output);
+    for (size_t i = 0; i < n; i++) {
+        const int n_calls = calls_of(traced->output, functions[i].name);
+        if (n_calls == 0)
+            fail_msg("%s never calls %s, or the trace is cut", op, functions[i].name);
+        const int n_failed = fail_calls_of(op, precision, functions[i].name, n_calls);
+        if (functions[i].must && n_failed == 0)
+            fail_msg("%s: no failure of %s was noticed", op, functions[i].name);
+    }
+    free(traced);
+}
+
+static void a_linear_layer_survives_any_failing_call(void **state) {
+    (void)state;
+    static const function functions[] = {{"cublasLtCreate", true},
+                                         {"cublasLtMatmulDescCreate", true},
+                                         {"cublasLtMatmulDescSetAttribute", true},
+                                         {"cublasLtMatrixLayoutCreate", true},
+                                         {"cublasLtMatmulPreferenceCreate", true},
+                                         {"cublasLtMatmulPreferenceSetAttribute", true},
+                                         {"cublasLtMatmulAlgoGetHeuristic", false},
+                                         {"cublasLtMatmul", true},
+                                         {"cudaMalloc", true}};
+    sweep("linear", "fp32", functions, sizeof functions / sizeof functions[0]);
+}
+
+static void a_convolution_survives_any_failing_call(void **state) {
+    (void)state;
+    static const function functions[] = {{"cudnnCreate", true},
+                                         {"cudnnSetStream", true},
+                                         {"cudnnBackendCreateDescriptor", true},
+                                         {"cudnnBackendSetAttribute", true},
+                                         {"cudnnBackendGetAttribute", false},
+                                         {"cudnnBackendFinalize", true},
+                                         {"cudnnBackendExecute", true},
+                                         {"cudaMalloc", true}};
+    sweep("conv2d", "bf16", functions, sizeof functions / sizeof functions[0]);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_linear_layer_survives_any_failing_call),
+        cmocka_unit_test(a_convolution_survives_any_failing_call),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
