@@ -23,9 +23,9 @@ dnn_api dnn_fake(void) {
 }
 
 bool dnn_real(dnn_api *out) {
-    void *library = dlopen("libcudnn.so.9", RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND);
+    void *library = dlopen("libcudnn.so.9", RTLD_NOW | RTLD_LOCAL);
     if (!library)
-        library = dlopen(CUDNN_PATH, RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND);
+        library = dlopen(CUDNN_PATH, RTLD_NOW | RTLD_LOCAL);
     if (!library)
         return false;
     const char *const names[] = {"cudnnBackendCreateDescriptor", "cudnnBackendDestroyDescriptor",
