@@ -51,23 +51,29 @@ static double gpu_bound(int64_t n) {
     return (double)((n + lanes - 1) / lanes + 2 * 8 + 8) * 0x1p-24;
 }
 
+static op_case xent_case(const ty_softmax_xent_attrs *attrs, int64_t n_rows, int64_t n_classes,
+                         double width) {
+    return (op_case){.name = "softmax_xent",
+                     .id = TY_OP_SOFTMAX_XENT,
+                     .attrs = attrs,
+                     .x = {{TY_DTYPE_F32, SHAPE(n_rows, n_classes), NULL, true, -width, width},
+                           {TY_DTYPE_I32, SHAPE(n_rows), NULL, false, 0, (double)n_classes},
+                           {TY_DTYPE_F32, SHAPE(n_rows), NULL, false, 0.25, 2}},
+                     .is_loss = true,
+                     .seed = (uint64_t)n_classes,
+                     .tolerance_forward = 3e-7,
+                     .tolerance_backward = 5e-7,
+                     .gpu_forward = gpu_bound(n_classes),
+                     .gpu_backward = gpu_bound(n_classes),
+                     .reference = xent_reference};
+}
+
 static void check_xent(int64_t n_rows, int64_t n_classes, double smoothing, int32_t ignore_index,
                        double width) {
     const ty_softmax_xent_attrs attrs = {.label_smoothing = smoothing,
                                          .ignore_index = ignore_index};
-    op_check(&(op_case){.name = "softmax_xent",
-                        .id = TY_OP_SOFTMAX_XENT,
-                        .attrs = &attrs,
-                        .x = {{TY_DTYPE_F32, SHAPE(n_rows, n_classes), NULL, true, -width, width},
-                              {TY_DTYPE_I32, SHAPE(n_rows), NULL, false, 0, (double)n_classes},
-                              {TY_DTYPE_F32, SHAPE(n_rows), NULL, false, 0.25, 2}},
-                        .is_loss = true,
-                        .seed = (uint64_t)n_classes,
-                        .tolerance_forward = 3e-7,
-                        .tolerance_backward = 5e-7,
-                        .gpu_forward = gpu_bound(n_classes),
-                        .gpu_backward = gpu_bound(n_classes),
-                        .reference = xent_reference});
+    const op_case c = xent_case(&attrs, n_rows, n_classes, width);
+    op_check(&c);
 }
 
 static void cross_entropy_agrees_with_its_definition(void **state) {
@@ -94,6 +100,31 @@ static void cross_entropy_ignores_one_label(void **state) {
     check_xent(64, 3, 0.2, 0, 3);
 }
 
+static void every_other_target_is_1(op_values *v) {
+    for (int64_t i = 0; i < v->of->x[1].shape.dims[0]; i += 2)
+        v->x[1][i] = 1;
+}
+
+static void cross_entropy_ignores_one_label_of_many(void **state) {
+    (void)state;
+    const ty_softmax_xent_attrs attrs = {.ignore_index = 1};
+    op_case c = xent_case(&attrs, 5, 1027, 3);
+    c.adjust = every_other_target_is_1;
+    op_check(&c);
+}
+
+static void losses_are_told_in_evaluation(void **state) {
+    (void)state;
+    const ty_softmax_xent_attrs attrs = {.ignore_index = 1};
+    const int64_t classes[] = {10, 1027};
+    for (int i = 0; i < 2; i++) {
+        op_case c = xent_case(&attrs, 5, classes[i], 3);
+        c.adjust = every_other_target_is_1;
+        c.is_inference = true;
+        op_check(&c);
+    }
+}
+
 static void cross_entropy_refuses_what_does_not_fit(void **state) {
     (void)state;
     ty_softmax_xent_attrs attrs = {.label_smoothing = 0, .ignore_index = INT32_MIN};
@@ -115,7 +146,7 @@ static void cross_entropy_refuses_what_does_not_fit(void **state) {
 
 /* --- extremes: called as the plan calls it ---------------------------------------------------- */
 
-enum { MAX_ROWS = 4, MAX_CLASSES = 20 };
+enum { MAX_ROWS = 4, MAX_CLASSES = 1040, FEW = 20 };
 
 typedef struct xent_call {
     ty_softmax_xent_attrs attrs;
@@ -192,23 +223,23 @@ static void minus_infinity_masks_a_class(void **state) {
 
 static void a_nan_among_logits_makes_the_loss_nan(void **state) {
     (void)state;
-    for (int at = 0; at < MAX_CLASSES; at++) {
+    for (int at = 0; at < FEW; at++) {
         xent_call c = {.attrs = {.ignore_index = INT32_MIN},
                        .n_rows = 1,
-                       .n_classes = MAX_CLASSES,
+                       .n_classes = at % 4 ? FEW : MAX_CLASSES,
                        .target = {3},
                        .weight = {1}};
         c.x[at] = at % 2 ? NAN : -NAN;
         (void)run_xent(&c);
         assert_true(isnan(c.y[0]));
-        for (int k = 0; k < MAX_CLASSES; k++)
+        for (int k = 0; k < c.n_classes; k++)
             assert_true(isnan(c.dx[k]));
     }
 }
 
 static void a_row_of_nan_predicts_a_class_that_exists(void **state) {
     (void)state;
-    for (int n = 1; n <= MAX_CLASSES; n++) {
+    for (int n = 1; n <= MAX_CLASSES; n += n < FEW ? 1 : MAX_CLASSES - FEW) {
         xent_call c = {
             .attrs = {.ignore_index = INT32_MIN}, .n_rows = 1, .n_classes = n, .weight = {1}};
         for (int k = 0; k < n; k++)
@@ -231,12 +262,26 @@ static void ties_go_to_the_smaller_index(void **state) {
     assert_true(c.y[5] == 0 && c.y[7] == 0 && c.y[6] == 0.2F);
 }
 
+static void ties_in_a_long_row_go_to_the_smaller_index(void **state) {
+    (void)state;
+    xent_call c = {.attrs = {.ignore_index = INT32_MIN},
+                   .n_rows = 1,
+                   .n_classes = MAX_CLASSES,
+                   .target = {513},
+                   .weight = {1}};
+    c.x[70] = c.x[513] = c.x[1030] = 2;
+    (void)run_xent(&c);
+    assert_true(c.y[1] == 70 && c.y[3] == 1);
+}
+
 static void a_target_out_of_range_reads_nothing_and_poisons_the_step(void **state) {
     (void)state;
-    const int32_t targets[] = {-1, 3, INT32_MAX, INT32_MIN};
-    for (int i = 0; i < 4; i++) {
-        xent_call c = {
-            .attrs = {.ignore_index = INT32_MIN}, .n_rows = 1, .n_classes = 3, .weight = {1}};
+    const int32_t targets[] = {-1, 3, MAX_CLASSES, INT32_MAX, INT32_MIN, -7};
+    for (int i = 0; i < 6; i++) {
+        xent_call c = {.attrs = {.ignore_index = INT32_MIN},
+                       .n_rows = 1,
+                       .n_classes = i % 2 ? 3 : MAX_CLASSES,
+                       .weight = {1}};
         c.target[0] = targets[i];
         (void)run_xent(&c);
         assert_true(isnan(c.y[0]) && c.y[1] == -1);
@@ -319,12 +364,15 @@ int main(void) {
         cmocka_unit_test(cross_entropy_agrees_with_its_definition),
         cmocka_unit_test(cross_entropy_smooths_labels),
         cmocka_unit_test(cross_entropy_ignores_one_label),
+        cmocka_unit_test(cross_entropy_ignores_one_label_of_many),
+        cmocka_unit_test(losses_are_told_in_evaluation),
         cmocka_unit_test(cross_entropy_refuses_what_does_not_fit),
         cmocka_unit_test(huge_logits_give_finite_losses_and_gradients),
         cmocka_unit_test(minus_infinity_masks_a_class),
         cmocka_unit_test(a_nan_among_logits_makes_the_loss_nan),
         cmocka_unit_test(a_row_of_nan_predicts_a_class_that_exists),
         cmocka_unit_test(ties_go_to_the_smaller_index),
+        cmocka_unit_test(ties_in_a_long_row_go_to_the_smaller_index),
         cmocka_unit_test(a_target_out_of_range_reads_nothing_and_poisons_the_step),
         cmocka_unit_test(a_sample_of_weight_zero_has_no_gradient_whatever_it_holds),
         cmocka_unit_test(squared_error_agrees_with_its_definition),
