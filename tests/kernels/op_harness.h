@@ -3,7 +3,8 @@
  *   - forward agrees with the reference, batch statistics too
  *   - backward agrees with central differences of the reference in double
  *   - parameter gradients are added to what is there; d_x is written, or added where it must be
- *   - padding of outputs is zero, no byte outside an output changes, no input changes
+ *   - padding of outputs is zero, no byte outside an output changes, no input changes; on the
+ *     simulated GPU nothing outside is read
  *   - nothing depends on what outputs or workspace held before
  *   - the same bits again, and in two threads at the same time, each with its own device
  *

@@ -46,35 +46,36 @@ static void *add_buffer(rig *r, const char *what, int index, size_t bytes) {
     if (r->n_buffers == MAX_BUFFERS) /* no assert: this also runs in threads */
         abort();
     buffer *b = &r->buffers[r->n_buffers++];
-    *b = (buffer){.what = what, .index = index, .bytes = bytes};
+    *b = (buffer){.what = what, .index = index, .bytes = bytes, .guard = r->is_tight ? 0 : GUARD};
+    const size_t n = bytes + 2 * b->guard;
     void *memory = NULL;
-    if (ty_device_alloc(&r->ctx, r->dev, bytes + 2 * GUARD, &memory) != TY_OK)
+    if (ty_device_alloc(&r->ctx, r->dev, n ? n : 1, &memory) != TY_OK)
         abort();
     b->block = memory;
-    char *start = new_bytes(bytes + 2 * GUARD);
-    memset(start, GUARD_BYTE, bytes + 2 * GUARD);
-    memset(start + GUARD, JUNK_BYTE, bytes);
-    to_device(r, b->block, start, bytes + 2 * GUARD);
+    char *start = new_bytes(n);
+    memset(start, GUARD_BYTE, n);
+    memset(start + b->guard, JUNK_BYTE, bytes);
+    to_device(r, b->block, start, n);
     free(start);
-    return b->block + GUARD;
+    return b->block + b->guard;
 }
 
 /* From here on the newest buffer must keep its bytes. */
 static void freeze_last_buffer(rig *r) {
     buffer *b = &r->buffers[r->n_buffers - 1];
     b->before = new_bytes(b->bytes);
-    from_device(r, b->before, b->block + GUARD, b->bytes);
+    from_device(r, b->before, b->block + b->guard, b->bytes);
 }
 
 static bool buffer_is_whole(const buffer *b, const char *now, char *text, size_t room) {
-    for (int k = 0; k < GUARD; k++) {
+    for (size_t k = 0; k < b->guard; k++) {
         if ((unsigned char)now[k] != GUARD_BYTE ||
-            (unsigned char)now[GUARD + b->bytes + (size_t)k] != GUARD_BYTE) {
+            (unsigned char)now[b->guard + b->bytes + k] != GUARD_BYTE) {
             (void)snprintf(text, room, "a byte outside %s[%d] was written", b->what, b->index);
             return false;
         }
     }
-    if (b->before && memcmp(b->before, now + GUARD, b->bytes) != 0) {
+    if (b->before && memcmp(b->before, now + b->guard, b->bytes) != 0) {
         (void)snprintf(text, room, "%s[%d] was changed, but is only read", b->what, b->index);
         return false;
     }
@@ -86,8 +87,8 @@ bool buffers_are_whole(const rig *r, char *text, size_t room) {
     bool is_whole = true;
     for (int i = 0; i < r->n_buffers && is_whole; i++) {
         const buffer *b = &r->buffers[i];
-        char *now = new_bytes(b->bytes + 2 * GUARD);
-        from_device(r, now, b->block, b->bytes + 2 * GUARD);
+        char *now = new_bytes(b->bytes + 2 * b->guard);
+        from_device(r, now, b->block, b->bytes + 2 * b->guard);
         is_whole = buffer_is_whole(b, now, text, room);
         free(now);
     }
@@ -412,6 +413,7 @@ ty_status rig_open(const op_case *c, const place *where, const op_values *v, con
     ty_ctx_init(&r->ctx);
     TY_TRY(op_open_device(&r->ctx, where->device, where->precision, &r->dev));
     r->shapes = *v->shapes;
+    r->is_tight = is_gpu(r) && accumulates;
     if (!ty_device_op(r->dev, c->id))
         return ty_fail(&r->ctx, TY_ERR_INTERNAL, "%s has no twin", ty_ops[c->id].name);
     TY_TRY(describe_args(r, accumulates));

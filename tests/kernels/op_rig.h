@@ -10,8 +10,8 @@ enum { MAX_BUFFERS = 24, JUNK_BYTE = 0xff /* what outputs and workspace hold bef
 typedef struct buffer {
     const char *what;
     int index;
-    char *block; /* GUARD bytes, the data, GUARD bytes */
-    size_t bytes;
+    char *block; /* guard bytes, the data, guard bytes */
+    size_t bytes, guard;
     char *before; /* a copy of the data for inputs, which must not change */
 } buffer;
 
@@ -35,6 +35,7 @@ typedef struct rig {
     buffer buffers[MAX_BUFFERS];
     int n_buffers;
     bool is_prepared;
+    bool is_tight; /* no guards, so that the simulated GPU sees reads beyond the data, too */
 } rig;
 
 /* Prepares the case's call and fills its inputs with v, and d_y where the op reads one; accumulates:
