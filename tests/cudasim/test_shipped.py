@@ -75,7 +75,8 @@ class Shipped(Case):
     def losses(self, device):
         """Of every one of 20 steps, and of both evaluations."""
         env = dict(self.env, LD_PRELOAD=os.environ["CUDASIM_LIBRARY"]) if device == "cuda" else self.env
-        words = [*SMALL[:4], "-s", "train.duration=20 steps", "-s", "tracking.log_every=1 steps", "-s", f"device={device}"]
+        words = [*SMALL, "-s", "train.duration=20 steps", "-s", "tracking.log_every=1 steps"]
+        words += ["-s", f"device={device}"]
         out, _ = self.run_it("train", SYNTHETIC, "--json", "--name", device, *words, env=env)
         rows = [json.loads(line) for line in out.splitlines()]
         return [(row["step"], row["key"], row["value"]) for row in rows if row.get("key", "").endswith("/loss")]
