@@ -217,9 +217,22 @@ static uint32_t check_local(const access *a, uint32_t mask) {
     return allowed;
 }
 
+/* Parameters are nearly always read at a constant place. */
+static bool is_constant_read(const access *a) {
+    const uint64_t address = a->warp->address[0], size = a->warp->block->run->kernel->param_bytes;
+    return (a->instr->a & 1) && a->kind == CS_READ && address + a->bytes <= size &&
+           address % a->bytes == 0;
+}
+
 static uint32_t check_param(const access *a, uint32_t mask) {
     const cs_run *run = a->warp->block->run;
     uint32_t allowed = mask;
+    if (is_constant_read(a)) {
+        uint8_t *data = (uint8_t *)(uintptr_t)run->launch->params + a->warp->address[0];
+        for (int lane = 0; lane < CS_LANES; lane++)
+            a->warp->data[lane] = data;
+        return mask;
+    }
     for (uint32_t left = mask; left; left &= left - 1) {
         const uint32_t lane = (uint32_t)__builtin_ctz(left);
         if (a->kind != CS_READ)

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { REPORTS = 256, ALLOCATIONS = 4096, NOTES = 1 << 16 };
+enum { REPORTS = 256, ALLOCATIONS = 4096, NOTES = 1 << 16, LARGEST = 1 << 24 };
 
 cs_simulator cs_sim;
 void (*alone_unknown)(const char *text);
@@ -130,7 +130,7 @@ void alone_stop(void) {
 }
 
 uint64_t cs_memory_new(int device, size_t bytes, const char *what) {
-    if (alone.n_allocations == ALLOCATIONS || bytes > CS_DEVICE_SLICE / 4 ||
+    if (alone.n_allocations == ALLOCATIONS || bytes > LARGEST ||
         alone.next + bytes > CS_DEVICE_BASE + CS_DEVICE_SLICE / 2)
         return 0;
     cs_allocation *allocation = &alone.allocations[alone.n_allocations++];

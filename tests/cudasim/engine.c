@@ -181,6 +181,7 @@ static void open_warp(cs_run *run, uint32_t i) {
     warp->records = taken(kernel->n_memory * sizeof *warp->records);
     warp->record_segments = taken(kernel->n_memory * sizeof *warp->record_segments);
     cs_race_warp_open(warp);
+    cs_special_fill(warp);
 }
 
 static void open_block(cs_run *run) {
@@ -244,7 +245,7 @@ static void run_block(cs_run *run, uint64_t n, uint64_t serial) {
         cs_race_block_start(block);
     for (uint32_t i = 0; i < block->n_warps; i++) {
         cs_warp_start(&block->warps[i]);
-        cs_special_fill(&block->warps[i]);
+        cs_special_fill_block(&block->warps[i]);
         block->warps[i].segment++;
     }
     cs_block_run(block);

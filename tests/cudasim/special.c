@@ -49,10 +49,11 @@ uint32_t cs_decode_special(cs_decoder *d, cs_text name) {
 static uint32_t value(const cs_warp *warp, int special, uint32_t lane) {
     const cs_block *block = warp->block;
     const cs_launch *launch = block->run->launch;
-    uint32_t thread[3];
-    cs_where_thread(block, warp->index * CS_LANES + lane, thread);
-    if (special < NTID)
+    if (special < NTID) {
+        uint32_t thread[3];
+        cs_where_thread(block, warp->index * CS_LANES + lane, thread);
         return thread[special - TID];
+    }
     if (special < CTAID)
         return launch->block[special - NTID];
     if (special < NCTAID)
@@ -73,13 +74,22 @@ static uint32_t value(const cs_warp *warp, int special, uint32_t lane) {
     return others[special - LANEID];
 }
 
-void cs_special_fill(cs_warp *warp) {
+static void fill(cs_warp *warp, int first, int after) {
     const cs_kernel *kernel = warp->block->run->kernel;
-    for (int i = 0; i <= TOTAL; i++) {
+    for (int i = first; i < after; i++) {
         if (kernel->special[i] == 0)
             continue;
         uint32_t *lanes = CS_LANES_OF(warp, kernel->special[i], uint32_t);
         for (uint32_t lane = 0; lane < CS_LANES; lane++)
             lanes[lane] = value(warp, i, lane);
     }
+}
+
+void cs_special_fill(cs_warp *warp) {
+    fill(warp, 0, CTAID);
+    fill(warp, NCTAID, TOTAL + 1);
+}
+
+void cs_special_fill_block(cs_warp *warp) {
+    fill(warp, CTAID, NCTAID);
 }

@@ -4,7 +4,8 @@
 
 #include "tests/cudasim/machine.h"
 
-/* Fills those that the kernel uses; call at the start of each block. */
+/* Fills those that the kernel uses and that stay for the launch; and those that are the block's. */
 void cs_special_fill(cs_warp *warp);
+void cs_special_fill_block(cs_warp *warp);
 
 #endif

@@ -73,28 +73,34 @@ static bool jump(cs_warp *warp, cs_group *group, uint32_t target, uint32_t taken
     return false;
 }
 
+/* An index past the table is undefined: the launch ends. */
+static bool check_index(cs_warp *warp, const cs_instr *instr, uint32_t lane, uint32_t index) {
+    if (index < instr->n_items)
+        return true;
+    cs_where where;
+    cs_where_of(warp, warp->pc, lane, &where);
+    cs_report(CS_TRAP, where.place, "brx.idx takes entry %u of %u, by %s", index, instr->n_items,
+              where.thread);
+    warp->block->run->is_trapped = true;
+    return false;
+}
+
 static bool jump_table(cs_warp *warp, cs_group *group, const cs_instr *instr, uint32_t taken) {
     const uint32_t *index = CS_LANES_OF(warp, instr->a, const uint32_t);
-    const uint32_t left = group->mask & ~taken;
-    uint32_t targets[CS_LANES], n = 0;
-    for (uint32_t lanes = taken; lanes; lanes &= lanes - 1) {
-        const int lane = __builtin_ctz(lanes);
-        targets[lane] = index[lane] < instr->n_items ? instr->items[index[lane]] : UINT32_MAX;
-        if (targets[lane] == UINT32_MAX)
-            cs_unknown(warp->block->run->kernel->name, "brx.idx with index %u of %u", index[lane],
-                       instr->n_items);
-        n++;
-    }
-    if (n == 0) {
+    const uint32_t left = group->mask & ~taken, at = group->pc;
+    warp->pc = at;
+    if (taken == 0) {
         group->pc++;
         return true;
     }
-    const uint32_t at = group->pc;
+    for (uint32_t lanes = taken; lanes; lanes &= lanes - 1)
+        if (!check_index(warp, instr, (uint32_t)__builtin_ctz(lanes), index[__builtin_ctz(lanes)]))
+            return false;
     remove_group(warp, (uint32_t)(group - warp->groups));
     if (left)
         add_group(warp, at + 1, left);
     for (uint32_t lanes = taken; lanes; lanes &= lanes - 1)
-        add_group(warp, targets[__builtin_ctz(lanes)], lanes & -lanes);
+        add_group(warp, instr->items[index[__builtin_ctz(lanes)]], lanes & -lanes);
     return false;
 }
 
