@@ -3,8 +3,11 @@
 #include "op_harness.h"
 
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "kernels/layout.h"
+#include "op_bench.h"
 
 /* Channel c of a [B, C, S] value: element (n, s) is data[n * step + s]. */
 typedef struct channel {
@@ -87,13 +90,127 @@ static void images_are_normalised_by_channel(void **state) {
     check_both("16 channels", SHAPE(4, 16, 7, 7));
     check_both("1 channel", SHAPE(2, 1, 5, 5));
     check_both("20 channels", SHAPE(3, 20, 5, 4));
+    check_both("several blocks of rows", SHAPE(13, 8, 13, 7));
 }
+
+/* --- many rows -------------------------------------------------------------------------------- */
+
+/* More blocks than a small GPU runs at once, and channels that no vector fits; in one call, because
+ * the harness makes many. */
+enum { MANY_ROWS = 43003, N_CHANNELS = 5, N_MANY = MANY_ROWS * N_CHANNELS };
+
+typedef struct many {
+    float x[N_MANY], dy[N_MANY], y[N_MANY], dx[N_MANY]; /* x and dy as the device rounds them */
+    float mean[N_CHANNELS], variance[N_CHANNELS], d_gamma[N_CHANNELS], d_beta[N_CHANNELS];
+    double rounding; /* of what the device stores */
+} many;
+
+static const float gammas[N_CHANNELS] = {1, 0.5F, 2, -1, 1.5F};
+static const float betas[N_CHANNELS] = {0, 1, -0.5F, 0.25F, 0.125F};
+
+static void run_many(many *m) {
+    bench b;
+    bench_open(&b);
+    const ty_shape shape = SHAPE(MANY_ROWS, N_CHANNELS), channels = SHAPE(N_CHANNELS);
+    ty_op_args args = {.id = TY_OP_BATCH_NORM,
+                       .attrs = &plain,
+                       .is_training = true,
+                       .wants_dx = {true},
+                       .x = {bench_put(&b, shape, m->x)},
+                       .y = bench_put(&b, shape, NULL),
+                       .d_x = {bench_put(&b, shape, NULL)},
+                       .d_y = bench_put(&b, shape, m->dy)};
+    args.param[0] = bench_put_raw(&b, channels, TY_DTYPE_F32, gammas);
+    args.param[1] = bench_put_raw(&b, channels, TY_DTYPE_F32, betas);
+    for (int i = 0; i < 2; i++) {
+        args.d_param[i] = bench_put_raw(&b, channels, TY_DTYPE_F32, NULL);
+        args.batch_stat[i] = bench_put_raw(&b, channels, TY_DTYPE_F32, NULL);
+    }
+    bench_prepare(&b, &args);
+    bench_forward(&b, &args);
+    bench_backward(&b, &args);
+    bench_get(&b, &args.x[0], m->x);
+    bench_get(&b, &args.d_y, m->dy);
+    bench_get(&b, &args.y, m->y);
+    bench_get(&b, &args.d_x[0], m->dx);
+    bench_get(&b, &args.batch_stat[0], m->mean);
+    bench_get(&b, &args.batch_stat[1], m->variance);
+    bench_get(&b, &args.d_param[0], m->d_gamma);
+    bench_get(&b, &args.d_param[1], m->d_beta);
+    m->rounding = 2 * bench_rounding(&b); /* relative, at the lower end of a power of two */
+    bench_release(&b, &args);
+    bench_close(&b);
+}
+
+static void expect_near(const char *what, int64_t i, float got, double want, double allowed) {
+    if (!(fabs((double)got - want) <= allowed))
+        fail_msg("%s %lld is %.9g, want %.9g within %.3g", what, (long long)i, (double)got, want,
+                 allowed);
+}
+
+/* Statistics that a CPU sums in float are off by some 1e-6, a deviation of 0.29 and gamma multiply that. */
+static void expect_rows(const many *m, int c, double mean, double inverse) {
+    double sum = 0, product = 0;
+    for (int64_t i = c; i < N_MANY; i += N_CHANNELS) {
+        sum += (double)m->dy[i];
+        product += (double)m->dy[i] * ((double)m->x[i] - mean) * inverse;
+    }
+    /* Sums of MANY_ROWS numbers below 2, eight of them in float. */
+    expect_near("d_beta", c, m->d_beta[c], sum, 1e-6 * MANY_ROWS);
+    expect_near("d_gamma", c, m->d_gamma[c], product, 1e-6 * MANY_ROWS);
+    for (int64_t i = c; i < N_MANY; i += N_CHANNELS) {
+        const double hat = ((double)m->x[i] - mean) * inverse;
+        const double gamma = (double)gammas[c];
+        const double y = hat * gamma + (double)betas[c];
+        const double dx =
+            gamma * inverse * ((double)m->dy[i] - sum / MANY_ROWS - hat * product / MANY_ROWS);
+        expect_near("y", i, m->y[i], y, 5e-5 + m->rounding * fabs(y));
+        expect_near("d_x", i, m->dx[i], dx, 5e-5 + m->rounding * fabs(dx));
+    }
+}
+
+static void many_rows_are_normalised_by_column(void **state) {
+    (void)state;
+    many *m = calloc(1, sizeof *m);
+    assert_non_null(m);
+    for (int64_t i = 0; i < N_MANY; i++) {
+        m->x[i] = (float)(i * 7919 % 4093) / 4093 - 0.3F * (float)(i % N_CHANNELS);
+        m->dy[i] = (float)(i * 6101 % 2039) / 1024 - 1;
+    }
+    run_many(m);
+    for (int c = 0; c < N_CHANNELS; c++) {
+        double mean = 0, squares = 0;
+        for (int64_t i = c; i < N_MANY; i += N_CHANNELS)
+            mean += (double)m->x[i] / MANY_ROWS;
+        for (int64_t i = c; i < N_MANY; i += N_CHANNELS)
+            squares += pow((double)m->x[i] - mean, 2);
+        expect_near("mean", c, m->mean[c], mean, 4e-6);
+        expect_near("variance", c, m->variance[c], squares / (MANY_ROWS - 1), 4e-6);
+        expect_rows(m, c, mean, 1 / sqrt(squares / MANY_ROWS + plain.epsilon));
+    }
+    free(m);
+}
+
+/* ---------------------------------------------------------------------------------------------- */
 
 static void rows_are_normalised_by_column(void **state) {
     (void)state;
     check_both("8 x 16", SHAPE(8, 16));
     check_both("33 x 5", SHAPE(33, 5));
     check_both("64 x 130", SHAPE(64, 130));
+    check_both("33 x 264", SHAPE(33, 264)); /* more columns than a block has */
+}
+
+/* Sums of squares would lose all digits of the variance; what is left of them is lost by the mean,
+ * which is a float. */
+static void values_far_from_zero_keep_their_variance(void **state) {
+    (void)state;
+    op_case c = case_of("between 60 and 61", SHAPE(6, 16, 9, 5), &plain);
+    c.x[0].low = 60;
+    c.x[0].high = 61;
+    c.tolerance_forward = 2e-5;
+    c.tolerance_backward = 5e-5;
+    op_check(&c);
 }
 
 static void a_single_sample_gives_the_shift(void **state) {
@@ -144,7 +261,9 @@ static void wrong_shapes_are_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(images_are_normalised_by_channel),
+        cmocka_unit_test(many_rows_are_normalised_by_column),
         cmocka_unit_test(rows_are_normalised_by_column),
+        cmocka_unit_test(values_far_from_zero_keep_their_variance),
         cmocka_unit_test(a_single_sample_gives_the_shift),
         cmocka_unit_test(inputs_may_come_in_any_layout),
         cmocka_unit_test(the_first_layer_computes_no_input_gradient),

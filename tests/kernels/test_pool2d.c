@@ -3,8 +3,11 @@
 #include "op_harness.h"
 
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "kernels/layout.h"
+#include "op_rig.h"
 
 typedef struct plane {
     const double *data;
@@ -71,6 +74,34 @@ static void max_and_average_pools_take_each_window(void **state) {
     check_both("overlapping 3x3 stride 1", SHAPE(2, 5, 6, 6), square(true, 3, 1, 0));
 }
 
+/* Each number once a plane of 331 elements, exactly in bf16 too: equal maxima have no derivative. */
+static void use_each_number_once(op_values *v) {
+    const int64_t n = ty_shape_count(v->of->x[0].shape);
+    const int64_t plane_size = v->of->x[0].shape.dims[2] * v->of->x[0].shape.dims[3];
+    assert_true(plane_size < 331);
+    for (int64_t i = 0; i < n; i++)
+        v->x[0][i] = (double)((i % plane_size * 37 + i / plane_size) % 331 - 165) / 64;
+}
+
+static void check_large(const char *name, ty_shape x, ty_pool2d_attrs attrs) {
+    for (int i = 0; i < 2; i++) {
+        attrs.is_max = i == 0;
+        op_case c = case_of(name, x, &attrs);
+        c.adjust = use_each_number_once;
+        op_check(&c);
+    }
+}
+
+static void large_windows_are_shared_out(void **state) {
+    (void)state;
+    check_large("9x9 stride 2 padding 4", SHAPE(1, 16, 11, 10), square(true, 9, 2, 4));
+    check_large("9x9 of 6 channels", SHAPE(1, 6, 11, 10), square(true, 9, 1, 0));
+    check_large("global, more channels than a block has", SHAPE(1, 136, 8, 8),
+                (ty_pool2d_attrs){.is_global = true});
+    check_large("global, more than 256 elements", SHAPE(2, 8, 19, 17),
+                (ty_pool2d_attrs){.is_global = true});
+}
+
 static void odd_sizes_drop_what_no_window_covers(void **state) {
     (void)state;
     check_both("2x2 on 7x5", SHAPE(3, 3, 7, 5), square(true, 2, 2, 0));
@@ -101,6 +132,93 @@ static void inputs_may_come_in_any_layout(void **state) {
     }
 }
 
+/* --- ties ------------------------------------------------------------------------------------- */
+
+/* Few levels, so that every window has several maxima. */
+static void use_few_levels(op_values *v) {
+    const int64_t n = ty_shape_count(v->of->x[0].shape);
+    for (int64_t i = 0; i < n; i++)
+        v->x[0][i] = (double)(i * i % 11 / 4);
+}
+
+/* What the first maximum of each window gets, windows and their elements in order. */
+static void first_maxima(const op_values *v, const double *d_y, double *d_x) {
+    const ty_pool2d_attrs *a = v->of->attrs;
+    const int64_t *x = v->of->x[0].shape.dims, *y = v->shapes->y.dims;
+    for (int64_t i = 0; i < y[0] * y[1] * y[2] * y[3]; i++) {
+        const int64_t p = i / y[3] % y[2], q = i % y[3];
+        const double *of = v->x[0] + i / (y[2] * y[3]) * x[2] * x[3];
+        const double most = pool_at(a, (plane){of, x[2], x[3]}, p, q);
+        const int64_t top = a->is_global ? 0 : p * a->stride[0] - a->padding[0];
+        const int64_t left = a->is_global ? 0 : q * a->stride[1] - a->padding[1];
+        int64_t h = top > 0 ? top : 0, w = left > 0 ? left : 0;
+        while (of[h * x[3] + w] != most) {
+            const int64_t right = a->is_global ? x[3] : left + a->kernel[1];
+            if (++w == (right < x[3] ? right : x[3])) {
+                w = left > 0 ? left : 0;
+                h++;
+            }
+        }
+        d_x[of - v->x[0] + h * x[3] + w] += d_y[i];
+    }
+}
+
+static void expect_first_maxima(const op_case *c, const place *where, const op_values *v) {
+    const int64_t n_x = ty_shape_count(c->x[0].shape), n_y = ty_shape_count(v->shapes->y);
+    double *d_y = new_values(n_y), *want = new_values(n_x);
+    rig r;
+    for (int64_t i = 0; i < n_y; i++)
+        d_y[i] = (double)(1 + i % 7);
+    first_maxima(v, d_y, want);
+    if (rig_open(c, where, v, d_y, false, &r) != TY_OK)
+        fail_msg("%s: %s", where->text, r.ctx.message);
+    const ty_op_impl *impl = ty_device_op(r.dev, c->id);
+    assert_int_equal(impl->forward(&r.ctx, r.dev, &r.args), TY_OK);
+    assert_int_equal(impl->backward(&r.ctx, r.dev, &r.args), TY_OK);
+    double *got = load(&r, &r.args.d_x[0]);
+    rig_close(&r);
+    for (int64_t i = 0; i < n_x; i++)
+        if (!(got[i] == want[i]))
+            fail_msg("%s on %s: d_x %lld is %g, want %g", c->name, where->text, (long long)i,
+                     got[i], want[i]);
+    free(got);
+    free(want);
+    free(d_y);
+}
+
+static void check_ties(const char *name, ty_shape x, ty_pool2d_attrs attrs) {
+    op_case c = case_of(name, x, &attrs);
+    c.adjust = use_few_levels;
+    ty_ctx ctx;
+    ty_op_shapes shapes;
+    op_values v;
+    ty_ctx_init(&ctx);
+    place where = {.device = op_test_device(&ctx, "cpu"), .precision = op_test_precision(&ctx)};
+    const ty_tensor in = tensor_of(x, TY_DTYPE_F32, NULL);
+    assert_int_equal(ty_ops[TY_OP_POOL2D].infer(&ctx, &attrs, &in, &shapes), TY_OK);
+    values_open(&c, &shapes, where.precision, &v);
+    use_few_levels(&v);
+    for (int i = 0; i < 2; i++) {
+        where.is_channels_last = i == 1;
+        (void)snprintf(where.text, sizeof where.text, "%s%s", where.device,
+                       i == 1 ? " channels last" : "");
+        expect_first_maxima(&c, &where, &v);
+    }
+    values_close(&v);
+    ty_ctx_clear(&ctx);
+}
+
+static void the_first_of_equal_maxima_gets_the_gradient(void **state) {
+    (void)state;
+    check_ties("2x2", SHAPE(2, 16, 8, 6), square(true, 2, 2, 0));
+    check_ties("overlapping 3x3 padding 1", SHAPE(2, 5, 7, 7), square(true, 3, 1, 1));
+    check_ties("8x8 padding 3", SHAPE(1, 8, 12, 11), square(true, 8, 4, 3));
+    check_ties("more than a small GPU has threads", SHAPE(2, 5, 67, 67), square(true, 2, 2, 0));
+    check_ties("global", SHAPE(2, 8, 17, 16), (ty_pool2d_attrs){.is_max = true, .is_global = true});
+}
+
+/* ---------------------------------------------------------------------------------------------- */
+
 static void evaluation_keeps_no_indices(void **state) {
     (void)state;
     const ty_pool2d_attrs attrs = square(true, 2, 2, 0);
@@ -123,9 +241,11 @@ static void windows_that_fit_nowhere_are_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(max_and_average_pools_take_each_window),
+        cmocka_unit_test(large_windows_are_shared_out),
         cmocka_unit_test(odd_sizes_drop_what_no_window_covers),
         cmocka_unit_test(a_global_pool_is_one_window),
         cmocka_unit_test(inputs_may_come_in_any_layout),
+        cmocka_unit_test(the_first_of_equal_maxima_gets_the_gradient),
         cmocka_unit_test(evaluation_keeps_no_indices),
         cmocka_unit_test(windows_that_fit_nowhere_are_refused),
     };
