@@ -1,9 +1,10 @@
-/* A job for test_gpu_faults: rounds of sums over (fake) GPUs, and a rank 1 that something happens to
- * in the middle of them.
+/* A job for test_gpu_faults: rounds of sums over GPUs, and a rank 1 that something happens to in the
+ * middle of them.
  *   gpu_victim SCENARIO DEADLINE_S RANKS_PER_NODE FOLDER
+ * On fakes of GPUs, or with TY_TEST_DEVICE=cuda on simulated ones, which rank 1's environment breaks.
  * Every rank that fails says "rank R fails: why", closes what it has, says "rank R leaks" if
- * something was left, and aborts the job with its status's exit code. The moment of the fault
- * (CLOCK_MONOTONIC, seconds) goes to FOLDER/fault. */
+ * something was left (a simulated GPU does so itself), and ends with its status's exit code. The
+ * moment of the fault (CLOCK_MONOTONIC, seconds) goes to FOLDER/fault. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,19 +20,21 @@ typedef struct job {
     ty_ctx ctx;
     ty_comm *comm;
     ty_device *dev;
+    bool has_fake;
     ty_reduction *reduction;
-    float kept[ELEMENTS];
+    float *brought, *kept; /* pinned */
     const char *folder;
     int rank;
 } job;
 
 typedef struct scenario {
     const char *name;
-    void (*prepare)(fake_gpu_faults *faults, int rank,
-                    const fake_gpu_counts *now); /* of the round */
+    void (*prepare)(fake_gpu_faults *faults, int rank, const fake_gpu_counts *now); /* fakes only */
+    const char *environment; /* "NAME=value" of rank 1, for simulated GPUs */
+    int signal;              /* that rank 1 gives itself when all wait; 0: none */
     bool is_exact, is_staged;
     bool fails_alone; /* rank 1 has a trouble of its own instead of its part */
-    bool at_opening;  /* prepare is called before anything is open */
+    bool at_opening;  /* prepare is called before the reduction is open */
 } scenario;
 
 /* --- what happens ----------------------------------------------------------------------------- */
@@ -78,10 +81,6 @@ static void never_connect(fake_gpu_faults *faults, int rank, const fake_gpu_coun
     faults->never_connects = true;
 }
 
-static void do_nothing(fake_gpu_faults *faults, int rank, const fake_gpu_counts *now) {
-    (void)faults, (void)rank, (void)now;
-}
-
 static const scenario scenarios[] = {
     {.name = "call_fails", .prepare = fail_call, .is_exact = true},
     {.name = "call_fails_fast", .prepare = fail_call},
@@ -93,12 +92,31 @@ static const scenario scenarios[] = {
     {.name = "error", .prepare = report_error, .is_exact = true},
     {.name = "dies_reported", .prepare = die_and_be_reported, .is_exact = true},
     {.name = "never_connects", .prepare = never_connect, .at_opening = true},
-    {.name = "fails_alone", .prepare = do_nothing, .fails_alone = true},
-    {.name = "fails_alone_staged", .prepare = do_nothing, .fails_alone = true, .is_staged = true},
+    {.name = "fails_alone", .fails_alone = true},
+    {.name = "fails_alone_staged", .fails_alone = true, .is_staged = true},
     {.name = "dies_staged", .prepare = die, .is_staged = true},
+    {.name = "connecting", .environment = "CUDASIM_FAIL=ncclCommInitRankConfig:1"},
+    {.name = "all_reduce", .environment = "CUDASIM_FAIL=ncclAllReduce:7"},
+    {.name = "all_to_all", .environment = "CUDASIM_FAIL=ncclSend:7", .is_exact = true},
+    {.name = "all_gather", .environment = "CUDASIM_FAIL=ncclAllGather:4", .is_exact = true},
+    {.name = "asking", .environment = "CUDASIM_FAIL=ncclCommGetAsyncError:60", .is_exact = true},
+    {.name = "network", .environment = "CUDASIM_NCCL_ASYNC=1:7"},
+    {.name = "dies_waiting", .signal = SIGKILL, .is_exact = true},
+    {.name = "stops_waiting", .signal = SIGSTOP, .is_exact = true},
 };
 
+/* "any:17": the 17th call of CUDA or NCCL fails. */
+static scenario failing_at(const char *nth) {
+    static char text[64];
+    (void)snprintf(text, sizeof text, "CUDASIM_FAIL=%s", nth);
+    return (scenario){.name = "any", .environment = text, .is_exact = true};
+}
+
 static const scenario *find_scenario(const char *name) {
+    static scenario any;
+    any = failing_at(name);
+    if (strncmp(name, "any:", 4) == 0)
+        return &any;
     for (size_t i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++) {
         if (strcmp(scenarios[i].name, name) == 0)
             return &scenarios[i];
@@ -108,30 +126,30 @@ static const scenario *find_scenario(const char *name) {
 
 /* --- rounds ----------------------------------------------------------------------------------- */
 
-static void fill(void *arg) {
-    float *x = arg;
-    for (int i = 0; i < ELEMENTS; i++)
-        x[i] = 1.0f;
-}
-
-static void keep(void *arg) {
-    job *j = arg;
-    memcpy(j->kept, ty_reduction_out(j->reduction), sizeof j->kept);
-}
-
 /* What a step queues; the first bucket as early as it may be. */
 static ty_status queue_sum(job *j) {
-    fake_gpu_queue(j->dev, TY_QUEUE_COMPUTE, fill, ty_reduction_in(j->reduction));
+    const size_t bytes = ELEMENTS * sizeof(float);
+    float *x = ty_reduction_in(j->reduction);
+    TY_TRY(ty_device_copy_in(&j->ctx, j->dev, x, j->brought, bytes));
     TY_TRY(ty_reduction_ready(&j->ctx, j->reduction, ELEMENTS - ELEMENTS / 2, ELEMENTS / 2));
     TY_TRY(ty_reduction_run(&j->ctx, j->reduction));
-    fake_gpu_queue(j->dev, TY_QUEUE_COMPUTE, keep, j);
-    return TY_OK;
+    return ty_device_copy_out(&j->ctx, j->dev, j->kept, ty_reduction_out(j->reduction), bytes);
 }
 
-static ty_status sum(job *j, bool fails_alone) {
+/* Everybody is told that this rank waits too, and then it is gone. */
+static ty_status vanish(job *j, int signal) {
+    TY_TRY(ty_comm_agree(&j->ctx, j->comm, TY_OK));
+    return raise(signal) == 0 ? TY_OK : TY_ERR_INTERNAL;
+}
+
+/* odd: rank 1's round in which it happens; NULL: any other. */
+static ty_status sum(job *j, const scenario *odd) {
+    const bool fails_alone = odd && odd->fails_alone;
     ty_status mine = fails_alone ? ty_fail(&j->ctx, TY_ERR_IO, "a trouble of its own") : TY_OK;
     if (mine == TY_OK)
         mine = queue_sum(j);
+    if (odd && odd->signal)
+        TY_TRY(vanish(j, odd->signal));
     TY_TRY(ty_reduction_wait(&j->ctx, j->reduction, mine));
     for (int i = 0; i < ELEMENTS; i++) {
         if (j->kept[i] != (float)ty_comm_size(j->comm))
@@ -154,22 +172,40 @@ static void note_fault(const job *j) {
 static void let_happen(job *j, const scenario *it) {
     if (j->rank == 1)
         note_fault(j);
-    it->prepare(fake_gpu_faults_of(j->dev), j->rank, fake_gpu_counts_of(j->dev));
+    if (it->prepare && j->has_fake)
+        it->prepare(fake_gpu_faults_of(j->dev), j->rank, fake_gpu_counts_of(j->dev));
+}
+
+/* Of the device: fakes are open already. */
+static ty_status open_gpu(job *j) {
+    const ty_device_options cuda = {.name = "cuda", .local_rank = ty_comm_local_rank(j->comm)};
+    void *brought = NULL, *kept = NULL;
+    if (!j->has_fake)
+        TY_TRY(ty_device_open(&j->ctx, &cuda, &j->dev));
+    TY_TRY(ty_device_alloc_host(&j->ctx, j->dev, ELEMENTS * sizeof(float), &brought));
+    j->brought = brought;
+    TY_TRY(ty_device_alloc_host(&j->ctx, j->dev, ELEMENTS * sizeof(float), &kept));
+    j->kept = kept;
+    for (int i = 0; i < ELEMENTS; i++)
+        j->brought[i] = 1.0f;
+    return TY_OK;
 }
 
 static ty_status run(job *j, const scenario *it) {
+    TY_TRY(ty_comm_agree(&j->ctx, j->comm, open_gpu(j)));
     const ty_reduction_options options = {.n = ELEMENTS,
                                           .is_exact = it->is_exact,
                                           .is_staged = it->is_staged,
                                           .dev = j->dev,
                                           .bucket_floats = BUCKET};
-    if (it->at_opening)
+    const int fault_round = it->at_opening || it->environment ? 0 : FAULT_ROUND;
+    if (fault_round == 0)
         let_happen(j, it);
     TY_TRY(ty_reduction_open_on(&j->ctx, j->comm, &options, &j->reduction));
     for (int i = 0; i < ROUNDS; i++) {
-        if (i == FAULT_ROUND && !it->at_opening)
+        if (i == fault_round && i > 0)
             let_happen(j, it);
-        TY_TRY(sum(j, i == FAULT_ROUND && j->rank == 1 && it->fails_alone));
+        TY_TRY(sum(j, i == FAULT_ROUND && j->rank == 1 ? it : NULL));
     }
     return TY_OK;
 }
@@ -178,6 +214,14 @@ static ty_status run(job *j, const scenario *it) {
 
 static void close_gpu(job *j) {
     ty_reduction_close(j->reduction);
+    if (!j->dev)
+        return;
+    ty_device_free_host(j->dev, j->brought);
+    ty_device_free_host(j->dev, j->kept);
+    if (!j->has_fake) {
+        ty_device_close(j->dev);
+        return;
+    }
     const fake_gpu_counts *counts = fake_gpu_counts_of(j->dev);
     if (counts->live_memory || counts->live_cliques)
         (void)fprintf(stderr, "rank %d leaks %d pieces of memory, %d cliques\n", j->rank,
@@ -186,22 +230,33 @@ static void close_gpu(job *j) {
 }
 
 static int give_up(job *j, ty_status st) {
-    char message[TY_MESSAGE_BYTES];
-    memcpy(message, j->ctx.message, sizeof message);
-    (void)fprintf(stderr, "rank %d fails: %s\n", j->rank, message);
+    (void)fprintf(stderr, "rank %d fails: %s\n", j->rank, j->ctx.message);
     close_gpu(j);
     const struct timespec moment = {.tv_nsec = 700000000}; /* so that every rank gets to say it */
     (void)nanosleep(&moment, NULL);
-    ty_comm_abort(j->comm, ty_status_exit_code(st));
+    if (j->has_fake) /* MPI may be in sums that nobody ends */
+        ty_comm_abort(j->comm, ty_status_exit_code(st));
+    ty_comm_close(j->comm);
     return ty_status_exit_code(st);
+}
+
+/* Before the first call of CUDA. */
+static void spoil_environment(const scenario *it) {
+    static char text[64];
+    const char *rank = getenv("OMPI_COMM_WORLD_RANK");
+    if (!it->environment || !rank || strcmp(rank, "1") != 0)
+        return;
+    (void)snprintf(text, sizeof text, "%s", it->environment);
+    (void)putenv(text);
 }
 
 int main(int argc, char **argv) {
     const scenario *it = argc == 5 ? find_scenario(argv[1]) : NULL;
     if (!it)
         return 2;
-    static job j;
-    j.folder = argv[4];
+    const char *device = getenv("TY_TEST_DEVICE");
+    job j = {.folder = argv[4], .has_fake = !device || strcmp(device, "cuda") != 0};
+    spoil_environment(it);
     ty_ctx_init(&j.ctx);
     const ty_comm_options options = {.deadline_s = atof(argv[2]), .ranks_per_node = atoi(argv[3])};
     if (ty_comm_open(&j.ctx, &options, &j.comm) != TY_OK) {
@@ -209,7 +264,8 @@ int main(int argc, char **argv) {
         return 8;
     }
     j.rank = ty_comm_rank(j.comm);
-    j.dev = fake_gpu_open(MPI_COMM_WORLD, 1u + (unsigned)j.rank);
+    if (j.has_fake)
+        j.dev = fake_gpu_open(MPI_COMM_WORLD, 1u + (unsigned)j.rank);
     const ty_status st = run(&j, it);
     if (st != TY_OK)
         return give_up(&j, st);
