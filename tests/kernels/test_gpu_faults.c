@@ -108,10 +108,40 @@ static void a_convolution_survives_any_failing_call(void **state) {
     sweep("conv2d", "bf16", functions, sizeof functions / sizeof functions[0]);
 }
 
+/* --- GPUs that lack something ------------------------------------------------------------------- */
+
+static void check_on(const char *profile, const char *precision, int status, const char *says) {
+    static const char *const ops[] = {"linear", "conv2d"};
+    for (int i = 0; i < 2; i++) {
+        child *c = run_layer(ops[i], precision, profile);
+        if (c->status != status || !strstr(c->output, says))
+            fail_msg("%s with %s in %s: exit %d, want %d and \"%s\" in\n%s", ops[i], profile,
+                     precision, c->status, status, says, c->output);
+        free(c);
+    }
+}
+
+static void layers_run_on_every_gpu_in_what_it_has(void **state) {
+    (void)state;
+    check_on("CUDASIM_PROFILE=t4", "fp32", 0, "");
+    check_on("CUDASIM_PROFILE=h100", "tf32", 0, "");
+    check_on("CUDASIM_PROFILE=h100", "bf16", 0, "");
+}
+
+static void a_gpu_without_a_precision_is_refused_when_it_is_opened(void **state) {
+    (void)state;
+    check_on("CUDASIM_PROFILE=t4", "bf16", 8, "gpu_layer: ERR_CONFIG: ");
+    check_on("CUDASIM_PROFILE=t4", "bf16", 8,
+             "compute capability 7.5, and precision \"bf16\" wants");
+    check_on("CUDASIM_PROFILE=t4", "tf32", 8, "precision \"tf32\" wants 8.0 or later");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_linear_layer_survives_any_failing_call),
         cmocka_unit_test(a_convolution_survives_any_failing_call),
+        cmocka_unit_test(layers_run_on_every_gpu_in_what_it_has),
+        cmocka_unit_test(a_gpu_without_a_precision_is_refused_when_it_is_opened),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
