@@ -2,10 +2,11 @@
 
 enum { GUARD_BYTE = 0xa5 };
 
-static int open_bench(void **state, const char *device) {
+static int open_bench(void **state, const char *device, size_t guard) {
     flat_bench *b = calloc(1, sizeof *b);
     assert_non_null(b);
     ty_ctx_init(&b->ctx);
+    b->guard = guard;
     if (op_open_device(&b->ctx, device, TY_PRECISION_FP32, &b->dev) != TY_OK)
         fail_msg("%s: %s", device, b->ctx.message);
     *state = b;
@@ -13,11 +14,15 @@ static int open_bench(void **state, const char *device) {
 }
 
 static int open_cpu(void **state) {
-    return open_bench(state, "cpu");
+    return open_bench(state, "cpu", FLAT_GUARD);
 }
 
 static int open_gpu(void **state) {
-    return open_bench(state, "cuda");
+    return open_bench(state, "cuda", FLAT_GUARD);
+}
+
+static int open_gpu_without_guards(void **state) {
+    return open_bench(state, "cuda", 0);
 }
 
 static int close_bench(void **state) {
@@ -54,7 +59,10 @@ int flat_run_cpu_tests(const char *name, const struct CMUnitTest *tests, size_t 
 }
 
 int flat_run_gpu_tests(const char *name, const struct CMUnitTest *tests, size_t n) {
-    return has_gpu() ? _cmocka_run_group_tests(name, tests, n, open_gpu, close_bench) : 0;
+    if (!has_gpu())
+        return 0;
+    return _cmocka_run_group_tests(name, tests, n, open_gpu, close_bench) +
+           _cmocka_run_group_tests(name, tests, n, open_gpu_without_guards, close_bench);
 }
 
 int flat_run_tests(const char *name, const struct CMUnitTest *tests, size_t n) {
@@ -80,16 +88,17 @@ void *flat_put(flat_bench *b, const void *host, size_t bytes) {
     assert_true(b->n_blocks < FLAT_MAX_BLOCKS);
     flat_block *block = &b->blocks[b->n_blocks];
     void *memory = NULL;
-    char *whole = malloc(bytes + 2 * (size_t)FLAT_GUARD);
+    const size_t all = bytes + 2 * b->guard;
+    char *whole = malloc(all + 1);
     assert_non_null(whole);
-    memset(whole, GUARD_BYTE, bytes + 2 * (size_t)FLAT_GUARD);
-    memcpy(whole + FLAT_GUARD, host, bytes);
-    want_ok(b, ty_device_alloc(&b->ctx, b->dev, bytes + 2 * (size_t)FLAT_GUARD, &memory));
+    memset(whole, GUARD_BYTE, all);
+    memcpy(whole + b->guard, host, bytes);
+    want_ok(b, ty_device_alloc(&b->ctx, b->dev, all, &memory));
     *block = (flat_block){memory, bytes};
     b->n_blocks++;
-    copy_in(b, memory, whole, bytes + 2 * (size_t)FLAT_GUARD);
+    copy_in(b, memory, whole, all);
     free(whole);
-    return block->memory + FLAT_GUARD;
+    return block->memory + b->guard;
 }
 
 void flat_set(flat_bench *b, void *device, const void *host, size_t bytes) {
@@ -99,11 +108,11 @@ void flat_set(flat_bench *b, void *device, const void *host, size_t bytes) {
 static void expect_guards(flat_bench *b, const flat_block *block) {
     uint8_t guard[FLAT_GUARD];
     for (int side = 0; side < 2; side++) {
-        const size_t at = side ? (size_t)FLAT_GUARD + block->bytes : 0;
-        copy_out(b, guard, block->memory + at, sizeof guard);
-        for (int i = 0; i < FLAT_GUARD; i++)
+        const size_t at = side ? b->guard + block->bytes : 0;
+        copy_out(b, guard, block->memory + at, b->guard);
+        for (int i = 0; i < (int)b->guard; i++)
             if (guard[i] != GUARD_BYTE)
-                fail_msg("byte %d %s the data changed", side ? i : FLAT_GUARD - i,
+                fail_msg("byte %d %s the data changed", side ? i : (int)b->guard - i,
                          side ? "behind" : "before");
     }
 }

@@ -1,5 +1,6 @@
 /* What the tests of flat kernels share: one device, and its memory between guard words. They run on
- * every device present: main() gives flat_run_tests its table. */
+ * every device present: main() gives flat_run_tests its table. On a GPU they run once more without
+ * guards, so that the simulator sees what is read beyond the data. */
 #ifndef TY_TESTS_FLAT_BENCH_H
 #define TY_TESTS_FLAT_BENCH_H
 
@@ -19,6 +20,7 @@ typedef struct flat_block {
 typedef struct flat_bench {
     ty_ctx ctx;
     ty_device *dev;
+    size_t guard; /* bytes on either side of data, FLAT_GUARD or 0 */
     flat_block blocks[FLAT_MAX_BLOCKS];
     int n_blocks;
 } flat_bench;
