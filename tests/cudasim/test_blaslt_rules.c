@@ -1,4 +1,5 @@
 /* The rules of the cuBLASLt fake: every wrong call is caught, and said in words. */
+#include <dlfcn.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -274,10 +275,93 @@ static void a_workspace_shared_by_streams_needs_an_event(void **state) {
     assert_null(strstr(good.text, "cudasim"));
 }
 
+/* --- against the real library's descriptors, which work without a GPU -------------------------- */
+
+enum { OF_DESC, OF_LAYOUT, OF_PREFERENCE };
+
+typedef struct blas_api {
+    __typeof__(cublasLtMatmulDescCreate) *create_desc;
+    __typeof__(cublasLtMatmulDescSetAttribute) *set_desc;
+    __typeof__(cublasLtMatrixLayoutCreate) *create_layout;
+    __typeof__(cublasLtMatrixLayoutSetAttribute) *set_layout;
+    __typeof__(cublasLtMatmulPreferenceCreate) *create_preference;
+    __typeof__(cublasLtMatmulPreferenceSetAttribute) *set_preference;
+} blas_api;
+
+typedef struct attribute_question {
+    bool is_real;
+    int of, attribute;
+} attribute_question;
+
+static bool load_real(blas_api *out) {
+    static const char *const names[] = {
+        "cublasLtMatmulDescCreate",       "cublasLtMatmulDescSetAttribute",
+        "cublasLtMatrixLayoutCreate",     "cublasLtMatrixLayoutSetAttribute",
+        "cublasLtMatmulPreferenceCreate", "cublasLtMatmulPreferenceSetAttribute"};
+    void *library = dlopen(CUBLAS_PATH, RTLD_LAZY | RTLD_LOCAL), *symbols[6] = {NULL};
+    for (int i = 0; library && i < 6; i++)
+        symbols[i] = dlsym(library, names[i]);
+    memcpy(out, symbols, sizeof *out);
+    return symbols[0] && symbols[1] && symbols[2] && symbols[3] && symbols[4] && symbols[5];
+}
+
+/* Which of 1, 2, 4, 8 and 16 bytes an attribute takes, as bits. */
+static int sizes_taken(const void *arg) {
+    const attribute_question *q = arg;
+    blas_api api = {cublasLtMatmulDescCreate,       cublasLtMatmulDescSetAttribute,
+                    cublasLtMatrixLayoutCreate,     cublasLtMatrixLayoutSetAttribute,
+                    cublasLtMatmulPreferenceCreate, cublasLtMatmulPreferenceSetAttribute};
+    cublasLtMatmulDesc_t desc;
+    cublasLtMatrixLayout_t layout;
+    cublasLtMatmulPreference_t preference;
+    if ((q->is_real && !load_real(&api)) ||
+        api.create_desc(&desc, CUBLAS_COMPUTE_32F, CUDA_R_32F) ||
+        api.create_layout(&layout, CUDA_R_32F, 4, 4, 4) || api.create_preference(&preference))
+        return 64;
+    int taken = 0;
+    for (int i = 0; i < 5; i++) {
+        uint64_t zero[2] = {0, 0};
+        size_t n = (size_t)1 << i;
+        cublasStatus_t status =
+            q->of == OF_DESC
+                ? api.set_desc(desc, (cublasLtMatmulDescAttributes_t)q->attribute, zero, n)
+            : q->of == OF_LAYOUT
+                ? api.set_layout(layout, (cublasLtMatrixLayoutAttribute_t)q->attribute, zero, n)
+                : api.set_preference(preference, (cublasLtMatmulPreferenceAttributes_t)q->attribute,
+                                     zero, n);
+        taken |= (status == CUBLAS_STATUS_SUCCESS) << i;
+    }
+    return taken;
+}
+
+static void attributes_have_the_sizes_of_the_real_ones(void **state) {
+    (void)state;
+    static const int desc[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 15, 22, 26};
+    static const int layout[] = {0, 1, 2, 3, 4, 5, 6, 7, 8};
+    static const int preference[] = {0, 1, 3, 5, 6, 7, 8, 9, 12};
+    static const int *const all[] = {desc, layout, preference};
+    static const size_t n[] = {sizeof desc / sizeof *desc, sizeof layout / sizeof *layout,
+                               sizeof preference / sizeof *preference};
+    blas_api api;
+    if (!load_real(&api)) {
+        print_message("skipped: cuBLASLt is not installed\n");
+        skip();
+    }
+    for (int of = 0; of < 3; of++)
+        for (size_t i = 0; i < n[of]; i++) {
+            attribute_question real = {true, of, all[of][i]}, fake = {false, of, all[of][i]};
+            caught r = run_apart(sizes_taken, &real), f = run_apart(sizes_taken, &fake);
+            if (f.exit_code == 0 || f.exit_code > 31 || (f.exit_code & ~r.exit_code))
+                fail_msg("attribute %d of kind %d: the library takes sizes %#x, the fake %#x",
+                         all[of][i], of, r.exit_code, f.exit_code);
+        }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(heuristics_keep_to_the_workspace_and_to_what_they_are_told),
         cmocka_unit_test(broken_rules_are_caught),
+        cmocka_unit_test(attributes_have_the_sizes_of_the_real_ones),
         cmocka_unit_test(algorithms_belong_to_their_problem),
         cmocka_unit_test(a_workspace_shared_by_streams_needs_an_event),
     };

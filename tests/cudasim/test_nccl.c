@@ -433,6 +433,31 @@ static void a_dead_peer_is_told_of_and_never_waited_for(void **state) {
     assert_caught(&ended[0], 0, NULL);
 }
 
+/* As above, but nothing tells of it: what is queued stays so until the communicator is aborted. */
+static int wait_for_the_silent(const rank_setup *s) {
+    ncclComm_t comm;
+    float *x = upload(16, s->rank);
+    setenv("CUDASIM_NCCL_SILENT", "1", 1);
+    CHECK(join_clique(s, false, &comm) == 0 && meet(s, comm) == 0);
+    if (s->rank == 1)
+        raise(SIGKILL);
+    ncclResult_t result = ncclAllReduce(x, x, 16, ncclFloat, ncclSum, comm, NULL);
+    CHECK(settle(comm) == ncclSuccess && (result == ncclSuccess || result == ncclInProgress));
+    for (int i = 0; i < 20000; i++) {
+        CHECK(cudaStreamQuery(NULL) == cudaErrorNotReady);
+        CHECK(ncclCommGetAsyncError(comm, &result) == ncclSuccess && result == ncclSuccess);
+    }
+    CHECK(ncclCommAbort(comm) == ncclSuccess && cudaDeviceSynchronize() == cudaSuccess);
+    return cudaFree(x);
+}
+
+static void a_peer_that_ends_in_silence_leaves_work_pending(void **state) {
+    (void)state;
+    caught ended[2];
+    ranks_run(2, 2, wait_for_the_silent, NULL, ended);
+    assert_caught(&ended[0], 0, NULL);
+}
+
 static int break_network(const rank_setup *s) {
     ncclComm_t comm;
     float *x = upload(16, s->rank);
@@ -481,6 +506,7 @@ int main(void) {
         cmocka_unit_test(wrong_calls_are_caught),
         cmocka_unit_test(two_ranks_on_one_gpu_are_refused),
         cmocka_unit_test(a_dead_peer_is_told_of_and_never_waited_for),
+        cmocka_unit_test(a_peer_that_ends_in_silence_leaves_work_pending),
         cmocka_unit_test(a_broken_network_is_an_asynchronous_error),
         cmocka_unit_test(open_communicators_are_leaks),
     };
