@@ -17,6 +17,7 @@ set_source_files_properties(${hot} PROPERTIES COMPILE_OPTIONS
 set_property(SOURCE exec_float.c exec_cvt.c APPEND PROPERTY COMPILE_OPTIONS "-frounding-math")
 
 if(BUILD_TESTING)
+    ty_test(cudasim_engine engine SOURCES test_engine.c alone.c)
     # The engine without the runtime: alone.c stands in for memory and reports.
     ty_test(cudasim_engine golden SOURCES test_golden.c alone.c golden_integers.c golden_bits.c golden_floats.c
         golden_halves.c golden_compares.c golden_conversions.c golden_memory.c golden_warps.c)
