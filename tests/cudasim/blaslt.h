@@ -112,9 +112,6 @@ bool cs_blas_writes_aux(const cs_blas_desc *desc);
 /* Elements of the bias, or of its gradient. */
 uint64_t cs_blas_bias_length(const cs_blas_problem *p);
 
-/* The largest power of two up to 256 that divides an address (256 for null). */
-uint32_t cs_blas_alignment(uint64_t address);
-
 /* How an operand's elements are read under a compute type. */
 cs_element cs_blas_element(const cs_blas_desc *desc, const cs_blas_layout *layout);
 

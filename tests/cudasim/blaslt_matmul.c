@@ -10,13 +10,6 @@
 
 #define MAGIC 0x63756461626C6173ull
 
-uint32_t cs_blas_alignment(uint64_t address) {
-    uint32_t alignment = 256;
-    while (address % alignment)
-        alignment /= 2;
-    return alignment;
-}
-
 /* --- heuristics ------------------------------------------------------------------------------- */
 
 /* Split-K algorithms keep partial sums in the workspace, `splits` of them. */
@@ -30,10 +23,9 @@ static int candidates_allowed(void) {
     return text && *text ? atoi(text) : 1000;
 }
 
-static uint16_t at_most_16(uint64_t address) {
-    uint32_t alignment = cs_blas_alignment(address);
-    return (uint16_t)(alignment < 16 ? alignment : 16);
-}
+/* What kernels assume of a bias and an aux buffer: no preference tells them less, and the heuristics have been seen to
+ * pick one that faults on a bias inside a larger buffer. */
+#define EPILOGUE_ALIGNMENT 16
 
 static cs_blas_algo make_algo(const cs_blas_problem *p, const cs_blas_preference *preference,
                               uint64_t id) {
@@ -45,8 +37,8 @@ static cs_blas_algo make_algo(const cs_blas_problem *p, const cs_blas_preference
                           .align_b = (uint16_t)preference->align_b,
                           .align_c = (uint16_t)preference->align_c,
                           .align_d = (uint16_t)preference->align_d,
-                          .align_bias = at_most_16(p->desc.bias),
-                          .align_aux = at_most_16(p->desc.aux),
+                          .align_bias = EPILOGUE_ALIGNMENT,
+                          .align_aux = EPILOGUE_ALIGNMENT,
                           .device = (uint32_t)cs_current_device()};
 }
 
@@ -55,8 +47,8 @@ cs_blas_algo cs_blas_default_algo(const cs_blas_problem *p) {
     uint16_t in = p->a.type == CUDA_R_16BF ? 2 : 4, out = p->d.type == CUDA_R_16BF ? 2 : 4;
     cs_blas_algo algo = {.magic = MAGIC, .problem = p->hash, .id = 1};
     algo.align_a = algo.align_b = in;
-    algo.align_c = algo.align_d = algo.align_bias = out;
-    algo.align_aux = 16;
+    algo.align_c = algo.align_d = out;
+    algo.align_bias = algo.align_aux = EPILOGUE_ALIGNMENT;
     algo.device = (uint32_t)cs_current_device();
     return algo;
 }

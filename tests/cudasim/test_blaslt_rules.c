@@ -116,6 +116,11 @@ static void host_bias(setup *s, trial *t) {
     (void)t;
     trial_set_desc(s, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &s->bias, sizeof s->bias);
 }
+static void bias_inside(setup *s, trial *t) {
+    (void)t;
+    void *inside = (char *)s->bias_device + 4;
+    trial_set_desc(s, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &inside, sizeof inside);
+}
 static void dead_layout(setup *s, trial *t) {
     (void)t;
     cublasLtMatrixLayoutDestroy(s->a.layout);
@@ -167,6 +172,7 @@ static const slip slips[] = {
     {"a bias of another type than D", bias_type, 15, NULL},
     {"no bias", no_bias, 7, "the bias at 0"},
     {"a bias in host memory", host_bias, 7, NULL},
+    {"a bias at an odd place", bias_inside, 7, "the bias at"},
     {"a layout that was destroyed", dead_layout, 7, "is no living cublasLt matrix layout"},
     {"an A less aligned than promised", misaligned_a, 7, "A at"},
     {"D in place of B", in_place_b, 7, "B overlaps D"},
