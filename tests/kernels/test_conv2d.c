@@ -117,6 +117,8 @@ static void large_images_are_summed_whole(void **state) {
     check("16 of 969 pixels", SHAPE(3, 1, 17, 19), attrs);
     attrs.activation = TY_ACT_RELU;
     check("relu, 16 of 969 pixels", SHAPE(3, 1, 17, 19), attrs);
+    attrs.has_bias = false;
+    check("relu without bias, 16 of 969 pixels", SHAPE(3, 1, 17, 19), attrs);
     attrs.out = 3;
     check("relu, 3 of 969 pixels", SHAPE(3, 1, 17, 19), attrs);
 }
