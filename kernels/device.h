@@ -88,7 +88,7 @@ const ty_device_info *ty_device_describe(const ty_device *dev);
 
 /* Zeroed memory on the device, aligned to 64 bytes (on the CPU: ready for huge pages where large; on
  * a GPU: to 256). Never called inside a step.
- * Errors: TY_ERR_NOMEM, TY_ERR_DEVICE. */
+ * Errors: TY_ERR_NOMEM on the CPU, TY_ERR_DEVICE on a GPU. */
 ty_status ty_device_alloc(ty_ctx *ctx, ty_device *dev, size_t bytes, void **out) TY_MUST_USE;
 void ty_device_free(ty_device *dev, void *memory);
 

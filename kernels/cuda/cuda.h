@@ -42,7 +42,7 @@ typedef struct ty_cuda {
     ty_gpu_facts facts;
     int index; /* among the devices this process sees */
     cudaStream_t streams[TY_QUEUE_COUNT];
-    void *scratch;    /* TY_CUDA_SCRATCH_BYTES of device memory from open to close, for one call of a
+    void *scratch; /* TY_CUDA_SCRATCH_BYTES of device memory from open to close, for one call of a
                          flat kernel on the COMPUTE stream; NULL on a described handle */
     cudaEvent_t events[TY_QUEUE_COUNT]; /* one a queue, recorded anew by each ty_device_order: a
                                            wait looks only at the newest record before it */
@@ -68,7 +68,7 @@ static inline cudaStream_t ty_cuda_stream(const ty_device *dev) {
 
 /* --- errors ----------------------------------------------------------------------------------- */
 
-/* TY_OK, or TY_ERR_DEVICE (TY_ERR_NOMEM for cudaErrorMemoryAllocation) with
+/* TY_OK, or TY_ERR_DEVICE with
  * "<what>: <cudaGetErrorString> (<cudaGetErrorName>)". */
 ty_status ty_cuda_check(ty_ctx *ctx, cudaError_t error, const char *what) TY_MUST_USE;
 

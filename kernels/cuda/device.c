@@ -12,8 +12,8 @@
 ty_status ty_cuda_check(ty_ctx *ctx, cudaError_t error, const char *what) {
     if (error == cudaSuccess)
         return TY_OK;
-    return ty_fail(ctx, error == cudaErrorMemoryAllocation ? TY_ERR_NOMEM : TY_ERR_DEVICE,
-                   "%s: %s (%s)", what, cudaGetErrorString(error), cudaGetErrorName(error));
+    return ty_fail(ctx, TY_ERR_DEVICE, "%s: %s (%s)", what, cudaGetErrorString(error),
+                   cudaGetErrorName(error));
 }
 
 ty_status ty_cuda_launched(ty_ctx *ctx, const char *kernel) {
@@ -208,15 +208,21 @@ static ty_status zero(ty_ctx *ctx, ty_device *dev, void *memory, size_t bytes) {
     return ty_cuda_check(ctx, cudaStreamSynchronize(stream), "clearing memory on the GPU");
 }
 
+/* An allocation also fails for what went wrong on the GPU before it. */
+static ty_status no_memory(ty_ctx *ctx, const ty_device *dev, cudaError_t error, size_t bytes,
+                           const char *kind) {
+    (void)cudaGetLastError();
+    if (error != cudaErrorMemoryAllocation)
+        return ty_cuda_check(ctx, error, "asking the GPU for memory");
+    return ty_fail(ctx, TY_ERR_DEVICE, "no %s left for %zu bytes on %s (%s)", kind, bytes,
+                   dev->info.name, dev->info.model);
+}
+
 ty_status ty_cuda_alloc(ty_ctx *ctx, ty_device *dev, size_t bytes, void **out) {
     void *memory = NULL;
     const size_t wanted = bytes ? bytes : 1;
     TY_TRY(refuse_described(ctx, dev));
-    if (cudaMalloc(&memory, wanted) != cudaSuccess) {
-        (void)cudaGetLastError();
-        return ty_fail(ctx, TY_ERR_NOMEM, "no memory left for %zu bytes on %s (%s)", bytes,
-                       dev->info.name, dev->info.model);
-    }
+    TY_TRY(no_memory(ctx, dev, cudaMalloc(&memory, wanted), bytes, "memory"));
     const ty_status st = zero(ctx, dev, memory, wanted);
     if (st != TY_OK)
         (void)cudaFree(memory);
@@ -234,10 +240,7 @@ ty_status ty_cuda_alloc_host(ty_ctx *ctx, ty_device *dev, size_t bytes, void **o
     void *memory = NULL;
     const size_t wanted = bytes ? bytes : 1;
     TY_TRY(refuse_described(ctx, dev));
-    if (cudaMallocHost(&memory, wanted) != cudaSuccess) {
-        (void)cudaGetLastError();
-        return ty_fail(ctx, TY_ERR_NOMEM, "no pinned memory left for %zu bytes", bytes);
-    }
+    TY_TRY(no_memory(ctx, dev, cudaMallocHost(&memory, wanted), bytes, "pinned memory"));
     memset(memory, 0, wanted);
     *out = memory;
     return TY_OK;
