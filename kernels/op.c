@@ -95,9 +95,14 @@ int ty_op_costs(const ty_device *dev, const ty_op_args *args, bool is_backward,
                 ty_op_cost out[TY_OP_MAX_COSTS]) {
     const ty_op_impl *impl = ty_device_op(dev, args->id);
     const int n = impl && impl->cost ? impl->cost(dev, args, is_backward, out) : 0;
-    for (int i = 0; i < n && dev->backend->note_kernel; i++)
-        dev->backend->note_kernel(dev, &out[i]);
+    for (int i = 0; i < n; i++)
+        ty_op_note_kernel(dev, &out[i]);
     return n;
+}
+
+void ty_op_note_kernel(const ty_device *dev, ty_op_cost *cost) {
+    if (dev->backend->note_kernel)
+        dev->backend->note_kernel(dev, cost);
 }
 
 void ty_op_release_nothing(ty_device *dev, ty_op_args *args) {

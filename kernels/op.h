@@ -149,6 +149,9 @@ const ty_op_impl *ty_device_op(const ty_device *dev, ty_op_id id);
 int ty_op_costs(const ty_device *dev, const ty_op_args *args, bool is_backward,
                 ty_op_cost out[TY_OP_MAX_COSTS]);
 
+/* Fills registers and occupancy of a cost that names a kernel of this device's. */
+void ty_op_note_kernel(const ty_device *dev, ty_op_cost *cost);
+
 /* Copies a value out in canonical order, whatever its layout, and bf16 as f32. host has room for
  * count elements; they are there after the device's next sync. */
 ty_status ty_tensor_copy_out(ty_ctx *ctx, ty_device *dev, const ty_tensor *tensor,

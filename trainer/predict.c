@@ -9,6 +9,7 @@
 static const double bandwidth_share = 0.85, flops_share = 0.7, launch_s = 3e-6;
 
 typedef struct prediction {
+    const ty_device *dev;
     const ty_device_info *info;
     ty_predicted *rows;
     int64_t n, room;
@@ -37,6 +38,7 @@ static void add(prediction *p, const char *op, const ty_op_cost *cost, int times
 /* A kernel of our own over flat buffers. */
 static void add_flat(prediction *p, const char *op, const char *kernel, double bytes, int times) {
     ty_op_cost cost = {.kernel = kernel, .bytes = bytes, .engine = "own"};
+    ty_op_note_kernel(p->dev, &cost);
     if (times > 0)
         add(p, op, &cost, times);
 }
@@ -69,13 +71,19 @@ static double update_bytes(const ty_trainer *trainer) {
     return 12 + 8.0 * n_slots + (rounds ? 2 : 0);
 }
 
-static void add_update(const ty_trainer *trainer, prediction *p) {
+/* Its kernel is called as its type is. */
+static ty_status add_update(ty_ctx *ctx, ty_trainer *trainer, prediction *p) {
     const double n = (double)trainer->train_graph.params_count;
     const double all = (double)ty_gradient_count(trainer);
     add_flat(p, "clear gradients", "flat_fill", 4 * all, p->shards);
     add_flat(p, "sum of shards", "flat_add", 12 * all, p->shards - 1);
-    add_flat(p, "norms", "flat_norms", 4 * all, 1);
-    add_flat(p, "update", trainer->config->optimizer.row->type, update_bytes(trainer) * n, 1);
+    add_flat(p, "norms", "flat_norm_parts", 4 * all, 1);
+    const char *kernel =
+        ty_arena_printf(&trainer->arena, "flat_%s", trainer->config->optimizer.row->type);
+    if (!kernel)
+        return ty_fail_nomem(ctx, "the prediction");
+    add_flat(p, "update", kernel, update_bytes(trainer) * n, 1);
+    return TY_OK;
 }
 
 static int64_t most_rows(const ty_trainer *trainer) {
@@ -98,7 +106,9 @@ static void total(const ty_trainer *trainer, const prediction *p, ty_prediction 
 }
 
 ty_status ty_trainer_predict(ty_ctx *ctx, ty_trainer *trainer, ty_prediction *out) {
-    prediction p = {.info = ty_device_describe(ty_lanes_device(trainer->lanes)),
+    const ty_device *dev = ty_lanes_device(trainer->lanes);
+    prediction p = {.dev = dev,
+                    .info = ty_device_describe(dev),
                     .room = most_rows(trainer),
                     .shards = trainer->geometry.shards_of_rank};
     if (p.info->peak_bandwidth <= 0)
@@ -109,7 +119,7 @@ ty_status ty_trainer_predict(ty_ctx *ctx, ty_trainer *trainer, ty_prediction *ou
         return ty_fail_nomem(ctx, "the prediction");
     TY_TRY(add_pass(ctx, trainer, &p, false));
     TY_TRY(add_pass(ctx, trainer, &p, true));
-    add_update(trainer, &p);
+    TY_TRY(add_update(ctx, trainer, &p));
     total(trainer, &p, out);
     return TY_OK;
 }

@@ -1,6 +1,7 @@
 /* The plug-in's one symbol, and what all twins share. An op that has no row here yet is refused by
  * name when a model that needs it is planned. */
 #include "kernels/cuda/device.h"
+#include "kernels/cuda/resources.h"
 #include "kernels/cuda/vendor.h"
 
 const int ty_cuda_channels_last_tag = 0;
@@ -35,6 +36,7 @@ const ty_backend ty_backend_plugin = {.abi = TY_BACKEND_ABI,
                                       .poll = ty_cuda_poll,
                                       .sync = ty_cuda_sync,
                                       .tensor_copy_out = ty_cuda_tensor_copy_out,
+                                      .note_kernel = ty_cuda_note_kernel,
                                       .ops = ops,
                                       .flat = &ty_flat_cuda,
                                       .cliques = &ty_clique_cuda};
