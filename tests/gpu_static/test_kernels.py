@@ -2,6 +2,7 @@
 spills, 128 bits move at once where memory is the bound, no double precision unasked."""
 import difflib
 import os
+import subprocess
 import unittest
 
 import cubin
@@ -44,6 +45,15 @@ class Resources(unittest.TestCase):
         poor = [(key, column) for key, row in committed.items() for column, text in row.items()
                 if column.startswith("occ_") and int(text.rstrip("%")) < 25]
         self.assertEqual(poor, [])
+
+
+class Prediction(unittest.TestCase):
+    def test_every_kernel_that_a_dry_run_names_is_in_the_table(self):
+        words = ["train", cubin.ROOT / "configs/synthetic.json", "--dry-run", "--gpu", "h100"]
+        done = subprocess.run([os.environ["TILTYARD"], *words], capture_output=True, text=True)
+        own = [line for line in done.stdout.splitlines() if line.endswith(", own") and "ward " in line]
+        self.assertGreater(len(own), 8, done.stdout + done.stderr)
+        self.assertEqual([line for line in own if "%" not in line], [])
 
 
 class Sass(unittest.TestCase):

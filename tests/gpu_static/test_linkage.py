@@ -4,6 +4,9 @@ import os
 import re
 import subprocess
 import unittest
+from pathlib import Path
+
+import cubin
 
 PLUGIN = os.environ["TILTYARD_CUDA_PLUGIN"]
 TILTYARD = os.environ["TILTYARD"]
@@ -45,6 +48,11 @@ class Linkage(unittest.TestCase):
         called = {name for name in symbols(PLUGIN, "undefined-only") if re.match(r"(__)?cu(da|[A-Z])", name)}
         self.assertIn("__cudaRegisterFatBinary", called)
         self.assertEqual(sorted(called - symbols(SIMULATOR, "defined-only")), [])
+
+    def test_the_simulator_has_every_function_of_the_libraries_that_the_plug_in_opens(self):
+        opened = set(re.findall(r"^ +X\((\w+)\)", Path(cubin.ROOT, "kernels/cuda/vendor.h").read_text(), re.M))
+        self.assertIn("cublasLtMatmul", opened)
+        self.assertEqual(sorted(opened - symbols(SIMULATOR, "defined-only")), [])
 
 
 if __name__ == "__main__":
