@@ -14,8 +14,9 @@
 #include <math.h>
 
 #include "kernels/cuda/flat_kernels.h"
+#include "kernels/cuda/launch.cuh"
 
-/* Four floats at a time where every pointer allows it; what is left, one at a time. */
+/* Four floats a thread where every pointer allows it, and one of what is left. */
 struct span {
     int64_t n, n_packs;
 };
@@ -26,17 +27,18 @@ static span span_of(int64_t n, const void *a, const void *b, const void *c) {
     return s;
 }
 
-static unsigned blocks_of(const ty_device *dev, span s) {
+static unsigned blocks_of(span s) {
     const int64_t rest = s.n - 4 * s.n_packs;
-    return ty_cuda_blocks(dev, s.n_packs > rest ? s.n_packs : rest);
+    return ty_cuda_exact_blocks(s.n_packs > rest ? s.n_packs : rest);
 }
 
-static __device__ __forceinline__ int64_t first_index(void) {
+static __device__ __forceinline__ int64_t pack_index(void) {
     return (int64_t)blockIdx.x * TY_CUDA_THREADS + threadIdx.x;
 }
 
-static __device__ __forceinline__ int64_t grid_step(void) {
-    return (int64_t)gridDim.x * TY_CUDA_THREADS;
+/* Of the single element behind the packs. */
+static __device__ __forceinline__ int64_t rest_index(span s) {
+    return 4 * s.n_packs + pack_index();
 }
 
 /* --- elementwise ------------------------------------------------------------------------------ */
@@ -44,31 +46,34 @@ static __device__ __forceinline__ int64_t grid_step(void) {
 extern "C" __global__ void __launch_bounds__(TY_CUDA_THREADS)
     flat_fill(float *to, span s, float value) {
     const float4 four = make_float4(value, value, value, value);
-    for (int64_t i = first_index(); i < s.n_packs; i += grid_step())
+    const int64_t i = pack_index(), j = rest_index(s);
+    if (i < s.n_packs)
         ((float4 *)to)[i] = four;
-    for (int64_t i = 4 * s.n_packs + first_index(); i < s.n; i += grid_step())
-        to[i] = value;
+    if (j < s.n)
+        to[j] = value;
 }
 
 extern "C" __global__ void __launch_bounds__(TY_CUDA_THREADS)
     flat_scale(float *x, span s, float factor) {
-    for (int64_t i = first_index(); i < s.n_packs; i += grid_step()) {
+    const int64_t i = pack_index(), j = rest_index(s);
+    if (i < s.n_packs) {
         const float4 v = ((const float4 *)x)[i];
         ((float4 *)x)[i] = make_float4(factor * v.x, factor * v.y, factor * v.z, factor * v.w);
     }
-    for (int64_t i = 4 * s.n_packs + first_index(); i < s.n; i += grid_step())
-        x[i] = factor * x[i];
+    if (j < s.n)
+        x[j] = factor * x[j];
 }
 
 /* to may be a or b. */
 extern "C" __global__ void __launch_bounds__(TY_CUDA_THREADS)
     flat_add(float *to, const float *a, const float *b, span s) {
-    for (int64_t i = first_index(); i < s.n_packs; i += grid_step()) {
+    const int64_t i = pack_index(), j = rest_index(s);
+    if (i < s.n_packs) {
         const float4 u = ((const float4 *)a)[i], v = ((const float4 *)b)[i];
         ((float4 *)to)[i] = make_float4(u.x + v.x, u.y + v.y, u.z + v.z, u.w + v.w);
     }
-    for (int64_t i = 4 * s.n_packs + first_index(); i < s.n; i += grid_step())
-        to[i] = a[i] + b[i];
+    if (j < s.n)
+        to[j] = a[j] + b[j];
 }
 
 static __device__ __forceinline__ float blend_one(float to, float from, float rate, float scale) {
@@ -78,7 +83,8 @@ static __device__ __forceinline__ float blend_one(float to, float from, float ra
 extern "C" __global__ void __launch_bounds__(TY_CUDA_THREADS) flat_blend(ty_blend_args a, span s) {
     if (a.verdict && a.verdict->is_skipped)
         return;
-    for (int64_t i = first_index(); i < s.n_packs; i += grid_step()) {
+    const int64_t i = pack_index(), j = rest_index(s);
+    if (i < s.n_packs) {
         const float4 f = ((const float4 *)a.from)[i];
         float4 t = ((const float4 *)a.to)[i];
         t.x = blend_one(t.x, f.x, a.rate, a.from_scale);
@@ -87,15 +93,15 @@ extern "C" __global__ void __launch_bounds__(TY_CUDA_THREADS) flat_blend(ty_blen
         t.w = blend_one(t.w, f.w, a.rate, a.from_scale);
         ((float4 *)a.to)[i] = t;
     }
-    for (int64_t i = 4 * s.n_packs + first_index(); i < s.n; i += grid_step())
-        a.to[i] = blend_one(a.to[i], a.from[i], a.rate, a.from_scale);
+    if (j < s.n)
+        a.to[j] = blend_one(a.to[j], a.from[j], a.rate, a.from_scale);
 }
 
 static ty_status fill(ty_ctx *ctx, ty_device *dev, float *to, int64_t n, float value) {
     if (n <= 0)
         return TY_OK;
     const span s = span_of(n, to, NULL, NULL);
-    flat_fill<<<blocks_of(dev, s), TY_CUDA_THREADS, 0, ty_cuda_stream(dev)>>>(to, s, value);
+    flat_fill<<<blocks_of(s), TY_CUDA_THREADS, 0, ty_cuda_stream(dev)>>>(to, s, value);
     return ty_cuda_launched(ctx, "flat_fill");
 }
 
@@ -103,7 +109,7 @@ static ty_status scale(ty_ctx *ctx, ty_device *dev, float *x, int64_t n, float f
     if (n <= 0)
         return TY_OK;
     const span s = span_of(n, x, NULL, NULL);
-    flat_scale<<<blocks_of(dev, s), TY_CUDA_THREADS, 0, ty_cuda_stream(dev)>>>(x, s, factor);
+    flat_scale<<<blocks_of(s), TY_CUDA_THREADS, 0, ty_cuda_stream(dev)>>>(x, s, factor);
     return ty_cuda_launched(ctx, "flat_scale");
 }
 
@@ -112,7 +118,7 @@ static ty_status add(ty_ctx *ctx, ty_device *dev, float *to, const float *a, con
     if (n <= 0)
         return TY_OK;
     const span s = span_of(n, to, a, b);
-    flat_add<<<blocks_of(dev, s), TY_CUDA_THREADS, 0, ty_cuda_stream(dev)>>>(to, a, b, s);
+    flat_add<<<blocks_of(s), TY_CUDA_THREADS, 0, ty_cuda_stream(dev)>>>(to, a, b, s);
     return ty_cuda_launched(ctx, "flat_add");
 }
 
@@ -120,7 +126,7 @@ static ty_status blend(ty_ctx *ctx, ty_device *dev, const ty_blend_args *args) {
     if (args->n <= 0)
         return TY_OK;
     const span s = span_of(args->n, args->to, args->from, NULL);
-    flat_blend<<<blocks_of(dev, s), TY_CUDA_THREADS, 0, ty_cuda_stream(dev)>>>(*args, s);
+    flat_blend<<<blocks_of(s), TY_CUDA_THREADS, 0, ty_cuda_stream(dev)>>>(*args, s);
     return ty_cuda_launched(ctx, "flat_blend");
 }
 

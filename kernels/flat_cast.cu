@@ -8,9 +8,14 @@
 
 #include "kernels/cuda/flat_kernels.h"
 #include "kernels/cuda/flat_rows.cuh"
+#include "kernels/cuda/launch.cuh"
 
 static __device__ __forceinline__ float float_of(uint32_t bf16) {
     return __uint_as_float(bf16 << 16);
+}
+
+static __device__ __forceinline__ int64_t thread_index(void) {
+    return (int64_t)blockIdx.x * TY_CUDA_THREADS + threadIdx.x;
 }
 
 /* --- between f32 and bf16 ---------------------------------------------------------------------- */
@@ -19,33 +24,31 @@ static __device__ __forceinline__ uint32_t pair_of(float low, float high) {
     return ty_cuda_bf16_of(low) | ty_cuda_bf16_of(high) << 16;
 }
 
-/* n_packs packs of 8 elements, then the rest one by one. */
+/* A pack of 8 elements a thread, and one of the rest behind the packs. */
 extern "C" __global__ void __launch_bounds__(TY_CUDA_THREADS)
     flat_cast_to_bf16(uint16_t *to, const float *from, int64_t n_packs, int64_t n) {
-    const int64_t first = (int64_t)blockIdx.x * TY_CUDA_THREADS + threadIdx.x;
-    const int64_t step = (int64_t)gridDim.x * TY_CUDA_THREADS;
-    for (int64_t i = first; i < n_packs; i += step) {
+    const int64_t i = thread_index(), j = 8 * n_packs + i;
+    if (i < n_packs) {
         const float4 a = ((const float4 *)from)[2 * i], b = ((const float4 *)from)[2 * i + 1];
         ((uint4 *)to)[i] =
             make_uint4(pair_of(a.x, a.y), pair_of(a.z, a.w), pair_of(b.x, b.y), pair_of(b.z, b.w));
     }
-    for (int64_t i = 8 * n_packs + first; i < n; i += step)
-        to[i] = (uint16_t)ty_cuda_bf16_of(from[i]);
+    if (j < n)
+        to[j] = (uint16_t)ty_cuda_bf16_of(from[j]);
 }
 
 extern "C" __global__ void __launch_bounds__(TY_CUDA_THREADS)
     flat_cast_from_bf16(float *to, const uint16_t *from, int64_t n_packs, int64_t n) {
-    const int64_t first = (int64_t)blockIdx.x * TY_CUDA_THREADS + threadIdx.x;
-    const int64_t step = (int64_t)gridDim.x * TY_CUDA_THREADS;
-    for (int64_t i = first; i < n_packs; i += step) {
+    const int64_t i = thread_index(), j = 8 * n_packs + i;
+    if (i < n_packs) {
         const uint4 v = ((const uint4 *)from)[i];
         ((float4 *)to)[2 * i] = make_float4(float_of(v.x), __uint_as_float(v.x & 0xffff0000U),
                                             float_of(v.y), __uint_as_float(v.y & 0xffff0000U));
         ((float4 *)to)[2 * i + 1] = make_float4(float_of(v.z), __uint_as_float(v.z & 0xffff0000U),
                                                 float_of(v.w), __uint_as_float(v.w & 0xffff0000U));
     }
-    for (int64_t i = 8 * n_packs + first; i < n; i += step)
-        to[i] = float_of(from[i]);
+    if (j < n)
+        to[j] = float_of(from[j]);
 }
 
 /* --- every other pair --------------------------------------------------------------------------- */
@@ -101,8 +104,8 @@ static __device__ void store_any(void *to, ty_dtype dtype, int64_t i, double val
 }
 
 extern "C" __global__ void __launch_bounds__(TY_CUDA_THREADS) flat_cast_any(ty_cast_args args) {
-    const int64_t step = (int64_t)gridDim.x * TY_CUDA_THREADS;
-    for (int64_t i = (int64_t)blockIdx.x * TY_CUDA_THREADS + threadIdx.x; i < args.n; i += step)
+    const int64_t i = thread_index();
+    if (i < args.n)
         store_any(args.to, args.to_dtype, i, load_any(args.from, args.from_dtype, i));
 }
 
@@ -119,7 +122,7 @@ static ty_status copy_bits(ty_ctx *ctx, ty_device *dev, const ty_cast_args *args
 extern "C" ty_status ty_flat_cast_cuda(ty_ctx *ctx, ty_device *dev, const ty_cast_args *args) {
     const bool is_aligned = (((uintptr_t)args->to | (uintptr_t)args->from) & 15U) == 0;
     const int64_t n = args->n, n_packs = is_aligned ? n / 8 : 0, rest = n - 8 * n_packs;
-    const unsigned blocks = ty_cuda_blocks(dev, n_packs > rest ? n_packs : rest);
+    const unsigned blocks = ty_cuda_exact_blocks(n_packs > rest ? n_packs : rest);
     const cudaStream_t stream = ty_cuda_stream(dev);
     if (n <= 0)
         return TY_OK;
@@ -135,6 +138,6 @@ extern "C" ty_status ty_flat_cast_cuda(ty_ctx *ctx, ty_device *dev, const ty_cas
             (float *)args->to, (const uint16_t *)args->from, n_packs, n);
         return ty_cuda_launched(ctx, "flat_cast_from_bf16");
     }
-    flat_cast_any<<<ty_cuda_blocks(dev, n), TY_CUDA_THREADS, 0, stream>>>(*args);
+    flat_cast_any<<<ty_cuda_exact_blocks(n), TY_CUDA_THREADS, 0, stream>>>(*args);
     return ty_cuda_launched(ctx, "flat_cast_any");
 }

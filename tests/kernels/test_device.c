@@ -183,7 +183,7 @@ static void ranks_of_a_host_share_out_its_gpus(void **state) {
     assert_int_equal(ty_device_find(&f->ctx, &(ty_device_options){.name = "cuda"}, &found), TY_OK);
     const int n = found.n_devices;
     for (int rank = 0; rank < 2 * n; rank++) {
-        char want[TY_DEVICE_NAME_BYTES];
+        char want[32];
         const ty_device_options options = {.name = "auto", .local_rank = rank};
         assert_int_equal(ty_device_find(&f->ctx, &options, &found), TY_OK);
         (void)snprintf(want, sizeof want, "cuda:%d", rank % n);
