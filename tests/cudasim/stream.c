@@ -11,6 +11,7 @@
 #include "memory.h"
 #include "sim.h"
 #include "stream_parts.h"
+#include "thread.h"
 
 typedef struct stream {
     int slot;
@@ -348,9 +349,12 @@ static double now_s(void) {
 
 /* Another process has to come first. The lock is given up so that other threads of this one may call. */
 static void yield(void) {
-    pthread_mutex_unlock(&cs_sim.lock);
+    bool is_in_a_call = cs_this_thread()->depth > 0;
+    if (is_in_a_call)
+        pthread_mutex_unlock(&cs_sim.lock);
     sched_yield();
-    pthread_mutex_lock(&cs_sim.lock);
+    if (is_in_a_call)
+        pthread_mutex_lock(&cs_sim.lock);
 }
 
 static _Noreturn void hang(const char *what, const cs_clock *clock) {

@@ -1,5 +1,6 @@
 #include "traps.h"
 
+#include <execinfo.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,21 +21,22 @@ static bool is_write(const ucontext_t *context) {
     return (context->uc_mcontext.gregs[REG_ERR] & 2) != 0;
 }
 
+/* libc's copies, and files without names, say little: their caller does. */
+static bool says_little(const char *name) {
+    return name[0] == '?' || strncmp(name, "__mem", 5) == 0 || strncmp(name, "mem", 3) == 0;
+}
+
+/* "function+0x12" of the code that faulted; where that says little, the nearest caller that says more. */
 static void name_place(const ucontext_t *context, char *where, size_t room) {
     void *pc = (void *)context->uc_mcontext.gregs[REG_RIP];
+    void *frames[32];
+    int n = backtrace(frames, 32), at = 0;
+    while (at < n && frames[at] != pc)
+        at++;
     uint64_t offset = cs_symbol_of(pc, where, room);
-    /* memcpy and friends say little: their caller does, where the frame pointer was kept. */
-    bool is_library =
-        strncmp(where, "__mem", 5) == 0 || strncmp(where, "mem", 3) == 0 || where[0] == '?';
-    void **stack = (void **)context->uc_mcontext.gregs[REG_RSP];
-    char caller[96] = "?";
-    if (is_library)
-        cs_symbol_of(stack[0], caller, sizeof caller);
-    if (is_library && caller[0] != '?')
-        snprintf(where, room, "%s", caller);
-    else
-        snprintf(where + strlen(where), room - strlen(where), "+0x%llx",
-                 (unsigned long long)offset);
+    for (int i = at + 1; i < n && says_little(where); i++)
+        offset = cs_symbol_of(frames[i], where, room);
+    snprintf(where + strlen(where), room - strlen(where), "+0x%llx", (unsigned long long)offset);
 }
 
 static void device_touched(uint64_t address, const char *where, bool writes) {
@@ -82,6 +84,8 @@ static void on_fault(int signal_number, siginfo_t *info, void *opaque) {
 }
 
 void cs_traps_start(void) {
+    void *frame;
+    backtrace(&frame, 1); /* loads what it needs now, not in a handler */
     struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER};
     sigemptyset(&action.sa_mask);
     sigaction(SIGSEGV, &action, previous_action());
