@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 # What only a simulator can do: fail on demand, drop a barrier.
 ONLY_SIMULATED = ("CUDASIM_FAIL", "CUDASIM_MUTATE", "CUDASIM_MEMORY")
 
+# Tests that preload $CUDASIM_LIBRARY under the programs they start, and need nothing else of it; the GPUs they want.
+PRELOADING = {"e2e.gpu_quickstart": 1, "e2e.gpu_curves": 1, "e2e.gpu_resuming": 1, "e2e.gpu_ranks": 4}
+
 
 @dataclass
 class Row:
@@ -33,7 +36,7 @@ class Result:
 
 
 def unwrapped(command):
-    """(command without the simulator, ranks, GPUs a rank); None where it does not run on the simulator."""
+    """(command without the simulator, ranks, GPUs that it wants); None where it does not run on the simulator."""
     if not command[0].endswith("tests/cudasim/run"):
         return None
     end = command.index("--")
@@ -41,7 +44,7 @@ def unwrapped(command):
     ranks, program = int(options.get("--ranks", 0)), command[end + 1:]
     if ranks:
         program = ["mpirun", "--oversubscribe", "-np", str(ranks), *program]
-    return program, max(ranks, 1), int(options.get("--devices", 1))
+    return program, max(ranks, 1), ranks or int(options.get("--devices", 1))
 
 
 def row_of(test, build):
@@ -49,14 +52,17 @@ def row_of(test, build):
     told = {p["name"]: p["value"] for p in test.get("properties", [])}
     environment = dict(pair.split("=", 1) for pair in told.get("ENVIRONMENT", []))
     found = unwrapped(test.get("command", [""]))
+    if test["name"] in PRELOADING:
+        found = test["command"], 1, PRELOADING[test["name"]]
     if not found or "simulated" in told.get("LABELS", []) or any(name in environment for name in ONLY_SIMULATED):
         return None
-    command, ranks, devices = found
+    command, ranks, gpus = found
     if "/tests/cudasim/" in " ".join(command):
         return None  # the simulator's own tests
-    environment = {k: v for k, v in environment.items() if not k.startswith("CUDASIM_")} | {"TY_TEST_DEVICE": "cuda"}
+    environment = {k: v for k, v in environment.items() if not k.startswith("CUDASIM_")}
+    environment |= {"TY_TEST_DEVICE": "cuda", "CUDASIM_LIBRARY": os.environ.get("LD_PRELOAD", "")}
     return Row(test["name"], command, environment, told.get("WORKING_DIRECTORY", str(build)),
-               told.get("SKIP_RETURN_CODE", 77), ranks, max(ranks, devices))
+               told.get("SKIP_RETURN_CODE", 77), ranks, gpus)
 
 
 def of(build, only="."):
@@ -67,7 +73,7 @@ def of(build, only="."):
     for test in listed["tests"]:
         row = row_of(test, build) if re.search(only, test["name"]) else None
         if row:
-            rows.setdefault((tuple(row.command), row.gpus), row)
+            rows.setdefault((tuple(row.command), tuple(sorted(row.environment.items())), row.gpus), row)
     return list(rows.values())
 
 
