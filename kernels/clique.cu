@@ -12,7 +12,7 @@
  * that are finished but have no partner yet. */
 #include "kernels/cuda/nccl.h"
 
-enum { AT_ONCE = 8, LEVELS = 10 }; /* AT_ONCE << LEVELS is TY_CLIQUE_MOST_RANKS */
+enum { AT_ONCE = 8, LEVELS = 11 }; /* TY_CLIQUE_MOST_RANKS is AT_ONCE << (LEVELS - 1) */
 
 static __device__ __forceinline__ float4 add(float4 a, float4 b) {
     return make_float4(a.x + b.x, a.y + b.y, a.z + b.z, a.w + b.w);
@@ -22,8 +22,9 @@ static __device__ __forceinline__ float4 add(float4 a, float4 b) {
 static __device__ __forceinline__ float4 sum_eight(const float4 *__restrict__ parts, int64_t stride,
                                                    int count) {
     float4 x[AT_ONCE];
+    x[0] = parts[0];
 #pragma unroll
-    for (int k = 0; k < AT_ONCE; k++)
+    for (int k = 1; k < AT_ONCE; k++)
         x[k] = k < count ? parts[k * stride] : make_float4(0, 0, 0, 0);
 #pragma unroll
     for (int width = 1; width < AT_ONCE; width *= 2) {
@@ -46,7 +47,7 @@ static __device__ __forceinline__ float4 sum_many(const float4 *__restrict__ par
         bool is_carried = true;
 #pragma unroll
         for (int l = 0; l < LEVELS; l++) {
-            const bool is_taken = (g >> l & 1) != 0;
+            const bool is_taken = l < LEVELS - 1 && (g >> l & 1) != 0;
             if (is_carried && is_taken)
                 sum = add(levels[l], sum);
             if (is_carried && !is_taken) {

@@ -151,10 +151,20 @@ static ty_status check_unbroken(ty_ctx *ctx, const ty_reduction *reduction) {
     return broken[0] ? ty_fail(ctx, TY_ERR_COMM, "%s", broken) : TY_OK;
 }
 
-/* What follows on `after` waits for `before`. */
-static ty_status order(ty_ctx *ctx, ty_reduction *reduction, ty_queue before, ty_queue after) {
-    const ty_status st = ty_device_order(ctx, reduction->gpu->dev, before, after);
+static ty_status told(ty_ctx *ctx, ty_reduction *reduction, ty_status st) {
     return st == TY_OK ? TY_OK : ty_comm_fail_alone(ctx, reduction->comm, st);
+}
+
+/* What COMM does next waits for what COMPUTE has so far. */
+static ty_status follow_compute(ty_ctx *ctx, ty_reduction *reduction) {
+    const ty_reduction_gpu *gpu = reduction->gpu;
+    return told(ctx, reduction, ty_device_order(ctx, gpu->dev, TY_QUEUE_COMPUTE, TY_QUEUE_COMM));
+}
+
+/* What COMPUTE does next sees the sum. */
+static ty_status precede_compute(ty_ctx *ctx, ty_reduction *reduction) {
+    const ty_reduction_gpu *gpu = reduction->gpu;
+    return told(ctx, reduction, ty_device_order(ctx, gpu->dev, TY_QUEUE_COMM, TY_QUEUE_COMPUTE));
 }
 
 static ty_status begin_bucket(ty_ctx *ctx, ty_reduction *reduction, int64_t k) {
@@ -162,7 +172,7 @@ static ty_status begin_bucket(ty_ctx *ctx, ty_reduction *reduction, int64_t k) {
     const int64_t count = bucket_count(&gpu->buckets, k, reduction->n);
     gpu->buckets.awaited[k] = 0;
     gpu->is_under_way = true;
-    TY_TRY(order(ctx, reduction, TY_QUEUE_COMPUTE, TY_QUEUE_COMM));
+    TY_TRY(follow_compute(ctx, reduction));
     return queued(ctx, reduction,
                   ty_clique_all_reduce(ctx, gpu->clique, gpu->x + k * gpu->buckets.size, count));
 }
@@ -175,21 +185,21 @@ static ty_status run_fast(ty_ctx *ctx, ty_reduction *reduction) {
             TY_TRY(begin_bucket(ctx, reduction, k));
     }
     reset_buckets(it, reduction->n);
-    return order(ctx, reduction, TY_QUEUE_COMM, TY_QUEUE_COMPUTE);
+    return precede_compute(ctx, reduction);
 }
 
 static ty_status run_exact(ty_ctx *ctx, ty_reduction *reduction) {
     ty_reduction_gpu *gpu = reduction->gpu;
     float *own = gpu->x + reduction->comm->rank * gpu->slice;
     gpu->is_under_way = true;
-    TY_TRY(order(ctx, reduction, TY_QUEUE_COMPUTE, TY_QUEUE_COMM));
+    TY_TRY(follow_compute(ctx, reduction));
     TY_TRY(queued(ctx, reduction,
                   ty_clique_all_to_all(ctx, gpu->clique, gpu->x, gpu->parts, gpu->slice)));
     /* The slices were sent before this kernel begins, so the sum may lie where one of them was. */
     TY_TRY(queued(ctx, reduction,
                   ty_clique_sum_slices(ctx, gpu->clique, gpu->parts, own, gpu->slice)));
     TY_TRY(queued(ctx, reduction, ty_clique_all_gather(ctx, gpu->clique, gpu->x, gpu->slice)));
-    return order(ctx, reduction, TY_QUEUE_COMM, TY_QUEUE_COMPUTE);
+    return precede_compute(ctx, reduction);
 }
 
 static ty_status copy(ty_ctx *ctx, ty_reduction *reduction, ty_copy kind, void *to,
@@ -211,8 +221,8 @@ static ty_status run_staged(ty_ctx *ctx, ty_reduction *reduction) {
     if (all != TY_OK)
         return ty_comm_break(ctx, reduction->comm, all);
     TY_TRY(ty_reduction_run(ctx, gpu->staged));
-    const ty_status st = copy(ctx, reduction, TY_COPY_IN, gpu->x, ty_reduction_out(gpu->staged));
-    return st == TY_OK ? TY_OK : ty_comm_fail_alone(ctx, reduction->comm, st);
+    return told(ctx, reduction,
+                copy(ctx, reduction, TY_COPY_IN, gpu->x, ty_reduction_out(gpu->staged)));
 }
 
 ty_status ty_reduction_gpu_run(ty_ctx *ctx, ty_reduction *reduction) {

@@ -49,10 +49,10 @@ static float number(int64_t i, int rank) {
     x ^= x >> 31;
     x *= 0x94d049bb133111ebu;
     x ^= x >> 29;
-    if (i % 61 == 7)
+    if (i % 61 == 3)
         return i % 2 ? -0.0f : 0.0f;
     const float value = ((float)(int64_t)(x >> 40) / 16777216.0f - 0.5f) * (float)(1 << (x & 15));
-    return i % 61 == 8 ? value * 1e-41f : value;
+    return i % 61 == 2 ? value * 1e-41f : value;
 }
 
 static float tree(int64_t i, int first, int width, int size) {
@@ -95,9 +95,10 @@ static void check(bench *b, int size, int64_t slice) {
     ty_clique clique = {.dev = b->dev, .size = size};
     const size_t bytes = (size_t)(size * slice) * sizeof(float);
     const size_t sum_bytes = (size_t)(slice + GUARD) * sizeof(float);
-    float *parts = make_parts(size, slice), *sum = malloc(sum_bytes);
-    void *parts_on = NULL, *sum_on = NULL;
-    assert_non_null(sum);
+    float *parts = make_parts(size, slice);
+    void *parts_on = NULL, *sum_on = NULL, *pinned = NULL;
+    assert_ok(b, ty_device_alloc_host(&b->ctx, b->dev, sum_bytes, &pinned));
+    float *sum = pinned;
     memset(sum, 0xff, sum_bytes); /* NaNs */
     float guard[GUARD];
     memcpy(guard, sum + slice, sizeof guard);
@@ -113,8 +114,8 @@ static void check(bench *b, int size, int64_t slice) {
     assert_tree(sum, size, slice, guard);
     ty_device_free(b->dev, parts_on);
     ty_device_free(b->dev, sum_on);
+    ty_device_free_host(b->dev, pinned);
     free(parts);
-    free(sum);
 }
 
 static void every_number_of_ranks_up_to_two_eights_has_its_tree(void **state) {
@@ -123,9 +124,17 @@ static void every_number_of_ranks_up_to_two_eights_has_its_tree(void **state) {
 }
 
 static void many_ranks_have_their_tree(void **state) {
-    static const int sizes[] = {24, 31, 32, 33, 63, 64, 65, 129, 257};
+    static const int sizes[] = {24, 31, 32, 33, 63, 64, 65, 128, 129, 256, 257};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
         check(*state, sizes[i], 16);
+}
+
+/* Every level of the counter alone, and all of them; 8192 is the most there may be. */
+static void as_many_ranks_as_there_may_be_have_their_tree(void **state) {
+    for (int size = 512; size <= 8192; size *= 2)
+        check(*state, size, 4);
+    check(*state, 8191, 4);
+    check(*state, 8184, 4);
 }
 
 /* A vector, a prime number of them, one below, at and above a block's. */
@@ -142,12 +151,15 @@ static void a_slice_of_more_than_one_wave_is_summed(void **state) {
     check(*state, 2, 4 * (4 * 8 * 108 * 256 + 77));
 }
 
-int main(void) {
+/* An argument is a pattern for the tests to run. */
+int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_number_of_ranks_up_to_two_eights_has_its_tree),
         cmocka_unit_test(many_ranks_have_their_tree),
+        cmocka_unit_test(as_many_ranks_as_there_may_be_have_their_tree),
         cmocka_unit_test(slices_of_any_length_are_summed),
         cmocka_unit_test(a_slice_of_more_than_one_wave_is_summed),
     };
+    cmocka_set_test_filter(argc > 1 ? argv[1] : NULL);
     return cmocka_run_group_tests_name("clique", tests, open_bench, close_bench);
 }
