@@ -19,6 +19,10 @@ static group *this_group(void) {
     return &g;
 }
 
+bool cs_nccl_is_in_group(void) {
+    return this_group()->depth > 0;
+}
+
 /* --- issuing ---------------------------------------------------------------------------------- */
 
 /* On a communicator that does not block a call may come back before it is queued; which do is the seed's choice. */

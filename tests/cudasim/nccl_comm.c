@@ -97,6 +97,8 @@ static ncclResult_t init(ncclComm_t *out, int size, const ncclUniqueId *id, int 
                          const ncclConfig_t *config) {
     if (!out || size < 1 || rank < 0 || rank >= size)
         return cs_nccl_report(NULL, ncclInvalidArgument, "rank %d of %d", rank, size);
+    if (cs_nccl_is_in_group())
+        cs_unknown(cs_current_function(), "communicators that begin in a group are not modelled");
     if (size > CS_NCCL_RANKS)
         cs_unknown(cs_current_function(), "more than %d ranks are not modelled", CS_NCCL_RANKS);
     if (check_config(config))

@@ -171,6 +171,11 @@ bool cs_nccl_compare(cs_nccl_comm *comm, const cs_nccl_header *mine, int peer,
 void cs_nccl_reduce(const uint8_t *const *parts, int n, int first, uint32_t type, uint32_t op,
                     uint64_t count, uint8_t *out);
 
+/* --- nccl_call.c ------------------------------------------------------------------------------ */
+
+/* Whether this thread is between ncclGroupStart and ncclGroupEnd. */
+bool cs_nccl_is_in_group(void);
+
 /* --- nccl_comm.c ------------------------------------------------------------------------------ */
 
 /* Whether a collective or a group may be issued now; reports where not. */

@@ -270,9 +270,11 @@ static void declare_transfers(const cs_nccl_op *op) {
 ncclResult_t cs_nccl_enqueue(cs_nccl_op *op) {
     uint64_t send = op->header.kind == CS_NCCL_POINT ? 0 : cs_nccl_send_bytes(op);
     uint64_t receive = op->header.kind == CS_NCCL_POINT ? 0 : cs_nccl_receive_bytes(op);
-    op->order = op->comm->n_issued++;
+    cs_nccl_comm *comm = op->comm;
+    op->order = comm->n_issued;
     if (cs_enqueue(op->stream, op->what, run, op, cs_nccl_drop_op))
         return ncclUnhandledCudaError;
+    comm->n_issued++;
     if (send)
         cs_op_reads(cs_last_op(), op->send, send);
     if (receive)
