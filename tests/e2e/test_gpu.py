@@ -20,8 +20,8 @@ class Gpu(Case):
     def on(self, device, folder, *words, steps=10, config=SYNTHETIC, ranks=0, **settings):
         """Trains; the last line's facts, with the curve of losses."""
         env = self.simulated(**settings) if device == "cuda" else self.env
-        done = self.train(*SMALL, "--set", f"device={device}", "--set", f"train.duration={steps} steps", "--dir", folder,
-                          *words, config=config, ranks=ranks, env=env, timeout=800)
+        done = self.train(*SMALL, "--set", f"device={device}", "--set", f"train.duration={steps} steps", "--dir",
+                          folder, *words, config=config, ranks=ranks, env=env, timeout=800)
         done["curve"] = self.curve(folder)
         return done
 
@@ -39,8 +39,8 @@ class Gpu(Case):
 # The quickstart's net as its first steps are: the rate that its schedule begins with, all the same. (At the rates of a
 # schedule squeezed into 20 steps the CPU differs from itself by 3e-4 when its learning rate changes by 1e-7.)
 QUICKSTART = ("--set", "train.global_batch_size=32", "--set", "train.duration=20 steps", "--set",
-              'schedule={"type": "constant"}', "--set", "optimizer.learning_rate=1.6e-4", "--set", "data.val_fraction=0.002",
-              "--set", "eval.every=20 steps", "--set", "tracking.log_every=1 step", "--name", "run")
+              'schedule={"type": "constant"}', "--set", "optimizer.learning_rate=1.6e-4", "--set",
+              "data.val_fraction=0.002", "--set", "eval.every=20 steps", "--set", "tracking.log_every=1 step", "--name", "run")
 
 
 class Quickstart(Gpu):
