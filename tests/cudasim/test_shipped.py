@@ -1,5 +1,5 @@
-"""The shipped binary on simulated GPUs: clean under every schedule, and each function's calls that fail. What else it has
-to do there is tests/e2e/test_gpu.py's."""
+"""The shipped binary on simulated GPUs: clean under every schedule, and each function's calls that fail. What else
+it has to do there is tests/e2e/test_gpu.py's."""
 import os
 import sqlite3
 import subprocess

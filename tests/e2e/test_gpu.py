@@ -40,7 +40,8 @@ class Gpu(Case):
 # schedule squeezed into 20 steps the CPU differs from itself by 3e-4 when its learning rate changes by 1e-7.)
 QUICKSTART = ("--set", "train.global_batch_size=32", "--set", "train.duration=20 steps", "--set",
               'schedule={"type": "constant"}', "--set", "optimizer.learning_rate=1.6e-4", "--set",
-              "data.val_fraction=0.002", "--set", "eval.every=20 steps", "--set", "tracking.log_every=1 step", "--name", "run")
+              "data.val_fraction=0.002", "--set", "eval.every=20 steps", "--set", "tracking.log_every=1 step",
+              "--name", "run")
 
 
 class Quickstart(Gpu):
