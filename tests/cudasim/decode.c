@@ -82,7 +82,7 @@ static cs_instr *emit(cs_decoder *d, const cs_instr *instr) {
 
 /* --- instructions -------------------------------------------------------------------------------- */
 
-static const cs_opcode *find_opcode(const cs_statement *statement, cs_instr *instr) {
+static const cs_opcode *search_opcode(const cs_statement *statement, cs_instr *instr) {
     size_t n;
     const cs_opcode *opcodes = cs_opcodes(&n);
     for (size_t i = 0; i < n; i++)
@@ -90,6 +90,33 @@ static const cs_opcode *find_opcode(const cs_statement *statement, cs_instr *ins
             cs_opcode_match(&opcodes[i], statement->opcode, instr))
             return &opcodes[i];
     return NULL;
+}
+
+static bool has_vector(const cs_statement *statement) {
+    for (size_t i = 0; i < statement->n_operands; i++)
+        if (statement->operands[i].kind == CS_OPERAND_VECTOR)
+            return true;
+    return false;
+}
+
+/* A module spells few instructions, each many times: found ones are kept. Those with vectors may mean another row. */
+static const cs_opcode *find_opcode(cs_decoder *d, const cs_statement *statement, cs_instr *instr) {
+    uint32_t hash = 2166136261u;
+    for (size_t i = 0; i < statement->opcode.n; i++)
+        hash = (hash ^ (uint8_t)statement->opcode.at[i]) * 16777619u;
+    cs_spelling *known = &d->module->spellings[hash % CS_SPELLINGS];
+    if (has_vector(statement))
+        return search_opcode(statement, instr);
+    if (!known->instr.opcode || !cs_text_same(known->text, statement->opcode)) {
+        const cs_opcode *opcode = search_opcode(statement, instr);
+        *known = (cs_spelling){.text = statement->opcode, .instr = *instr};
+        known->instr.opcode = opcode;
+        return opcode;
+    }
+    const uint32_t location = instr->location;
+    *instr = known->instr;
+    instr->location = location;
+    return known->instr.opcode;
 }
 
 /* A step of its own before or after the instruction, under the same guard. */
@@ -157,7 +184,7 @@ static void decode_return(cs_decoder *d, cs_instance *in, cs_instr *instr) {
 static void decode_statement(cs_decoder *d, cs_instance *in) {
     const cs_statement *statement = d->statement;
     cs_instr instr = {.location = statement->location};
-    const cs_opcode *opcode = find_opcode(statement, &instr);
+    const cs_opcode *opcode = find_opcode(d, statement, &instr);
     if (!opcode) {
         cs_decode_fail(d, "this instruction is not modelled");
         return;
@@ -366,6 +393,8 @@ static cs_kernel *new_kernel(cs_module *module, const cs_function *function) {
 bool cs_decode_kernel(cs_module *module, const cs_function *function, cs_kernel **out, char *error,
                       size_t room) {
     cs_decoder d = {.module = module, .arena = module->ptx->arena, .error = error, .room = room};
+    if (!module->spellings)
+        module->spellings = cs_arena_take(d.arena, CS_SPELLINGS * sizeof *module->spellings);
     cs_instance in = {.function = function};
     d.kernel = new_kernel(module, function);
     d.carry = cs_decode_register(&d, 0);

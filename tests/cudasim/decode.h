@@ -41,6 +41,14 @@ typedef struct cs_constant {
     bool is_dynamic;
 } cs_constant;
 
+enum { CS_SPELLINGS = 512 };
+
+/* A spelling that was looked up, and what its modifiers said. */
+typedef struct cs_spelling {
+    cs_text text;
+    cs_instr instr;
+} cs_spelling;
+
 typedef struct cs_decoder {
     cs_module *module;
     cs_kernel *kernel;
@@ -49,7 +57,7 @@ typedef struct cs_decoder {
     size_t n_code;
     cs_constant *constants;
     size_t n_constants;
-    cs_binding *shared; /* of module and functions, by first use */
+    cs_binding *shared;     /* of module and functions, by first use */
     size_t n_shared;
     uint32_t carry, trash;
     uint32_t flushed[4]; /* registers for the operands of .ftz */

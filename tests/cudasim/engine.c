@@ -262,7 +262,7 @@ bool cs_launch_run(const cs_launch *launch) {
     cs_run run = {.launch = launch, .kernel = launch->kernel, .checks = cs_sim.options.checks};
     const uint64_t blocks = (uint64_t)launch->grid[0] * launch->grid[1] * launch->grid[2];
     const double seconds = cs_sim.options.hang_s > 0 ? cs_sim.options.hang_s : 60;
-    run.budget = (uint64_t)(seconds * 2e7);
+    run.budget = (uint64_t)(seconds * 1e7);
     cs_random_init(&run.random, cs_sim.options.seed, launch->launch_id * 2);
     if (run.checks & CS_CHECK_RACE)
         cs_race_start(&run);

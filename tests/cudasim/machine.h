@@ -112,6 +112,7 @@ struct cs_kernel {
 struct cs_module {
     cs_ptx *ptx;
     int device;
+    struct cs_spelling *spellings; /* the decoder's, by hash */
     cs_kernel **kernels;
     size_t n_kernels;
     uint64_t *addresses; /* of the module's variables, by index; 0: shared ones */
