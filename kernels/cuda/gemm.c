@@ -151,21 +151,19 @@ static cublasStatus_t ask(const ty_cuda *dev, ty_cuda_gemm *g,
     return st == CUBLAS_STATUS_SUCCESS ? CUBLAS_STATUS_NOT_SUPPORTED : st;
 }
 
-/* With workspace, without, and both again with the epilogue left to the caller. */
+/* With the epilogue, without it (the caller's kernel is cheaper than a product without workspace),
+ * and both again without workspace. */
 static cublasStatus_t choose(const ty_cuda *dev, ty_cuda_gemm *g,
                              cublasLtMatmulPreference_t preference) {
-    const size_t limit = workspace_limit(&dev->facts);
-    cublasStatus_t st = CUBLAS_STATUS_NOT_SUPPORTED;
     const bool wants_epilogue = g->spec.has_bias || g->spec.has_relu;
-    for (int attempt = wants_epilogue ? 0 : 1; attempt < 2; attempt++) {
-        g->has_epilogue = attempt == 0;
+    cublasStatus_t st = CUBLAS_STATUS_NOT_SUPPORTED;
+    for (int attempt = 0; attempt < 4 && st == CUBLAS_STATUS_NOT_SUPPORTED; attempt++) {
+        g->has_epilogue = attempt % 2 == 0;
+        if (g->has_epilogue && !wants_epilogue)
+            continue;
         st = set_epilogue(dev->blas, g);
         if (st == CUBLAS_STATUS_SUCCESS)
-            st = ask(dev, g, preference, limit);
-        if (st == CUBLAS_STATUS_NOT_SUPPORTED)
-            st = ask(dev, g, preference, 0);
-        if (st != CUBLAS_STATUS_NOT_SUPPORTED)
-            break;
+            st = ask(dev, g, preference, attempt < 2 ? workspace_limit(&dev->facts) : 0);
     }
     return st;
 }

@@ -2,14 +2,14 @@
  *
  *   gpu_layer linear|conv2d fp32|tf32|bf16
  *
- * exits with 0, or says in one line what failed and exits with 8. Everything is given back in any
- * case. */
+ * says what y is where x and the weights are 0 and bias c is c / 32, and exits with 0, or says in one
+ * line what failed and exits with 8. Everything is given back in any case. */
 #include <stdio.h>
 #include <string.h>
 
 #include "kernels/kernels.h"
 
-enum { MAX_BLOCKS = 16 };
+enum { MAX_BLOCKS = 16, SHOWN = 16, MOST_OUTPUTS = 2048 };
 
 typedef struct layer {
     ty_ctx ctx;
@@ -17,6 +17,7 @@ typedef struct layer {
     ty_op_args args;
     void *blocks[MAX_BLOCKS];
     int n_blocks;
+    float y[MOST_OUTPUTS];
 } layer;
 
 static const ty_linear_attrs linear = {.out = 24, .has_bias = true, .activation = TY_ACT_TANH};
@@ -78,15 +79,46 @@ static ty_status give_memory(layer *l) {
     return give(l, a->workspace_bytes, &a->workspace);
 }
 
+/* Multiples of 1 / 32 up to 1 are the same in both types; bf16 is the upper half of a float. */
+static ty_status fill_bias(layer *l) {
+    float wide[SHOWN];
+    uint16_t narrow[SHOWN];
+    const ty_tensor *bias = &l->args.param[1];
+    for (int c = 0; c < SHOWN; c++) {
+        uint32_t bits;
+        wide[c] = (float)c / 32;
+        memcpy(&bits, &wide[c], sizeof bits);
+        narrow[c] = (uint16_t)(bits >> 16);
+    }
+    const bool is_bf16 = bias->dtype == TY_DTYPE_BF16;
+    TY_TRY(ty_device_copy_in(&l->ctx, l->dev, bias->data, is_bf16 ? (void *)narrow : (void *)wide,
+                             SHOWN * ty_dtype_bytes(bias->dtype)));
+    return ty_device_sync(&l->ctx, l->dev);
+}
+
+/* The first sample's outputs: of an image, one pixel a channel. */
+static ty_status show(layer *l) {
+    const ty_shape y = l->args.y.shape;
+    const int64_t plane = y.rank == 4 ? y.dims[2] * y.dims[3] : 1;
+    TY_TRY(ty_tensor_copy_out(&l->ctx, l->dev, &l->args.y, l->y));
+    TY_TRY(ty_device_sync(&l->ctx, l->dev));
+    (void)printf("y");
+    for (int c = 0; c < SHOWN; c++)
+        (void)printf(" %.4f", (double)l->y[c * plane]);
+    (void)printf("\n");
+    return TY_OK;
+}
+
 static ty_status step(layer *l, ty_op_id id, ty_precision precision) {
     const ty_device_options options = {.name = "cuda", .max_isa_level = -1, .precision = precision};
     TY_TRY(ty_device_open(&l->ctx, &options, &l->dev));
     TY_TRY(prepare(l, id, precision));
     TY_TRY(give_memory(l));
+    TY_TRY(fill_bias(l));
     const ty_op_impl *op = ty_device_op(l->dev, id);
     TY_TRY(op->forward(&l->ctx, l->dev, &l->args));
     TY_TRY(op->backward(&l->ctx, l->dev, &l->args));
-    return ty_device_sync(&l->ctx, l->dev);
+    return show(l);
 }
 
 static void clear(layer *l, ty_op_id id) {
@@ -104,7 +136,7 @@ int main(int argc, char **argv) {
     const ty_precision kind = strcmp(precision, "bf16") == 0   ? TY_PRECISION_BF16
                               : strcmp(precision, "tf32") == 0 ? TY_PRECISION_TF32
                                                                : TY_PRECISION_FP32;
-    layer l = {0};
+    layer l = {.n_blocks = 0};
     ty_ctx_init(&l.ctx);
     const ty_status st = step(&l, id, kind);
     if (st != TY_OK)

@@ -108,6 +108,32 @@ static void a_convolution_survives_any_failing_call(void **state) {
     sweep("conv2d", "bf16", functions, sizeof functions / sizeof functions[0]);
 }
 
+/* What the layer says of y; the caller frees it. */
+static char *output_of(const char *op, const char *precision, const char *setting) {
+    child *c = run_layer(op, precision, setting);
+    const char *y = strstr(c->output, "y 0.0000 ");
+    if (c->status != 0 || !y)
+        fail_msg("%s with %s: exit %d and\n%s", op, setting, c->status, c->output);
+    char *line = strndup(y, strcspn(y, "\n"));
+    free(c);
+    return line;
+}
+
+/* CUBLAS_STATUS_NOT_SUPPORTED is how cuBLASLt says that it has no algorithm. */
+static void a_product_without_an_epilogue_has_its_bias_added(void **state) {
+    (void)state;
+    static const char *const precisions[] = {"fp32", "bf16"};
+    for (int i = 0; i < 2; i++) {
+        char *fused = output_of("linear", precisions[i], "CUDASIM_TRACE=0");
+        char *left_over =
+            output_of("linear", precisions[i], "CUDASIM_FAIL=cublasLtMatmulAlgoGetHeuristic:1:15");
+        assert_non_null(strstr(fused, " 0.0312 "));
+        assert_string_equal(left_over, fused);
+        free(fused);
+        free(left_over);
+    }
+}
+
 /* --- GPUs that lack something ------------------------------------------------------------------- */
 
 static void check_on(const char *profile, const char *precision, int status, const char *says) {
@@ -140,6 +166,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_linear_layer_survives_any_failing_call),
         cmocka_unit_test(a_convolution_survives_any_failing_call),
+        cmocka_unit_test(a_product_without_an_epilogue_has_its_bias_added),
         cmocka_unit_test(layers_run_on_every_gpu_in_what_it_has),
         cmocka_unit_test(a_gpu_without_a_precision_is_refused_when_it_is_opened),
     };
