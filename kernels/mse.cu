@@ -98,10 +98,10 @@ template <typename T> static __device__ inline void backward_pack(const mse_args
 #pragma unroll
         for (int i = 0; i < 4; i++) {
             pack.v[j + i] = gradient(factor, pack.v[j + i], target.v[i], old.v[j + i]);
-            if (++k == a.n_outputs) {
+            /* Where a row ends before the pack does, there is a next one. */
+            if (j + i + 1 < N && ++k == a.n_outputs) {
                 k = 0;
-                if (++row < a.n_rows)
-                    factor = factor_of(a, row);
+                factor = factor_of(a, ++row);
             }
         }
     }

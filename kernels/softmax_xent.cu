@@ -236,12 +236,12 @@ static __device__ inline place place_of(const xent_args &a, int64_t at) {
     return {row, (int32_t)(at - row * a.n_classes), slope_of(a, row)};
 }
 
+/* Within a pack: where a row ends before it does, there is a next one. */
 static __device__ inline void step(const xent_args &a, place *p) {
     if (++p->k < (int32_t)a.n_classes)
         return;
     p->k = 0;
-    if (++p->row < a.n_rows)
-        p->of_row = slope_of(a, p->row);
+    p->of_row = slope_of(a, ++p->row);
 }
 
 template <typename T> static __device__ inline void backward_pack(const xent_args &a, int64_t at) {
@@ -253,7 +253,8 @@ template <typename T> static __device__ inline void backward_pack(const xent_arg
 #pragma unroll
     for (int j = 0; j < ty_pack<T>::N; j++) {
         pack.v[j] = gradient(a, here.of_row, here.k, pack.v[j], old.v[j]);
-        step(a, &here);
+        if (j + 1 < ty_pack<T>::N)
+            step(a, &here);
     }
     ty_store_pack(dx, pack);
 }
