@@ -105,6 +105,15 @@ static void versions_are_of_this_toolkit(void **state) {
     assert_true(driver >= runtime);
 }
 
+static void a_device_can_be_prepared(void **state) {
+    (void)state;
+    int can = -1;
+    OK(cudaSetDeviceFlags(cudaDeviceScheduleBlockingSync));
+    OK(cudaInitDevice(0, 0, 0));
+    OK(cudaDeviceCanAccessPeer(&can, 0, 0));
+    assert_int_equal(can, 0); /* never to itself */
+}
+
 /* --- memory ----------------------------------------------------------------------------------- */
 
 static void device_memory_is_aligned_and_counted(void **state) {
@@ -142,6 +151,14 @@ static void nothing_can_be_allocated_and_freed(void **state) {
     OK(cudaFreeHost(NULL));
     assert_int_equal(cudaMalloc(NULL, 8), cudaErrorInvalidValue);
     assert_int_equal(cudaGetLastError(), cudaErrorInvalidValue);
+}
+
+static void pinned_memory_may_be_for_every_device(void **state) {
+    (void)state;
+    void *p = NULL;
+    OK(cudaHostAlloc(&p, 100, cudaHostAllocPortable));
+    memset(p, 1, 100);
+    OK(cudaFreeHost(p));
 }
 
 static void pointers_tell_what_they_are(void **state) {
@@ -387,6 +404,15 @@ static void a_host_function_runs_in_its_place(void **state) {
     assert_int_equal(n_calls, 1);
 }
 
+static void a_record_may_say_that_it_has_no_flags(void **state) {
+    two_streams *t = *state;
+    OK(cudaMemsetAsync(t->device, 5, LONG, t->a));
+    OK(cudaMemcpyAsync(t->to, t->device, LONG, cudaMemcpyDeviceToHost, t->a));
+    OK(cudaEventRecordWithFlags(t->event, t->a, cudaEventRecordDefault));
+    OK(cudaEventSynchronize(t->event));
+    assert_int_equal(t->to[0], 5);
+}
+
 /* --- errors ----------------------------------------------------------------------------------- */
 
 static void errors_have_names_and_words(void **state) {
@@ -413,6 +439,8 @@ int main(void) {
         cmocka_unit_test(properties_and_attributes_agree),
         cmocka_unit_test(a_device_that_is_not_there_is_refused),
         cmocka_unit_test(versions_are_of_this_toolkit),
+        cmocka_unit_test(a_device_can_be_prepared),
+        cmocka_unit_test(pinned_memory_may_be_for_every_device),
         cmocka_unit_test(device_memory_is_aligned_and_counted),
         cmocka_unit_test(more_than_there_is_is_out_of_memory),
         cmocka_unit_test(nothing_can_be_allocated_and_freed),
@@ -435,6 +463,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(time_passes_between_events, open_two, close_two),
         cmocka_unit_test_setup_teardown(streams_know_their_flags_and_priority, open_two, close_two),
         cmocka_unit_test_setup_teardown(a_host_function_runs_in_its_place, open_two, close_two),
+        cmocka_unit_test_setup_teardown(a_record_may_say_that_it_has_no_flags, open_two, close_two),
         cmocka_unit_test(errors_have_names_and_words),
         cmocka_unit_test(the_last_error_is_kept_until_it_is_taken),
     };

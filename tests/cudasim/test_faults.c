@@ -97,6 +97,66 @@ static void the_nth_call_of_anything_can_be_made_to_fail(void **state) {
     }
 }
 
+/* What the small program does not call, other programs do: their first call fails, and they notice. */
+static void every_other_function_can_be_made_to_fail(void **state) {
+    (void)state;
+    static const struct {
+        const char *function, *program, *word;
+    } rows[] = {
+        {"cudaGetDevice", TEST_API, NULL},
+        {"cudaDeviceGetAttribute", TEST_API, NULL},
+        {"cudaDeviceGetPCIBusId", TEST_API, NULL},
+        {"cudaDeviceGetByPCIBusId", TEST_API, NULL},
+        {"cudaSetDeviceFlags", TEST_API, NULL},
+        {"cudaInitDevice", TEST_API, NULL},
+        {"cudaDeviceCanAccessPeer", TEST_API, NULL},
+        {"cudaDeviceSynchronize", TEST_API, NULL},
+        {"cudaDeviceGetStreamPriorityRange", TEST_API, NULL},
+        {"cudaPointerGetAttributes", TEST_API, NULL},
+        {"cudaHostAlloc", TEST_API, NULL},
+        {"cudaFree", TEST_API, NULL},
+        {"cudaFreeHost", TEST_API, NULL},
+        {"cudaMemcpy", TEST_API, NULL},
+        {"cudaMemset", TEST_API, NULL},
+        {"cudaStreamCreate", TEST_API, NULL},
+        {"cudaStreamCreateWithPriority", TEST_API, NULL},
+        {"cudaStreamGetFlags", TEST_API, NULL},
+        {"cudaStreamGetPriority", TEST_API, NULL},
+        {"cudaStreamGetDevice", TEST_API, NULL},
+        {"cudaStreamQuery", TEST_API, NULL},
+        {"cudaStreamDestroy", TEST_API, NULL},
+        {"cudaLaunchHostFunc", TEST_API, NULL},
+        {"cudaEventCreate", TEST_API, NULL},
+        {"cudaEventDestroy", TEST_API, NULL},
+        {"cudaEventQuery", TEST_API, NULL},
+        {"cudaEventElapsedTime", TEST_API, NULL},
+        {"cudaEventRecordWithFlags", TEST_API, NULL},
+        {"cudaMemcpyToSymbol", PROBE_MODULES, "symbols"},
+        {"cudaMemcpyToSymbolAsync", PROBE_MODULES, "symbols"},
+        {"cudaMemcpyFromSymbol", PROBE_MODULES, "symbols"},
+        {"cudaGetSymbolAddress", PROBE_MODULES, "symbols"},
+        {"cudaGetSymbolSize", PROBE_MODULES, "symbols"},
+        {"cudaFuncGetAttributes", PROBE_MODULES, "attributes"},
+        {"cudaFuncSetAttribute", PROBE_MODULES, "attributes"},
+        {"cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags", PROBE_MODULES, "attributes"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char setting[128], said[128];
+        snprintf(setting, sizeof setting, "CUDASIM_FAIL=%s:1", rows[i].function);
+        snprintf(said, sizeof said, "made call 1 of %s fail", rows[i].function);
+        child *c = calloc(1, sizeof *c);
+        assert_non_null(c);
+        c->program = rows[i].program;
+        c->arguments[0] = rows[i].word;
+        c->arguments[1] = rows[i].word ? "-" : NULL;
+        c->settings[0] = setting;
+        child_run(c);
+        if (c->status == 0 || !strstr(c->output, said))
+            fail_msg("%s: exit %d in\n%s", setting, c->status, c->output);
+        free(c);
+    }
+}
+
 static void a_failure_has_the_error_asked_for(void **state) {
     (void)state;
     child *c = run_toy("CUDASIM_FAIL=cudaMallocHost:2:304");
@@ -174,6 +234,7 @@ int main(void) {
         cmocka_unit_test(a_program_that_nothing_happens_to_is_clean),
         cmocka_unit_test(each_call_of_each_function_can_be_made_to_fail),
         cmocka_unit_test(the_nth_call_of_anything_can_be_made_to_fail),
+        cmocka_unit_test(every_other_function_can_be_made_to_fail),
         cmocka_unit_test(a_failure_has_the_error_asked_for),
         cmocka_unit_test(a_sticky_error_stays),
         cmocka_unit_test(a_failure_that_is_none_is_refused),

@@ -64,6 +64,21 @@ static void every_profile_runs_the_same_kernel(void **state) {
                     "counted 2, 5\ncounted 2, 5\n");
 }
 
+static void variables_are_written_and_read_by_name(void **state) {
+    (void)state;
+    child *c = probe(&(asked){.what = "symbols", .a = "-"});
+    assert_int_equal(c->status, 0);
+    assert_string_equal(c->output, "2 3 1\n1 1, 16 bytes\n");
+    free(c);
+}
+
+/* The registers are those of the machine code beside the PTX. */
+static void a_kernel_tells_its_attributes(void **state) {
+    (void)state;
+    assert_says(&(asked){.what = "attributes", .a = "-"},
+                "threads 1024 dynamic 49152 ptx 80 blocks 4 registers counted\n");
+}
+
 /* --- limits ----------------------------------------------------------------------------------- */
 
 static void shared_memory_ends_where_the_gpu_says(void **state) {
@@ -135,6 +150,8 @@ int main(void) {
         cmocka_unit_test(a_plugin_registers_when_opened_and_is_gone_when_closed),
         cmocka_unit_test(compressed_ptx_is_refused_by_its_option),
         cmocka_unit_test(every_profile_runs_the_same_kernel),
+        cmocka_unit_test(variables_are_written_and_read_by_name),
+        cmocka_unit_test(a_kernel_tells_its_attributes),
         cmocka_unit_test(shared_memory_ends_where_the_gpu_says),
         cmocka_unit_test(registers_times_threads_fit_the_register_file),
         cmocka_unit_test(occupancy_is_what_the_tables_give),
