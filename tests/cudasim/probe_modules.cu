@@ -3,6 +3,7 @@
  *   probe_modules plugin FILE            opens FILE, adds 2 and 3 to its counter, closes it; all of it twice
  *   probe_modules shared BYTES           opts in to BYTES of dynamic shared memory and launches with them
  *   probe_modules symbols -              writes a variable and reads it back, by every way there is
+ *   probe_modules launches -             turns values round by both functions that launch
  *   probe_modules attributes -           what the runtime says of a kernel
  *   probe_modules threads N              launches N threads of a kernel
  *   probe_modules occupancy N BYTES      blocks a multiprocessor of N threads and BYTES of dynamic shared memory */
@@ -73,6 +74,27 @@ static int go_through_symbols(void) {
     return 0;
 }
 
+/* As C does it, without <<<>>>. */
+static int launch_by_function(void) {
+    float in[4] = {1, 2, 3, 4}, once[4], twice[4];
+    float *x = NULL;
+    void *arguments[] = {&x};
+    cudaLaunchConfig_t config = {};
+    config.gridDim = dim3(1);
+    config.blockDim = dim3(4);
+    config.dynamicSmemBytes = sizeof in;
+    cudaMalloc((void **)&x, sizeof in);
+    cudaMemcpy(x, in, sizeof in, cudaMemcpyHostToDevice);
+    cudaError_t first = cudaLaunchKernel((const void *)turn_round, dim3(1), dim3(4), arguments,
+                                         sizeof in, cudaStreamLegacy);
+    cudaMemcpy(once, x, sizeof once, cudaMemcpyDeviceToHost);
+    cudaError_t second = cudaLaunchKernelExC(&config, (const void *)turn_round, arguments);
+    cudaMemcpy(twice, x, sizeof twice, cudaMemcpyDeviceToHost);
+    cudaFree(x);
+    printf("%g %g, %g %g\n", (double)once[0], (double)once[3], (double)twice[0], (double)twice[3]);
+    return first == cudaSuccess && second == cudaSuccess ? 0 : 8;
+}
+
 static int ask_attributes(void) {
     struct cudaFuncAttributes is;
     int n_blocks = -1;
@@ -98,6 +120,8 @@ int main(int argc, char **argv) {
         return open_plugin(argv[2]);
     if (strcmp(what, "symbols") == 0)
         return go_through_symbols();
+    if (strcmp(what, "launches") == 0)
+        return launch_by_function();
     if (strcmp(what, "attributes") == 0)
         return ask_attributes();
     size_t number = argc > 2 ? strtoull(argv[2], NULL, 10) : 0;

@@ -72,6 +72,14 @@ static void variables_are_written_and_read_by_name(void **state) {
     free(c);
 }
 
+static void c_launches_without_the_compilers_stub(void **state) {
+    (void)state;
+    child *c = probe(&(asked){.what = "launches", .a = "-"});
+    assert_int_equal(c->status, 0);
+    assert_string_equal(c->output, "4 1, 1 4\n");
+    free(c);
+}
+
 /* The registers are those of the machine code beside the PTX. */
 static void a_kernel_tells_its_attributes(void **state) {
     (void)state;
@@ -151,6 +159,7 @@ int main(void) {
         cmocka_unit_test(compressed_ptx_is_refused_by_its_option),
         cmocka_unit_test(every_profile_runs_the_same_kernel),
         cmocka_unit_test(variables_are_written_and_read_by_name),
+        cmocka_unit_test(c_launches_without_the_compilers_stub),
         cmocka_unit_test(a_kernel_tells_its_attributes),
         cmocka_unit_test(shared_memory_ends_where_the_gpu_says),
         cmocka_unit_test(registers_times_threads_fit_the_register_file),
