@@ -83,6 +83,11 @@ static bool fill_module(cs_module *module, char *error, size_t room) {
 }
 
 cs_module *cs_module_load(int device, const char *text, size_t n, char *error, size_t room) {
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) {
+        snprintf(error, room,
+                 "the engine's loops are compiled for AVX2 and FMA, which this processor lacks");
+        return NULL;
+    }
     cs_ptx *ptx = cs_ptx_open(text, n, error, room);
     if (!ptx)
         return NULL;

@@ -89,6 +89,16 @@ void cs_race_sync_clear(cs_races *races) {
     free(races->acquired);
 }
 
+/* What names the word of a lane's atomic: its bytes, and for shared memory, which all blocks have at one place here,
+ * the block too (in the bits that no address uses). */
+static const void *word_name(const cs_warp *warp, uint32_t lane) {
+    const cs_block *block = warp->block;
+    const uint8_t *at = warp->data[lane];
+    const bool is_shared = at >= block->shared && at < block->shared + block->shared_bytes;
+    const uint64_t mark = is_shared ? (uint64_t)(block->serial % 0xffff + 1) << 48 : 0;
+    return (const void *)(uintptr_t)((uint64_t)(uintptr_t)at | mark);
+}
+
 void cs_race_atomic(cs_warp *warp, uint32_t mask) {
     cs_run *run = warp->block->run;
     if (!run->races || !run->kernel->has_fences)
@@ -96,7 +106,7 @@ void cs_race_atomic(cs_warp *warp, uint32_t mask) {
     for (uint32_t left = mask; left; left &= left - 1) {
         const uint32_t lane = (uint32_t)__builtin_ctz(left);
         cs_lane_sync *sync = &warp->lane_sync[lane];
-        cs_sync_word *word = word_at(run->races, warp->data[lane]);
+        cs_sync_word *word = word_at(run->races, word_name(warp, lane));
         sync->pending[sync->n_pending % 4].at = word->at;
         sync->pending[sync->n_pending++ % 4].n = word->n_releases;
         const cs_release release = {warp->block->serial, sync->fence_phase, warp->index, lane,
