@@ -150,7 +150,7 @@ extern "C" __global__ void __launch_bounds__(TY_CUDA_THREADS)
         const int64_t i = first + threadIdx.x;
         const int here = n - first < TY_CUDA_THREADS ? (int)(n - first) : (int)TY_CUDA_THREADS;
         if (i < n)
-            loss[threadIdx.x] = __fmul_rn(weight[i], rows[i * TY_LOSS_ROW]);
+            loss[threadIdx.x] = weight[i] == 0 ? 0 : __fmul_rn(weight[i], rows[i * TY_LOSS_ROW]);
         __syncthreads();
         if (threadIdx.x == 0)
             for (int k = 0; k < here; k++)

@@ -62,7 +62,8 @@ ty_status ty_flat_blend(ty_ctx *ctx, ty_device *dev, const ty_blend_args *args) 
 ty_status ty_flat_norms(ty_ctx *ctx, ty_device *dev, const float *x, const ty_segment *segments,
                         int64_t n_segments, double *out) TY_MUST_USE;
 
-/* out[0] += sum over the rows of a loss of weight * loss, in the order of rows: rows f32
+/* out[0] += sum over the rows of a loss of weight * loss (0 where the weight is, whatever the loss), in
+ * the order of rows: rows f32
  * [n, TY_LOSS_ROW], weight f32 [n]. */
 ty_status ty_flat_loss(ty_ctx *ctx, ty_device *dev, const float *rows, const float *weight,
                        int64_t n, float *out) TY_MUST_USE;

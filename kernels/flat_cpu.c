@@ -52,7 +52,7 @@ static ty_status loss(ty_ctx *ctx, ty_device *dev, const float *rows, const floa
     (void)ctx, (void)dev;
     float sum = 0;
     for (int64_t i = 0; i < n; i++)
-        sum += weight[i] * rows[i * TY_LOSS_ROW];
+        sum += weight[i] == 0 ? 0 : weight[i] * rows[i * TY_LOSS_ROW];
     out[0] += sum;
     return TY_OK;
 }

@@ -135,6 +135,15 @@ ty_status ty_reduction_open_on(ty_ctx *ctx, ty_comm *comm, const ty_reduction_op
 ty_status ty_reduction_ready(ty_ctx *ctx, ty_reduction *reduction, int64_t first,
                              int64_t count) TY_MUST_USE;
 
+/* Not collective. After a failure elsewhere: what is under way in NCCL may never end, and everything
+ * that waits for the device would wait for it, so it is aborted. Only ty_reduction_close is left. */
+void ty_reduction_give_up(ty_reduction *reduction); /* accepts NULL */
+
+/* This rank cannot queue its part, st says why. Where the others may wait inside NCCL for it already
+ * (buckets), they are told by breaking the comm; elsewhere it does nothing. Returns st, or what the
+ * others will hear. */
+ty_status ty_reduction_fail(ty_ctx *ctx, ty_reduction *reduction, ty_status st) TY_MUST_USE;
+
 /* Agrees on everybody's status so far and waits until all that is queued on the device is done.
  * Collective: every rank has to come here after what it queued, also with a failure of its own or of
  * run and ready, or the others would wait for its part. The comm's deadline counts the GPUs' work.

@@ -47,10 +47,10 @@ static ty_status blame(ty_ctx *ctx, ty_comm *comm, const ty_comm_call *call, ty_
 /* One look at what is waited for; dev or clique may be NULL. */
 static ty_status look(ty_ctx *ctx, ty_device *dev, ty_clique *clique, bool *is_done) {
     bool is_idle = true, is_ready = true;
+    if (clique) /* first: what it still queues, the device has not seen */
+        TY_TRY(ty_clique_poll(ctx, clique, &is_ready));
     if (dev)
         TY_TRY(ty_device_poll(ctx, dev, &is_idle));
-    if (clique)
-        TY_TRY(ty_clique_poll(ctx, clique, &is_ready));
     *is_done = is_idle && is_ready;
     return TY_OK;
 }

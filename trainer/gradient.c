@@ -50,7 +50,9 @@ ty_status ty_gradient_open(ty_ctx *ctx, ty_trainer *trainer) {
                               &trainer->tree);
 }
 
+/* The reduction first: it gives up what would keep the device busy for ever. */
 void ty_gradient_close(ty_trainer *trainer) {
+    ty_reduction_close(trainer->reduction);
     ty_shard_tree_close(trainer->tree);
     ty_feed_close(trainer->feed);
     if (trainer->lanes)
@@ -59,7 +61,6 @@ void ty_gradient_close(ty_trainer *trainer) {
         ty_device_free(ty_lanes_device(trainer->lanes), trainer->buffers[i]);
     free(trainer->buffers);
     free(trainer->shard_sums);
-    ty_reduction_close(trainer->reduction);
 }
 
 /* --- a shard ---------------------------------------------------------------------------------- */
@@ -155,7 +156,7 @@ static void sum_rows(const float *rows, const float *weight, int64_t n, double o
     for (int64_t i = 0; i < n; i++) {
         const float *row = rows + i * TY_LOSS_ROW;
         const double w = (double)weight[i];
-        out[TY_SUM_LOSS] += w * (double)row[0];
+        out[TY_SUM_LOSS] += w == 0 ? 0 : w * (double)row[0];
         out[TY_SUM_WEIGHT] += w;
         out[TY_SUM_HITS] += row[3] == 0 ? w : 0;
     }

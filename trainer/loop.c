@@ -64,7 +64,9 @@ static ty_status reduce_and_update(ty_ctx *ctx, ty_trainer *trainer, const ty_st
  * beforehand, and whether its gradient may touch the weights is decided on the device. */
 static ty_status train_step(ty_ctx *ctx, ty_trainer *trainer) {
     ty_step_report report = {.learning_rate = rate_now(trainer)};
-    const ty_status mine = compute_gradient(ctx, trainer, &report.sums[TY_SUM_WEIGHT]);
+    ty_status mine = compute_gradient(ctx, trainer, &report.sums[TY_SUM_WEIGHT]);
+    if (mine != TY_OK)
+        mine = ty_reduction_fail(ctx, trainer->reduction, mine);
     TY_TRY(ty_agree_on_step(ctx, trainer, mine, report.sums));
     TY_TRY(finish(ctx, trainer, reduce_and_update(ctx, trainer, &report)));
     ty_update_hear(trainer, &report);

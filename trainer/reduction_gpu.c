@@ -122,6 +122,18 @@ static void abort_clique(ty_reduction_gpu *gpu) {
     gpu->is_under_way = false;
 }
 
+void ty_reduction_give_up(ty_reduction *reduction) {
+    ty_reduction_gpu *gpu = reduction ? reduction->gpu : NULL;
+    if (gpu && gpu->clique && gpu->is_under_way)
+        abort_clique(gpu);
+}
+
+ty_status ty_reduction_fail(ty_ctx *ctx, ty_reduction *reduction, ty_status st) {
+    const ty_reduction_gpu *gpu = reduction->gpu;
+    const bool has_buckets = gpu && gpu->clique && !gpu->is_exact;
+    return has_buckets ? ty_comm_fail_alone(ctx, reduction->comm, st) : st;
+}
+
 void ty_reduction_gpu_close(ty_reduction *reduction) {
     ty_reduction_gpu *gpu = reduction->gpu;
     if (!gpu)

@@ -80,6 +80,13 @@ static int64_t gpu_bytes(const ty_trainer *trainer, bool trains) {
     return feed_bytes(trainer, trains) + (rounds ? trainer->eval_graph.params_count * 2 : 0);
 }
 
+/* Whether ranks have a sum beside their parts: on the CPU, and on GPUs in exact sums of slices. */
+static bool has_second_sum(const ty_trainer *trainer) {
+    const bool by_slices =
+        trainer->config->train.reduction == TY_REDUCE_EXACT && !trainer->devices.is_staged;
+    return trainer->geometry.ranks > 1 && (!trainer->report.is_gpu || by_slices);
+}
+
 static void add_up_memory(const ty_trainer *trainer, ty_train_report *report) {
     const ty_geometry *geometry = &trainer->geometry;
     const ty_graph *graph = &trainer->train_graph;
@@ -90,7 +97,7 @@ static void add_up_memory(const ty_trainer *trainer, ty_train_report *report) {
     /* One more than the tree's where ranks have a sum beside their parts. */
     const int64_t tree =
         trains ? ty_shard_tree_buffers(geometry->shards_of_rank, geometry->lanes) : 0;
-    const int64_t buffers = tree + (trains && geometry->ranks > 1 ? 1 : 0);
+    const int64_t buffers = tree + (trains && has_second_sum(trainer) ? 1 : 0);
     report->bytes_parameters =
         bytes_of_floats(trainer->eval_graph.params_count + trainer->eval_graph.stats_count);
     report->bytes_gradients = gradient * buffers;

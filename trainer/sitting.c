@@ -36,20 +36,21 @@ static ty_status begin(ty_ctx *ctx, ty_trainer *trainer) {
 
 static ty_status sit(ty_ctx *ctx, ty_trainer *trainer) {
     TY_TRY(begin(ctx, trainer));
-    return ty_loop_run(ctx, trainer);
+    const ty_status st = ty_loop_run(ctx, trainer);
+    if (st != TY_OK)
+        ty_reduction_give_up(trainer->reduction);
+    return st;
 }
 
-/* After a failure the device may not answer any more, and the failure's message is the one that
- * counts. */
-static uint64_t hash_of_params(const ty_ctx *ctx, ty_trainer *trainer) {
-    ty_ctx own;
-    ty_ctx_init_child(&own, ctx);
-    const ty_status st = ty_state_fetch(&own, &trainer->state);
-    ty_ctx_clear(&own);
-    return st == TY_OK ? ty_state_hash(&trainer->state) : 0;
+/* Not after a failure: the device may not answer any more. */
+static ty_status hash_params(ty_ctx *ctx, ty_trainer *trainer, uint64_t *out) {
+    TY_TRY(ty_state_fetch(ctx, &trainer->state));
+    *out = ty_state_hash(&trainer->state);
+    return TY_OK;
 }
 
-static void fill_result(ty_ctx *ctx, ty_trainer *trainer, ty_train_result *out) {
+static void fill_result(ty_ctx *ctx, const ty_trainer *trainer, uint64_t params_hash,
+                        ty_train_result *out) {
     const ty_progress *progress = &trainer->progress;
     const ty_times *times = &trainer->times;
     const ty_extent *extent = &trainer->extent;
@@ -66,7 +67,7 @@ static void fill_result(ty_ctx *ctx, ty_trainer *trainer, ty_train_result *out) 
                              .last_checkpoint = trainer->last_path[0] ? trainer->last_path : NULL,
                              .best_checkpoint = trainer->best_path[0] ? trainer->best_path : NULL,
                              .checkpoints_failed = trainer->saves_failed,
-                             .params_hash = hash_of_params(ctx, trainer),
+                             .params_hash = params_hash,
                              .seconds = seconds,
                              .seconds_data = (double)times->data_ns * 1e-9,
                              .seconds_compute = (double)times->compute_ns * 1e-9,
@@ -91,6 +92,9 @@ ty_status ty_trainer_run(ty_ctx *ctx, ty_trainer *trainer, const ty_observers *o
     ty_loader_close(trainer->loader);
     trainer->loader = NULL;
     trainer->observers = NULL;
-    fill_result(ctx, trainer, out);
-    return st;
+    uint64_t params_hash = 0;
+    const bool is_whole = st == TY_OK || st == TY_ERR_DIVERGED || st >= TY_STOP_REQUEUE;
+    const ty_status hashed = is_whole ? hash_params(ctx, trainer, &params_hash) : TY_OK;
+    fill_result(ctx, trainer, params_hash, out);
+    return st == TY_OK ? hashed : st;
 }

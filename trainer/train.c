@@ -207,10 +207,9 @@ static ty_status note_resumed(ty_ctx *ctx, ty_trainer *trainer) {
     return TY_OK;
 }
 
-static ty_status initialise_or_resume(ty_ctx *ctx, ty_trainer *trainer) {
+static ty_status resume(ty_ctx *ctx, ty_trainer *trainer) {
     bool is_resumed;
     ty_progress_begin(&trainer->progress);
-    TY_TRY(ty_state_initialise(ctx, &trainer->state, (uint64_t)trainer->config->seed));
     TY_TRY(ty_resume(ctx, trainer, &is_resumed));
     if (is_resumed)
         return note_resumed(ctx, trainer);
@@ -232,10 +231,13 @@ static int64_t rows_that_fit(const ty_trainer *trainer, int64_t has) {
     return rest < has && of_a_row > 0 ? (has - rest) / of_a_row : 0;
 }
 
+/* What CUDA's libraries load and NCCL keeps for itself once work begins. */
+static const int64_t libraries_bytes = INT64_C(256) << 20;
+
 static ty_status check_gpu_memory(ty_ctx *ctx, const ty_trainer *trainer) {
     const ty_train_report *report = &trainer->report;
     const ty_device_info *info = ty_device_describe(ty_lanes_device(trainer->lanes));
-    const int64_t has = info->memory_bytes;
+    const int64_t has = info->memory_bytes - libraries_bytes;
     char advice[64] = "want a smaller model";
     if (report->bytes_total <= has)
         return TY_OK;
@@ -244,7 +246,7 @@ static ty_status check_gpu_memory(ty_ctx *ctx, const ty_trainer *trainer) {
         (void)snprintf(advice, sizeof advice, "train.micro_batch_size up to %" PRId64 " would fit",
                        fits);
     return ty_fail(ctx, TY_ERR_DEVICE,
-                   "model.layers takes %.1f GiB of memory on %s (%s), which has %.1f free: %s",
+                   "model.layers takes %.1f GiB of memory on %s (%s), which has %.1f for it: %s",
                    (double)report->bytes_total / gib, info->name, info->model, (double)has / gib,
                    advice);
 }
@@ -281,6 +283,19 @@ static ty_status prepare(ty_ctx *ctx, ty_trainer *trainer) {
     return ty_comm_agree(ctx, trainer->comm, st);
 }
 
+/* What training takes beyond the state. */
+static ty_status open_training(ty_ctx *ctx, ty_trainer *trainer) {
+    if (trainer->options.is_forward_only)
+        return TY_OK;
+    TY_TRY(ty_gradient_open(ctx, trainer));
+    return ty_update_open(ctx, trainer);
+}
+
+static ty_status open_and_initialise(ty_ctx *ctx, ty_trainer *trainer) {
+    TY_TRY(open_training(ctx, trainer));
+    return ty_state_initialise(ctx, &trainer->state, (uint64_t)trainer->config->seed);
+}
+
 static ty_status open_job(ty_ctx *ctx, ty_trainer *trainer) {
     TY_TRY(choose_device(ctx, trainer));
     TY_TRY(divide(ctx, trainer));
@@ -291,11 +306,8 @@ static ty_status open_job(ty_ctx *ctx, ty_trainer *trainer) {
     TY_TRY(compare_numerics(ctx, trainer));
     if (trainer->options.is_plan_only)
         return TY_OK;
-    if (!trainer->options.is_forward_only) {
-        TY_TRY(ty_gradient_open(ctx, trainer));
-        TY_TRY(ty_update_open(ctx, trainer));
-    }
-    return initialise_or_resume(ctx, trainer);
+    TY_TRY(ty_comm_agree(ctx, trainer->comm, open_and_initialise(ctx, trainer)));
+    return resume(ctx, trainer);
 }
 
 ty_status ty_trainer_open(ty_ctx *ctx, const ty_trainer_options *options, ty_trainer **out) {

@@ -70,14 +70,27 @@ static ty_status find_index(ty_ctx *ctx, const ty_device_options *options, int *
     return choose_index(ctx, options, *n, index);
 }
 
+/* The oldest that the plug-in has code for. */
+static ty_status check_capability(ty_ctx *ctx, const struct cudaDeviceProp *p) {
+    enum { LEAST_MAJOR = 7, LEAST_MINOR = 5 };
+    if (p->major > LEAST_MAJOR || (p->major == LEAST_MAJOR && p->minor >= LEAST_MINOR))
+        return TY_OK;
+    return ty_fail(ctx, TY_ERR_DEVICE, "%s has compute capability %d.%d, want %d.%d or later",
+                   p->name, p->major, p->minor, LEAST_MAJOR, LEAST_MINOR);
+}
+
+static ty_status read_properties(ty_ctx *ctx, int index, struct cudaDeviceProp *out) {
+    TY_TRY(ty_cuda_check(ctx, cudaGetDeviceProperties(out, index), "reading a GPU's properties"));
+    return check_capability(ctx, out);
+}
+
 ty_status ty_cuda_find(ty_ctx *ctx, const ty_device_options *options, ty_device_found *out) {
     int index, n;
     struct cudaDeviceProp properties;
     if (ty_cuda_is_described(options->name))
         return ty_cuda_find_described(ctx, options, out);
     TY_TRY(find_index(ctx, options, &index, &n));
-    TY_TRY(ty_cuda_check(ctx, cudaGetDeviceProperties(&properties, index),
-                         "reading a GPU's properties"));
+    TY_TRY(read_properties(ctx, index, &properties));
     *out = (ty_device_found){.kind = TY_DEVICE_IS_CUDA,
                              .n_devices = n,
                              .memory_bytes = (int64_t)properties.totalGlobalMem};
@@ -104,8 +117,7 @@ static ty_status read_facts(ty_ctx *ctx, ty_cuda *dev) {
     struct cudaDeviceProp p;
     size_t n_free = 0, total = 0;
     int runtime = 0, driver = 0;
-    TY_TRY(
-        ty_cuda_check(ctx, cudaGetDeviceProperties(&p, dev->index), "reading a GPU's properties"));
+    TY_TRY(read_properties(ctx, dev->index, &p));
     TY_TRY(ty_cuda_check(ctx, cudaMemGetInfo(&n_free, &total), "reading a GPU's free memory"));
     TY_TRY(
         ty_cuda_check(ctx, cudaRuntimeGetVersion(&runtime), "reading the CUDA runtime's version"));

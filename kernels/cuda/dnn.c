@@ -160,9 +160,12 @@ static cudnnStatus_t take_offers(const ty_dnn_plan *p, cudnnBackendDescriptor_t 
             p->dnn->cudnnBackendCreateDescriptor(CUDNN_BACKEND_ENGINECFG_DESCRIPTOR, &o->config[i]);
     if (st != CUDNN_STATUS_SUCCESS)
         return st;
-    return p->dnn->cudnnBackendGetAttribute(heuristics, CUDNN_ATTR_ENGINEHEUR_RESULTS,
-                                            CUDNN_TYPE_BACKEND_DESCRIPTOR, MAX_CONFIGS, &o->n,
-                                            o->config);
+    st = p->dnn->cudnnBackendGetAttribute(heuristics, CUDNN_ATTR_ENGINEHEUR_RESULTS,
+                                          CUDNN_TYPE_BACKEND_DESCRIPTOR, MAX_CONFIGS, &o->n,
+                                          o->config);
+    /* It counts what there is, not what was asked for. */
+    o->n = o->n < MAX_CONFIGS ? o->n : MAX_CONFIGS;
+    return st;
 }
 
 /* Heuristics that know nothing of a graph are no failure: the next mode may. */
@@ -193,7 +196,8 @@ static bool keeps_promises(const ty_dnn_plan *p, cudnnBackendDescriptor_t engine
     int64_t n = 0;
     if (p->dnn->cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE,
                                          CUDNN_TYPE_NUMERICAL_NOTE, MAX_NOTES, &n,
-                                         notes) != CUDNN_STATUS_SUCCESS)
+                                         notes) != CUDNN_STATUS_SUCCESS ||
+        n > MAX_NOTES)
         return false;
     for (int64_t i = 0; i < n; i++)
         if (!is_allowed(p, notes[i]))

@@ -18,6 +18,16 @@
 /* Longer than a look at /proc, NCCL's grace and the victims' pause before they abort. */
 static const double at_once_s = 2.5;
 
+static bool is_simulated(void) {
+    const char *device = getenv("TY_TEST_DEVICE");
+    return device && strcmp(device, "cuda") == 0;
+}
+
+/* A simulated GPU computes on the cores that its process has, also while the job ends. */
+static double simulation_s(void) {
+    return is_simulated() ? 6 : 0;
+}
+
 static void check(void **state, const char *scenario, int n, int ranks_per_node, int exit_code,
                   const char *words, double limit_s) {
     victim_outcome end = victim_run(state, scenario, n, ranks_per_node);
@@ -25,7 +35,7 @@ static void check(void **state, const char *scenario, int n, int ranks_per_node,
         fail_msg("exit code %d, want %d: %s", end.exit_code, exit_code, end.said);
     assert_victims_say(&end, n, words);
     assert_null(strstr(end.said, "leaks"));
-    assert_victim_in_time(&end, limit_s);
+    assert_victim_in_time(&end, limit_s + simulation_s());
     victim_clear(&end);
 }
 
@@ -37,7 +47,7 @@ static void check_without_victim(void **state, const char *scenario, int n, cons
     assert_victim_said(&end, "rank 0 fails: rank 1 (");
     assert_victim_said(&end, words);
     assert_null(strstr(end.said, "leaks"));
-    assert_victim_in_time(&end, limit_s);
+    assert_victim_in_time(&end, limit_s + simulation_s());
     victim_clear(&end);
 }
 
@@ -211,8 +221,7 @@ int main(void) {
         FAULT(a_trouble_beside_simulated_gpus_is_told_to_all),
         FAULT(whatever_call_fails_the_job_ends_in_order),
     };
-    const char *device = getenv("TY_TEST_DEVICE");
-    if (device && strcmp(device, "cuda") == 0)
+    if (is_simulated())
         return cmocka_run_group_tests_name("gpu_faults_simulated", on_simulated, NULL, NULL);
     return cmocka_run_group_tests_name("gpu_faults", on_fakes, NULL, NULL);
 }
