@@ -168,10 +168,16 @@ static ty_status put_aside(ty_ctx *ctx, ty_trainer *trainer, float **out) {
     return TY_OK;
 }
 
+/* The host's buffers are written once nothing queued reads them any more; a device that does not
+ * answer keeps what it has. */
 static ty_status put_back(ty_ctx *ctx, ty_trainer *trainer, float *aside) {
-    swap_model(trainer, aside, true);
+    ty_status st = ty_device_sync(ctx, trainer->state.dev);
+    if (st == TY_OK) {
+        swap_model(trainer, aside, true);
+        st = ty_state_send(ctx, &trainer->state);
+    }
     free(aside);
-    return ty_state_send(ctx, &trainer->state);
+    return st;
 }
 
 /* The parameters of now are put aside and come back. */
@@ -182,8 +188,14 @@ static ty_status evaluate_best(ty_ctx *ctx, ty_trainer *trainer, ty_split split,
     ty_status st = ty_resume_model(ctx, trainer, trainer->best_path);
     if (st == TY_OK)
         st = ty_eval_run(ctx, trainer, split, out);
-    const ty_status back = put_back(ctx, trainer, aside);
-    return st == TY_OK ? back : st;
+    if (st == TY_OK)
+        return put_back(ctx, trainer, aside);
+    ty_ctx own; /* the first failure's message is the one that counts */
+    ty_ctx_init_child(&own, ctx);
+    const ty_status back = put_back(&own, trainer, aside);
+    (void)back;
+    ty_ctx_clear(&own);
+    return st;
 }
 
 ty_status ty_trainer_evaluate(ty_ctx *ctx, ty_trainer *trainer, ty_split split, bool use_best,
