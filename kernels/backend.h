@@ -12,9 +12,10 @@
 extern "C" {
 #endif
 
-/* Of this file and of every struct that it reaches: raised with each change, because the plug-in is
- * a file of its own and may be an old one. */
-enum { TY_BACKEND_ABI = 3 };
+/* Of this file and of every struct that it reaches, because the plug-in is a file of its own and may
+ * be an old one: the revision is raised with each change, and the length of the table of ops belongs
+ * to it. */
+enum { TY_BACKEND_REVISION = 4, TY_BACKEND_ABI = TY_BACKEND_REVISION * 1000 + TY_OP_COUNT };
 
 /* Each function is the twin of the ty_flat_ function of its name (kernels/flat.h). */
 typedef struct ty_flat_table {

@@ -158,7 +158,8 @@ static const ty_row train_row[] = {
      .max = 1e6,
      .min_is_open = true,
      .effect = TY_EFFECT_COST,
-     .help = "how long a rank waits for another before it names it and ends"},
+     .help = "how long a rank waits for another before it names it and ends; on GPUs the work of a "
+             "step counts too"},
     {.key = "share_gpu",
      .type = TY_ROW_BOOL,
      .offset = WITHIN(train, share_gpu),
