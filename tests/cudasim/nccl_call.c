@@ -161,8 +161,7 @@ static ncclResult_t begin(const call *c) {
     return submit(op);
 }
 
-/* A call inside a group: its error is the group's too. */
-static ncclResult_t in_group(ncclResult_t result) {
+ncclResult_t cs_nccl_in_group(ncclResult_t result) {
     group *g = this_group();
     if (g->depth > 0 && g->error == ncclSuccess && result != ncclInProgress)
         g->error = result;
@@ -182,7 +181,7 @@ CS_API ncclResult_t ncclAllReduce(const void *send, void *receive, size_t count,
                                   cudaStream_t stream) {
     NCCL_ENTER();
     call c = {HEADER(CS_NCCL_ALL_REDUCE, type, op, 0, count), send, receive, comm, stream};
-    return nccl_leave(in_group(begin(&c)));
+    return nccl_leave(cs_nccl_in_group(begin(&c)));
 }
 
 CS_API ncclResult_t ncclReduceScatter(const void *send, void *receive, size_t count,
@@ -190,14 +189,14 @@ CS_API ncclResult_t ncclReduceScatter(const void *send, void *receive, size_t co
                                       cudaStream_t stream) {
     NCCL_ENTER();
     call c = {HEADER(CS_NCCL_REDUCE_SCATTER, type, op, 0, count), send, receive, comm, stream};
-    return nccl_leave(in_group(begin(&c)));
+    return nccl_leave(cs_nccl_in_group(begin(&c)));
 }
 
 CS_API ncclResult_t ncclAllGather(const void *send, void *receive, size_t count,
                                   ncclDataType_t type, ncclComm_t comm, cudaStream_t stream) {
     NCCL_ENTER();
     call c = {HEADER(CS_NCCL_ALL_GATHER, type, 0, 0, count), send, receive, comm, stream};
-    return nccl_leave(in_group(begin(&c)));
+    return nccl_leave(cs_nccl_in_group(begin(&c)));
 }
 
 CS_API ncclResult_t ncclBroadcast(const void *send, void *receive, size_t count,
@@ -205,14 +204,14 @@ CS_API ncclResult_t ncclBroadcast(const void *send, void *receive, size_t count,
                                   cudaStream_t stream) {
     NCCL_ENTER();
     call c = {HEADER(CS_NCCL_BROADCAST, type, 0, root, count), send, receive, comm, stream};
-    return nccl_leave(in_group(begin(&c)));
+    return nccl_leave(cs_nccl_in_group(begin(&c)));
 }
 
 CS_API ncclResult_t ncclReduce(const void *send, void *receive, size_t count, ncclDataType_t type,
                                ncclRedOp_t op, int root, ncclComm_t comm, cudaStream_t stream) {
     NCCL_ENTER();
     call c = {HEADER(CS_NCCL_REDUCE, type, op, root, count), send, receive, comm, stream};
-    return nccl_leave(in_group(begin(&c)));
+    return nccl_leave(cs_nccl_in_group(begin(&c)));
 }
 
 /* --- sends, receives, groups ------------------------------------------------------------------ */
@@ -271,14 +270,14 @@ CS_API ncclResult_t ncclSend(const void *send, size_t count, ncclDataType_t type
     NCCL_ENTER();
     cs_nccl_transfer t = {
         .is_send = true, .peer = peer, .address = (uintptr_t)send, .count = count};
-    return nccl_leave(in_group(transfer(&t, type, comm, stream)));
+    return nccl_leave(cs_nccl_in_group(transfer(&t, type, comm, stream)));
 }
 
 CS_API ncclResult_t ncclRecv(void *receive, size_t count, ncclDataType_t type, int peer,
                              ncclComm_t comm, cudaStream_t stream) {
     NCCL_ENTER();
     cs_nccl_transfer t = {.peer = peer, .address = (uintptr_t)receive, .count = count};
-    return nccl_leave(in_group(transfer(&t, type, comm, stream)));
+    return nccl_leave(cs_nccl_in_group(transfer(&t, type, comm, stream)));
 }
 
 CS_API ncclResult_t ncclGroupStart(void) {

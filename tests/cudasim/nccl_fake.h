@@ -118,7 +118,7 @@ struct cs_nccl_op {
     do {                                                                                           \
         int injected_ = cs_enter(ncclSystemError);                                                 \
         if (injected_)                                                                             \
-            return (ncclResult_t)cs_leave(injected_);                                              \
+            return (ncclResult_t)cs_leave((int)cs_nccl_in_group((ncclResult_t)injected_));         \
     } while (0)
 
 static inline ncclResult_t nccl_leave(ncclResult_t result) {
@@ -175,6 +175,8 @@ void cs_nccl_reduce(const uint8_t *const *parts, int n, int first, uint32_t type
 
 /* Whether this thread is between ncclGroupStart and ncclGroupEnd. */
 bool cs_nccl_is_in_group(void);
+/* A call inside a group: its error is the group's too. Returns result. */
+ncclResult_t cs_nccl_in_group(ncclResult_t result);
 
 /* --- nccl_comm.c ------------------------------------------------------------------------------ */
 
