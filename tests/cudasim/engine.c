@@ -256,13 +256,6 @@ static void run_block(cs_run *run, uint64_t n, uint64_t serial) {
     cs_block_run(block);
 }
 
-/* Process-wide as the simulator is: what all launches executed. */
-static uint64_t executed;
-
-uint64_t cs_engine_count(void) {
-    return executed;
-}
-
 bool cs_launch_run(const cs_launch *launch) {
     cs_run run = {.launch = launch, .kernel = launch->kernel, .checks = cs_sim.options.checks};
     const uint64_t blocks = (uint64_t)launch->grid[0] * launch->grid[1] * launch->grid[2];
@@ -276,6 +269,5 @@ bool cs_launch_run(const cs_launch *launch) {
         run_block(&run, cs_schedule_block(&run, i, blocks), i);
     close_block(&run);
     cs_race_end(&run);
-    executed += run.executed;
     return !run.is_trapped;
 }

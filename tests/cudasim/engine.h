@@ -52,7 +52,4 @@ typedef struct cs_launch {
  * assertion on the device, which ends the launch. */
 bool cs_launch_run(const cs_launch *launch);
 
-/* Thread-instructions executed since the start, of all launches. */
-uint64_t cs_engine_count(void);
-
 #endif

@@ -169,7 +169,6 @@ struct cs_run {
     cs_random random;
     cs_block block;
     uint8_t *registers;
-    uint64_t executed; /* thread-instructions */
     uint64_t budget;   /* instructions of warps before the launch counts as hung */
     bool is_trapped;
     const cs_allocation *recent[4];

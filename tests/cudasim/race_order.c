@@ -173,17 +173,14 @@ bool cs_race_is_released(const cs_warp *warp, uint32_t lane, uint32_t id, const 
 
 /* --- numbers ------------------------------------------------------------------------------------- */
 
-/* One process, one device memory, one count: the simulator is process-wide (sim.h). */
-static uint32_t next_id = 1;
-
 uint32_t cs_race_next_id(void) {
-    if (next_id > 1u << 24) {
+    if (cs_sim.races_noted >= 1u << 24) {
         madvise((void *)(uintptr_t)CS_RACE_BASE, CS_DEVICE_SPAN * 8, MADV_DONTNEED);
-        next_id = 1;
+        cs_sim.races_noted = 0;
     }
-    return next_id;
+    return cs_sim.races_noted + 1;
 }
 
 void cs_race_set_next_id(uint32_t next) {
-    next_id = next;
+    cs_sim.races_noted = next - 1;
 }

@@ -70,6 +70,7 @@ typedef struct cs_simulator {
     cs_leaks *leaks;
     int sticky_error;        /* 0, or what every further call returns */
     bool is_sticky_returned; /* the program has been told */
+    uint32_t races_noted;    /* records in the shadow of races: launches never share a number */
 } cs_simulator;
 
 extern cs_simulator cs_sim;

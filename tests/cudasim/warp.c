@@ -169,7 +169,6 @@ static bool flow(cs_warp *warp, cs_group *group, const cs_instr *instr, uint32_t
 /* Runs a group until it meets the next one, changes, or has used up its instructions. Returns those left. */
 static uint64_t run_group(cs_warp *warp, cs_group *group, uint32_t limit, uint64_t instructions) {
     const cs_kernel *kernel = warp->block->run->kernel;
-    uint64_t executed = 0;
     while (instructions > 0) {
         const cs_instr *instr = &kernel->code[group->pc];
         uint32_t active = group->mask;
@@ -178,7 +177,6 @@ static uint64_t run_group(cs_warp *warp, cs_group *group, uint32_t limit, uint64
             active &= instr->guard_kind == 1 ? guard : ~guard;
         }
         instructions--;
-        executed += (uint64_t)__builtin_popcount(active);
         kernel->executed[group->pc] |= active != 0;
         if (instr->flow == CS_FLOW_NEXT) {
             if (active) {
@@ -192,7 +190,6 @@ static uint64_t run_group(cs_warp *warp, cs_group *group, uint32_t limit, uint64
         if (group->pc >= limit)
             break;
     }
-    warp->block->run->executed += executed;
     return instructions;
 }
 
