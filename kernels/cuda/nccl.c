@@ -62,6 +62,17 @@ static ty_status new_id(ty_ctx *ctx, ty_device *dev, uint8_t id[TY_CLIQUE_ID_BYT
     return TY_OK;
 }
 
+/* The variable outranks the configuration that is handed over. */
+static ty_status refuse_blocking(ty_ctx *ctx) {
+    const char *asked = ctx->getenv("NCCL_COMM_BLOCKING");
+    if (!asked || strcmp(asked, "0") == 0)
+        return TY_OK;
+    return ty_fail(ctx, TY_ERR_DEVICE,
+                   "NCCL_COMM_BLOCKING is \"%s\": ranks would block inside NCCL, where no deadline "
+                   "reaches them; unset it",
+                   asked);
+}
+
 static ty_status begin(ty_ctx *ctx, clique *it, const uint8_t id[TY_CLIQUE_ID_BYTES]) {
     ncclUniqueId unique;
     ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
@@ -77,6 +88,7 @@ static ty_status open_clique(ty_ctx *ctx, ty_device *dev, const uint8_t id[TY_CL
     if (size < 1 || size > TY_CLIQUE_MOST_RANKS)
         return ty_fail(ctx, TY_ERR_ARG, "connecting %d GPUs by NCCL, want 1 to %d", size,
                        TY_CLIQUE_MOST_RANKS);
+    TY_TRY(refuse_blocking(ctx));
     TY_TRY(ty_cuda_want_nccl(ctx, ty_cuda_of(dev)));
     clique *it = calloc(1, sizeof *it);
     if (!it)

@@ -110,6 +110,11 @@ class Ranks(Gpu):
         gpu = self.on("cuda", "g", "--set", "train.reduction=fast", ranks=2, devices=2)["curve"]
         self.assert_same_curve(cpu, gpu, 1e-5)
 
+    def test_a_variable_that_lets_nccl_block_is_refused(self):
+        env = dict(self.simulated(devices=2), NCCL_COMM_BLOCKING="1")
+        _, err = self.run_it("train", SYNTHETIC, *SMALL, "--set", "device=cuda", "--dir", "x", ranks=2, code=8, env=env)
+        self.assertIn("NCCL_COMM_BLOCKING", err)
+
     def test_two_ranks_on_one_gpu_are_refused_unless_asked_for(self):
         words = ("train", SYNTHETIC, *SMALL, "--set", "device=cuda", "--set", "train.duration=3 steps", "--dir", "x")
         _, err = self.run_it(*words, ranks=2, code=8, env=self.simulated(devices=1))
