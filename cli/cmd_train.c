@@ -356,22 +356,33 @@ static ty_status run_opened(train_run *t) {
     return st;
 }
 
-/* Its journal may have lost the end that its checkpoint knows of. */
-static void mend_end(train_run *t) {
-    ty_run_record record = {0};
-    if (ty_runs_read(&t->app->ctx, t->job.run_folder, &t->job.arena, &record) != TY_OK ||
-        record.info.state == TY_RUN_FINISHED)
-        return;
-    t->observer_rows[0] = ty_tracker_observer(t->tracker);
-    t->observers = (ty_observers){.v = t->observer_rows, .n = 1};
-    emit_state(t, TY_OK, ty_trainer_report(t->trainer)->resumed_step, "finished before");
+/* Whether nothing is left to do: everything is trained, and the journal knows that the run came to
+ * its end. A process that is killed after its last checkpoint has not tested its model yet. */
+static ty_status is_over(train_run *t, ty_run_record *record, bool *out) {
+    ty_ctx *ctx = &t->app->ctx;
+    uint64_t lacks_end = 0;
+    if (ty_trainer_report(t->trainer)->is_finished && ty_comm_rank(t->job.comm) == 0)
+        lacks_end = ty_runs_read(ctx, t->job.run_folder, &t->job.arena, record) != TY_OK ||
+                    record->info.state != TY_RUN_FINISHED;
+    TY_TRY(ty_comm_vote(ctx, t->job.comm, lacks_end, &lacks_end));
+    *out = ty_trainer_report(t->trainer)->is_finished && !lacks_end;
+    return TY_OK;
 }
 
-static ty_status say_finished(train_run *t) {
-    if (t->tracker)
-        mend_end(t);
-    if (t->lacks_config && ty_comm_rank(t->job.comm) == 0)
+static ty_status say_finished(train_run *t, const ty_run_record *record) {
+    ty_train_result result = {0};
+    TY_TRY(ty_trainer_run(&t->app->ctx, t->trainer, &t->observers, &result));
+    if (ty_comm_rank(t->job.comm) != 0)
+        return TY_OK;
+    if (t->lacks_config)
         publish(t, "config.json", ty_text_string(&t->job.config_json));
+    if (t->app->console.is_json) {
+        ty_text line = {0};
+        summary_write_again(record, t->job.run_folder, &result, &line);
+        console_print(&t->app->console, ty_text_string(&line));
+        ty_text_clear(&line);
+    }
+
     console_say(&t->app->console,
                 "run %s is finished: nothing to do (--fresh starts a new attempt)",
                 t->job.run_folder);
@@ -411,8 +422,12 @@ static ty_status train(cli *app) {
         facts_command_line(app, &t.command_line);
         facts_read(app, &t.facts);
         st = open_all(&t);
+        ty_run_record record = {0};
+        bool is_done = false;
         if (st == TY_OK)
-            st = ty_trainer_report(t.trainer)->is_finished ? say_finished(&t) : run_opened(&t);
+            st = is_over(&t, &record, &is_done);
+        if (st == TY_OK)
+            st = is_done ? say_finished(&t, &record) : run_opened(&t);
     }
     close_all(&t, st);
     return st;

@@ -45,10 +45,16 @@ static void add_words(const summary *s, ty_text *out) {
     add_next(s, out);
 }
 
-static void add_json_score(const summary *s, ty_text *out, const char *key, double value) {
-    ty_text_addf(out, "\"%s/%s\": ", s->test_split, key);
+static void add_json_score(const char *split, const char *key, double value, ty_text *out) {
+    ty_text_addf(out, "\"%s/%s\": ", split, key);
     ty_text_add_number(out, value);
     ty_text_add(out, ", ");
+}
+
+static void add_json_end(const char *run_folder, uint64_t params_hash, ty_text *out) {
+    ty_text_addf(out, "\"params_hash\": \"%016llx\", \"run\": ", (unsigned long long)params_hash);
+    ty_text_add_json(out, run_folder);
+    ty_text_add(out, "}\n");
 }
 
 static void add_json(const summary *s, ty_text *out) {
@@ -58,15 +64,27 @@ static void add_json(const summary *s, ty_text *out) {
         out, "{\"event\": \"done\", \"step\": %lld, \"seconds\": %.3f, \"samples_per_s\": %.1f, ",
         (long long)result->step, result->seconds, result->samples_per_s);
     if (test)
-        add_json_score(s, out, "loss", test->loss);
-    if (test && test->confusion)
-        add_json_score(s, out, "accuracy", test->accuracy);
+        add_json_score(s->test_split, "loss", test->loss, out);
+    if (test && test->confusion) {
+        add_json_score(s->test_split, "accuracy", test->accuracy, out);
+        add_json_score(s->test_split, "top_k_accuracy", test->top_k_accuracy, out);
+    }
     if (test && !test->confusion)
-        add_json_score(s, out, "mean_absolute_error", test->mean_absolute_error);
-    ty_text_addf(
-        out, "\"params_hash\": \"%016llx\", \"run\": ", (unsigned long long)result->params_hash);
-    ty_text_add_json(out, s->run_folder);
-    ty_text_add(out, "}\n");
+        add_json_score(s->test_split, "mean_absolute_error", test->mean_absolute_error, out);
+    add_json_end(s->run_folder, result->params_hash, out);
+}
+
+void summary_write_again(const ty_run_record *run, const char *run_folder,
+                         const ty_train_result *result, ty_text *out) {
+    static const char split[] = "test";
+    ty_text_addf(out, "{\"event\": \"done\", \"was_done\": true, \"step\": %lld, ",
+                 (long long)result->step);
+    for (int64_t i = 0; i < run->n_metrics; i++) {
+        const char *key = run->metrics[i].key;
+        if (strncmp(key, split, sizeof split - 1) == 0 && key[sizeof split - 1] == '/')
+            add_json_score(split, key + sizeof split, run->metrics[i].value, out);
+    }
+    add_json_end(run_folder, result->params_hash, out);
 }
 
 void summary_write(const summary *s, ty_text *out) {

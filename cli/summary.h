@@ -3,6 +3,7 @@
 #define TY_CLI_SUMMARY_H
 
 #include "cli/cli.h"
+#include "tracking/tracking.h"
 #include "trainer/trainer.h"
 
 typedef struct summary {
@@ -15,5 +16,9 @@ typedef struct summary {
 } summary;
 
 void summary_write(const summary *s, ty_text *out);
+
+/* The JSON line of a run that was complete before: its scores are those its journal kept. */
+void summary_write_again(const ty_run_record *run, const char *run_folder,
+                         const ty_train_result *result, ty_text *out);
 
 #endif

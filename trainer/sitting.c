@@ -77,6 +77,16 @@ static void fill_result(ty_ctx *ctx, const ty_trainer *trainer, uint64_t params_
                                  times->begin_ns && training > 0 ? (double)samples / training : 0};
 }
 
+/* The process that saved the last checkpoint may have ended before anyone heard of it. */
+static void tell_again(ty_ctx *ctx, ty_trainer *trainer) {
+    const ty_progress *progress = &trainer->progress;
+    (void)snprintf(trainer->reason, sizeof trainer->reason, "finished before");
+    if (trainer->last_path[0])
+        ty_tell_model(ctx, trainer, progress->step, "last", trainer->last_path);
+    if (trainer->best_path[0])
+        ty_tell_model(ctx, trainer, progress->best_step, "best", trainer->best_path);
+}
+
 ty_status ty_trainer_run(ty_ctx *ctx, ty_trainer *trainer, const ty_observers *observers,
                          ty_train_result *out) {
     if (trainer->options.is_plan_only || trainer->options.is_forward_only)
@@ -85,7 +95,7 @@ ty_status ty_trainer_run(ty_ctx *ctx, ty_trainer *trainer, const ty_observers *o
     trainer->observers = trainer->geometry.rank == 0 ? observers : NULL;
     ty_status st = TY_OK;
     if (trainer->report.is_finished)
-        (void)snprintf(trainer->reason, sizeof trainer->reason, "finished before");
+        tell_again(ctx, trainer);
     else
         st = sit(ctx, trainer);
     ty_save_close(ctx, trainer);

@@ -28,6 +28,28 @@ class Resume(Case):
             self.interrupt(folder, self.random.randrange(5, 250), signal.SIGKILL)
             self.assertEqual(self.train(*LONG, "--dir", folder)["params_hash"], want, f"point {point}")
 
+    def test_killed_between_its_last_checkpoint_and_its_test_it_is_tested_by_the_same_command(self):
+        done = self.train("--dir", "late")
+        run = self.folder / done["run"]
+        journal = run / "run.journal"
+        whole = self.metrics(run)
+        for cut in (journal.stat().st_size - 1, len(journal.read_bytes().split(b"test/")[0])):
+            with open(journal, "r+b") as file:
+                file.truncate(cut)
+            (run / "report.html").unlink()
+            again = self.train("--dir", "late", ranks=2)
+            self.assertNotIn("was_done", again)
+            for key in ("test/accuracy", "params_hash"):
+                self.assertEqual(again[key], done[key])
+            self.assertTrue((run / "report.html").exists())
+            self.assertEqual(self.metrics(run), whole)
+
+    def metrics(self, run):
+        out, _ = self.run_it("runs", "show", run, "--json")
+        shown = json.loads(out)
+        self.assertEqual(shown["state"], "finished")
+        return shown["metrics"]
+
     def test_two_ranks_then_one_then_four_give_the_bits_of_one(self):
         want = self.reference()
         self.interrupt("mixed", 50, signal.SIGUSR1, ranks=2)
