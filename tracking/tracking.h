@@ -5,6 +5,7 @@
 #define TY_TRACKING_TRACKING_H
 
 #include "base/base.h"
+#include "tracking/mlflow.h"
 
 #ifdef __cplusplus
 extern "C" {
