@@ -1,0 +1,34 @@
+/* A run's model made into a package: model.onnx and model.safetensors (trainer/onnx.h), and what
+ * makes MLflow load them (registry/package.h). Who exports the same model of the same run again
+ * makes the same package, not a second one. */
+#ifndef TY_CLI_EXPORT_H
+#define TY_CLI_EXPORT_H
+
+#include "cli/cli.h"
+#include "trainer/trainer.h"
+
+enum { EXPORT_ID_BYTES = 35 }; /* "m-", 32 hex digits, NUL */
+
+typedef struct export_wish {
+    const char
+        *run_folder; /* its best checkpoint, the newest where none is; NULL: checkpoint says */
+    const char *checkpoint; /* this file instead; NULL */
+    const char *run_id;     /* as the run's journal has it; NULL: of no run */
+    const char *name;       /* what MLflow calls the model; NULL: "best" */
+    const char *folder;     /* the package's; NULL: run_folder/models/<model_id> */
+    const ty_dataset *data; /* the input example is a row of its val part; NULL: of the means */
+} export_wish;
+
+typedef struct export_made {
+    char model_id[EXPORT_ID_BYTES]; /* of (run_id, step), or of the checkpoint's hash */
+    const char *name, *folder;      /* in the caller's arena */
+    int64_t step;
+} export_made;
+
+/* Writes the package's files, each published whole; what was there under their names is replaced.
+ * Errors: TY_ERR_NOT_FOUND no checkpoint; TY_ERR_INTEGRITY a damaged one; TY_ERR_CONFIG one of
+ *         another version; TY_ERR_IO; TY_ERR_NOMEM. */
+ty_status export_model(ty_ctx *ctx, const export_wish *wish, ty_arena *arena,
+                       export_made *out) TY_MUST_USE;
+
+#endif
