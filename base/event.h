@@ -23,10 +23,16 @@ typedef enum ty_event_kind {
     TY_EVENT_EVAL,    /* an evaluation ended; its numbers were METRICs before */
     TY_EVENT_FILE,    /* a file of the run was published */
     TY_EVENT_MODEL,   /* a model (checkpoint with a role) was published */
+    TY_EVENT_PACKAGE, /* a model that can leave, a folder with all its files, lies in the run */
     TY_EVENT_STATE    /* the run ended, and how */
 } ty_event_kind;
 
-typedef enum ty_run_state { TY_RUN_RUNNING, TY_RUN_FINISHED, TY_RUN_FAILED, TY_RUN_KILLED } ty_run_state;
+typedef enum ty_run_state {
+    TY_RUN_RUNNING,
+    TY_RUN_FINISHED,
+    TY_RUN_FAILED,
+    TY_RUN_KILLED
+} ty_run_state;
 
 typedef struct ty_event {
     ty_event_kind kind;
@@ -43,7 +49,8 @@ typedef struct ty_event {
             const char *key, *value;
         } text; /* PARAM, TAG */
         struct {
-            const char *name, *digest, *source, *context; /* context: "training", "validation", "test" */
+            const char *name, *digest, *source,
+                *context; /* context: "training", "validation", "test" */
             const char *schema_json, *profile_json;
         } dataset;
         struct {
@@ -69,6 +76,11 @@ typedef struct ty_event {
             const char *name; /* "best", "last" */
             const char *path;
         } model;
+        struct {
+            const char *model_id; /* "m-" and 32 hex digits, new for each package */
+            const char *name;     /* what it is called: "model" */
+            const char *folder;   /* its folder, inside the run's: <run>/models/<model_id> */
+        } package;                /* step: the optimizer update that it holds */
         struct {
             ty_run_state state;
             const char *reason;

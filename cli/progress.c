@@ -134,6 +134,10 @@ static void print_json(progress *p, const ty_event *e) {
     } else if (e->kind == TY_EVENT_MODEL) {
         add_pair(&line, "name", e->model.name);
         add_pair(&line, "path", e->model.path);
+    } else if (e->kind == TY_EVENT_PACKAGE) {
+        add_pair(&line, "model_id", e->package.model_id);
+        add_pair(&line, "name", e->package.name);
+        add_pair(&line, "folder", e->package.folder);
     } else if (e->kind == TY_EVENT_STATE) {
         static const char *const states[] = {"running", "finished", "failed", "killed"};
         add_pair(&line, "state", states[e->state.state]);

@@ -202,9 +202,12 @@ static ty_status add_run(ty_ctx *ctx, ty_fold *fold, ty_store *store, const ty_t
 
 static ty_status add_points(ty_ctx *ctx, ty_fold *fold, ty_store *store, const ty_track_record *r,
                             ty_rebuild_report *report) {
-    for (int64_t i = 0; i < r->points.n; i++)
-        TY_TRY(
-            ty_store_add_point(ctx, store, fold->run_id, &r->points.v[i], &report->points_added));
+    for (int64_t i = 0; i < r->points.n; i++) {
+        const ty_track_point *point = &r->points.v[i];
+        TY_TRY(ty_store_add_point(ctx, store, fold->run_id, point, &report->points_added));
+        if (ty_track_is_of_model(point->key))
+            TY_TRY(ty_store_link_points(ctx, store, fold->run_id, point->step));
+    }
     return TY_OK;
 }
 
@@ -230,6 +233,9 @@ static ty_status apply(ty_ctx *ctx, ty_fold *fold, ty_store *store, const waitin
     case TY_TRACK_STATE:
         return ty_store_set_state(ctx, store, fold->run_id, (ty_run_state)r->state.state,
                                   r->time_ns);
+    case TY_TRACK_PACKAGE:
+        return ty_store_add_model(ctx, store, fold->run_id, fold->run_folder, r,
+                                  &report->values_added);
     default:
         return TY_OK; /* a FILE lies where MLflow looks */
     }

@@ -50,3 +50,14 @@ void ty_limit_key(const char *key, char out[TY_LIMIT_KEY_BYTES]) {
         start = i + 1;
     }
 }
+
+void ty_limit_model(const char *name, char out[TY_LIMIT_MODEL_BYTES]) {
+    size_t n = (size_t)ty_limit_bytes(name, TY_LIMIT_MODEL);
+    if (n >= TY_LIMIT_MODEL_BYTES)
+        n = TY_LIMIT_MODEL_BYTES - 1; /* no UTF-8 at all */
+    for (size_t i = 0; i < n; i++)
+        out[i] = strchr("/:.%\"'", name[i]) ? '_' : name[i];
+    if (n == 0)
+        out[n++] = '_';
+    out[n] = '\0';
+}

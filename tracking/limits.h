@@ -14,7 +14,9 @@ enum {
     TY_LIMIT_DATASET = 500,
     TY_LIMIT_DIGEST = 36,
     TY_LIMIT_CONTEXT = 500,
-    TY_LIMIT_KEY_BYTES = TY_LIMIT_KEY * 4 + 1
+    TY_LIMIT_KEY_BYTES = TY_LIMIT_KEY * 4 + 1,
+    TY_LIMIT_MODEL = 250,
+    TY_LIMIT_MODEL_BYTES = TY_LIMIT_MODEL * 4 + 1
 };
 
 /* Bytes of the first max_characters characters of UTF-8 text. */
@@ -23,5 +25,8 @@ int ty_limit_bytes(const char *text, int max_characters);
 /* A metric's, param's or tag's key as MLflow takes it: at most 250 letters, digits and _ - . : /
  * and spaces, and no path that another one could be written as; what else there is becomes _. */
 void ty_limit_key(const char *key, char out[TY_LIMIT_KEY_BYTES]);
+
+/* A logged model's name: not empty, none of / : . % " '. */
+void ty_limit_model(const char *name, char out[TY_LIMIT_MODEL_BYTES]);
 
 #endif

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "tracking/artifact.h"
+
 typedef enum field_kind { FIELD_TEXT, FIELD_OPTIONAL, FIELD_INT, FIELD_STATE } field_kind;
 
 typedef struct field {
@@ -44,6 +46,9 @@ static const field fields[] = {
     FIELD(MODEL, TEXT, "artifact", file.artifact),
     FIELD(STATE, STATE, "state", state.state),
     FIELD(STATE, OPTIONAL, "reason", state.reason),
+    FIELD(PACKAGE, TEXT, "model_id", package.model_id),
+    FIELD(PACKAGE, TEXT, "name", package.name),
+    FIELD(PACKAGE, TEXT, "folder", package.folder),
 };
 enum { FIELD_COUNT = sizeof fields / sizeof fields[0] };
 
@@ -76,12 +81,25 @@ static void add_field(const ty_track_record *record, const field *f, ty_text *ou
         ty_text_add_json(out, text ? text : "");
 }
 
+static void add_files(const ty_track_record *record, ty_text *out) {
+    ty_text_add(out, ",\"files\":[");
+    for (int64_t i = 0; i < record->package.n_files; i++) {
+        const ty_track_file *file = &record->package.files[i];
+        ty_text_add(out, i != 0 ? ",{\"path\":" : "{\"path\":");
+        ty_text_add_json(out, file->path);
+        ty_text_addf(out, ",\"size\":%lld,\"sha256\":\"%s\"}", (long long)file->size, file->sha256);
+    }
+    ty_text_add(out, "]");
+}
+
 void ty_track_encode(const ty_track_record *record, ty_text *out) {
     ty_text_addf(out, "{\"time_ns\":%lld,\"step\":%lld", (long long)record->time_ns,
                  (long long)record->step);
     for (int i = 0; i < FIELD_COUNT; i++)
         if (fields[i].type == record->type)
             add_field(record, &fields[i], out);
+    if (record->type == TY_TRACK_PACKAGE)
+        add_files(record, out);
     ty_text_add(out, "}");
 }
 
@@ -183,9 +201,64 @@ static ty_status read_points(ty_ctx *ctx, const ty_journal_record *from, const j
     return TY_OK;
 }
 
-/* A run id names a row and a folder: nothing but 32 hex digits may pass. */
+static bool is_hex(const char *text, size_t digits) {
+    return strlen(text) == digits && strspn(text, "0123456789abcdef") == digits;
+}
+
+/* An id names a row and a folder: nothing but hex digits may pass. */
 static bool is_run_id(const char *text) {
-    return strlen(text) == 32 && strspn(text, "0123456789abcdef") == 32;
+    return is_hex(text, 32);
+}
+
+bool ty_track_is_model_id(const char *text) {
+    return strncmp(text, "m-", 2) == 0 && is_hex(text + 2, 32);
+}
+
+const char *const ty_track_lineage[] = {"mlflow.user",
+                                        "mlflow.source.name",
+                                        "mlflow.source.type",
+                                        "mlflow.source.git.commit",
+                                        "tiltyard.config_hash",
+                                        "tiltyard.data_fingerprint",
+                                        "tiltyard.git.dirty",
+                                        "tiltyard.version",
+                                        NULL};
+
+bool ty_track_is_of_model(const char *key) {
+    return strncmp(key, "test/", 5) == 0;
+}
+
+static bool read_file(const json_t *json, ty_track_file *out) {
+    const char *path = json_string_value(json_object_get(json, "path"));
+    const char *sha256 = json_string_value(json_object_get(json, "sha256"));
+    const json_t *size = json_object_get(json, "size");
+    *out = (ty_track_file){.path = path, .size = json_integer_value(size), .sha256 = sha256};
+    return path && sha256 && json_is_integer(size) && out->size >= 0 && is_hex(sha256, 64) &&
+           ty_artifact_name_is_safe(path);
+}
+
+static ty_status read_files(ty_ctx *ctx, const ty_journal_record *from, const json_t *json,
+                            ty_arena *arena, ty_track_record *out) {
+    const size_t n = json_array_size(json);
+    ty_track_file *files = ty_arena_array(arena, n + 1, sizeof *files);
+    for (size_t i = 0; files && i < n; i++) {
+        if (!read_file(json_array_get(json, i), &files[i]))
+            return foreign(ctx, from, "files");
+        files[i].path = ty_arena_string(arena, files[i].path);
+        files[i].sha256 = ty_arena_string(arena, files[i].sha256);
+        if (!files[i].path || !files[i].sha256)
+            files = NULL;
+    }
+    out->package.files = files;
+    out->package.n_files = (int64_t)n;
+    return files ? TY_OK : ty_fail_nomem(ctx, "a package's files");
+}
+
+static ty_status read_package(ty_ctx *ctx, const ty_journal_record *from, const json_t *json,
+                              ty_arena *arena, ty_track_record *out) {
+    if (!ty_track_is_model_id(out->package.model_id))
+        return foreign(ctx, from, "model_id");
+    return read_files(ctx, from, json_object_get(json, "files"), arena, out);
 }
 
 static ty_status read_object(ty_ctx *ctx, const ty_journal_record *from, const json_t *json,
@@ -199,6 +272,8 @@ static ty_status read_object(ty_ctx *ctx, const ty_journal_record *from, const j
             TY_TRY(read_field(ctx, from, json, &fields[i], arena, out));
     if (out->type == TY_TRACK_RUN && !is_run_id(out->run.run_id))
         return foreign(ctx, from, "run_id");
+    if (out->type == TY_TRACK_PACKAGE)
+        return read_package(ctx, from, json, arena, out);
     return TY_OK;
 }
 

@@ -12,6 +12,9 @@
  *              lie in it
  *   8 MODEL    {"time_ns","step","name","path","artifact"}
  *   9 STATE    {"time_ns","step","state","reason"}   the run ended, and how
+ *  10 PACKAGE  {"time_ns","step","model_id","name","folder","files":[{"path","size","sha256"},...]}
+ *              a model with all its files lies in the run's folder; folder is relative to the run's,
+ *              paths to the package's; in the order of their names
  *
  * NaN and infinities are the strings "NaN", "Infinity", "-Infinity". Times are wall clock, fixed
  * where the event was made. Unknown keys and types are left alone, so that an older program reads a
@@ -31,6 +34,7 @@ typedef enum ty_track_type {
     TY_TRACK_FILE,
     TY_TRACK_MODEL,
     TY_TRACK_STATE,
+    TY_TRACK_PACKAGE,
     TY_TRACK_END
 } ty_track_type;
 
@@ -42,6 +46,12 @@ typedef struct ty_track_point {
     int64_t step, time_ns;
     double value;
 } ty_track_point;
+
+typedef struct ty_track_file {
+    const char *path;
+    int64_t size;
+    const char *sha256; /* 64 hex digits */
+} ty_track_file;
 
 typedef struct ty_track_record {
     uint32_t type;     /* a ty_track_type; others are to be left alone */
@@ -69,6 +79,11 @@ typedef struct ty_track_record {
             const char *name, *path, *artifact; /* name: MODEL only */
         } file;                                 /* FILE, MODEL */
         struct {
+            const char *model_id, *name, *folder;
+            const ty_track_file *files;
+            int64_t n_files;
+        } package;
+        struct {
             int64_t state; /* ty_run_state */
             const char *reason;
         } state;
@@ -84,6 +99,15 @@ void ty_track_encode(const ty_track_record *record, ty_text *out);
  * Errors: TY_ERR_INTEGRITY naming the journal's record. */
 ty_status ty_track_decode(ty_ctx *ctx, const ty_journal_record *from, ty_arena *arena,
                           ty_track_record *out) TY_MUST_USE;
+
+/* "m-" and 32 hex digits: it names a row and a folder. */
+bool ty_track_is_model_id(const char *text);
+
+/* The run's tags that say where a model of it is from; NULL behind the last one. */
+extern const char *const ty_track_lineage[];
+
+/* Whether a point of the key says how good the model of its step is: "test/...". */
+bool ty_track_is_of_model(const char *key);
 
 /* "FINISHED" and the like, as MLflow spells them. */
 const char *ty_track_state_name(ty_run_state state);

@@ -16,6 +16,7 @@ typedef struct reading {
     ty_keymap params, tags; /* const char * */
     ty_keymap curves;       /* curve */
     ty_keymap files;        /* char: there */
+    ty_keymap packages;     /* ty_run_package, by model id */
 } reading;
 
 static ty_status keep_text(ty_ctx *ctx, reading *r, ty_keymap *map, const ty_track_record *record) {
@@ -42,6 +43,33 @@ static ty_status keep_point(ty_ctx *ctx, reading *r, const ty_track_point *point
     return TY_OK;
 }
 
+static ty_status keep_files(ty_ctx *ctx, reading *r, const ty_track_record *record,
+                            ty_run_package *package) {
+    const int64_t n = record->package.n_files;
+    ty_run_file *files = ty_arena_array(r->arena, (size_t)n + 1, sizeof *files);
+    if (!files)
+        return ty_fail_nomem(ctx, "a run's models");
+    for (int64_t i = 0; i < n; i++) {
+        const ty_track_file *file = &record->package.files[i];
+        files[i] = (ty_run_file){file->path, file->size, file->sha256};
+    }
+    package->files = files;
+    package->n_files = n;
+    return TY_OK;
+}
+
+static ty_status keep_package(ty_ctx *ctx, reading *r, const ty_track_record *record) {
+    ty_run_package *package = ty_keymap_put(&r->packages, record->package.model_id);
+    if (!package)
+        return ty_fail_nomem(ctx, "a run's models");
+    *package = (ty_run_package){.model_id = record->package.model_id,
+                                .name = record->package.name,
+                                .folder = record->package.folder,
+                                .step = record->step,
+                                .time_ns = record->time_ns};
+    return keep_files(ctx, r, record, package);
+}
+
 static ty_status keep_record(ty_ctx *ctx, reading *r, const ty_track_record *record) {
     ty_run_info_add(&r->info, record);
     switch (record->type) {
@@ -54,6 +82,8 @@ static ty_status keep_record(ty_ctx *ctx, reading *r, const ty_track_record *rec
         return ty_keymap_put(&r->files, record->file.artifact)
                    ? TY_OK
                    : ty_fail_nomem(ctx, "a run's files");
+    case TY_TRACK_PACKAGE:
+        return keep_package(ctx, r, record);
     case TY_TRACK_METRICS:
         for (int64_t i = 0; i < record->points.n; i++)
             TY_TRY(keep_point(ctx, r, &record->points.v[i]));
@@ -143,6 +173,16 @@ static ty_status give_files(ty_ctx *ctx, reading *r, ty_run_record *out) {
     return files ? TY_OK : ty_fail_nomem(ctx, "a run's files");
 }
 
+static ty_status give_packages(ty_ctx *ctx, reading *r, ty_run_record *out) {
+    const size_t n = (size_t)r->packages.n;
+    ty_run_package *packages = ty_arena_array(r->arena, n + 1, sizeof *packages);
+    for (size_t i = 0; packages && i < n; i++)
+        packages[i] = *(const ty_run_package *)r->packages.v[i].item;
+    out->packages = packages;
+    out->n_packages = r->packages.n;
+    return packages ? TY_OK : ty_fail_nomem(ctx, "a run's models");
+}
+
 static ty_status give(ty_ctx *ctx, reading *r, const char *path, ty_run_record *out) {
     if (!r->info.run_id)
         return ty_fail(ctx, TY_ERR_INTEGRITY, "%s does not begin with a run", path);
@@ -150,6 +190,7 @@ static ty_status give(ty_ctx *ctx, reading *r, const char *path, ty_run_record *
     TY_TRY(give_texts(ctx, r, &r->params, &out->params, &out->n_params));
     TY_TRY(give_texts(ctx, r, &r->tags, &out->tags, &out->n_tags));
     TY_TRY(give_files(ctx, r, out));
+    TY_TRY(give_packages(ctx, r, out));
     return give_curves(ctx, r, out);
 }
 
@@ -160,6 +201,7 @@ static void clear(reading *r) {
     ty_keymap_clear(&r->tags);
     ty_keymap_clear(&r->curves);
     ty_keymap_clear(&r->files);
+    ty_keymap_clear(&r->packages);
 }
 
 ty_status ty_runs_read(ty_ctx *ctx, const char *run_folder, ty_arena *arena, ty_run_record *out) {
@@ -169,6 +211,7 @@ ty_status ty_runs_read(ty_ctx *ctx, const char *run_folder, ty_arena *arena, ty_
     ty_keymap_init(&r.tags, sizeof(const char *));
     ty_keymap_init(&r.curves, sizeof(curve));
     ty_keymap_init(&r.files, sizeof(char));
+    ty_keymap_init(&r.packages, sizeof(ty_run_package));
     *out = (ty_run_record){0};
     r.info.folder = ty_path_absolute(arena, run_folder);
     const char *path = r.info.folder ? ty_track_journal_path(arena, r.info.folder) : NULL;

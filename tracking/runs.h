@@ -34,6 +34,21 @@ typedef struct ty_run_curve {
     int64_t n;
 } ty_run_curve;
 
+/* A model with all its files, in the run's folder. */
+typedef struct ty_run_file {
+    const char *path; /* relative to the package's folder */
+    int64_t size;
+    const char *sha256; /* hex */
+} ty_run_file;
+
+typedef struct ty_run_package {
+    const char *model_id, *name;
+    const char *folder; /* relative to the run's */
+    int64_t step, time_ns;
+    const ty_run_file *files;
+    int64_t n_files;
+} ty_run_package;
+
 typedef struct ty_run_record {
     ty_run_info info;
     const ty_run_value *params, *tags, *metrics;
@@ -42,6 +57,8 @@ typedef struct ty_run_record {
     int64_t n_curves;
     const char *const *files; /* artifact paths relative to the run folder */
     int64_t n_files;
+    const ty_run_package *packages; /* in the order they were told */
+    int64_t n_packages;
 } ty_run_record;
 
 /* All runs under <folder>/runs, newest first. A damaged journal is reported through the log and

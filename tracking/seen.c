@@ -44,6 +44,8 @@ static bool describe(const ty_track_record *r, ty_text *out_key, uint64_t *out_h
     } else if (r->type == TY_TRACK_MODEL) {
         ty_text_addf(out_key, "%u %s", r->type, r->file.name);
         ty_text_addf(&said, "%s\n%lld", r->file.path, (long long)r->step);
+    } else if (r->type == TY_TRACK_PACKAGE) {
+        ty_text_addf(out_key, "%u %s", r->type, r->package.model_id);
     } else {
         return false;
     }

@@ -56,6 +56,16 @@ ty_status ty_store_add_dataset(ty_ctx *ctx, ty_store *store, const char *run_id,
 ty_status ty_store_set_tag(ty_ctx *ctx, ty_store *store, const char *run_id, const char *key,
                            const char *previous, const char *value, int64_t *added) TY_MUST_USE;
 
+/* The model of a PACKAGE record of a run, with the run's params and those of its tags that say where
+ * it is from, as an output of the run; its metrics are the run's test/... points of that step. */
+ty_status ty_store_add_model(ty_ctx *ctx, ty_store *store, const char *run_id,
+                             const char *run_folder, const ty_track_record *package,
+                             int64_t *added) TY_MUST_USE;
+
+/* The run's test/... points at step become metrics of its models of that step, too. */
+ty_status ty_store_link_points(ty_ctx *ctx, ty_store *store, const char *run_id,
+                               int64_t step) TY_MUST_USE;
+
 /* end_ns 0: it runs. */
 ty_status ty_store_set_state(ty_ctx *ctx, ty_store *store, const char *run_id, ty_run_state state,
                              int64_t end_ns) TY_MUST_USE;

@@ -56,6 +56,40 @@ static const char *const texts[TY_SQL_COUNT] = {
                            " VALUES (?1, 'mlflow.data.context', ?2) ON CONFLICT (input_uuid, name)"
                            " DO UPDATE SET value = value || ', ' || excluded.value"
                            " WHERE instr(value, excluded.value) = 0",
+    [TY_SQL_ADD_MODEL] =
+        "INSERT INTO logged_models (model_id, experiment_id, name, artifact_location,"
+        " creation_timestamp_ms, last_updated_timestamp_ms, status, lifecycle_stage, source_run_id)"
+        " SELECT ?2, experiment_id, ?3, ?4, ?5, ?5, 2, 'active', ?1 FROM runs WHERE run_uuid = ?1"
+        " ON CONFLICT DO NOTHING",
+    [TY_SQL_ADD_MODEL_PARAMS] =
+        "INSERT INTO logged_model_params (model_id, experiment_id, param_key, param_value)"
+        " SELECT m.model_id, m.experiment_id, p.\"key\", p.value FROM logged_models m JOIN params p"
+        " ON p.run_uuid = ?1 WHERE m.model_id = ?2 ON CONFLICT DO NOTHING",
+    [TY_SQL_ADD_MODEL_TAGS] =
+        "INSERT INTO logged_model_tags (model_id, experiment_id, tag_key, tag_value)"
+        " SELECT m.model_id, m.experiment_id, t.\"key\", t.value FROM logged_models m JOIN tags t"
+        " ON t.run_uuid = ?1 WHERE m.model_id = ?2 AND t.\"key\" IN (SELECT value FROM "
+        "json_each(?3))"
+        " ON CONFLICT DO NOTHING",
+    [TY_SQL_ADD_OUTPUT] =
+        "INSERT INTO inputs (input_uuid, source_type, source_id, destination_type, destination_id,"
+        " step) VALUES (?1, 'RUN_OUTPUT', ?2, 'MODEL_OUTPUT', ?3, ?4) ON CONFLICT DO NOTHING",
+    /* The data is the run's that was used for testing; a model that was deleted for good is
+     * none. */
+    [TY_SQL_ADD_MODEL_POINTS] =
+        "INSERT INTO logged_model_metrics (model_id, metric_name, metric_timestamp_ms, metric_step,"
+        " metric_value, experiment_id, run_id, dataset_uuid, dataset_name, dataset_digest)"
+        " SELECT m.model_id, p.\"key\", p.timestamp, p.step, p.value, m.experiment_id, p.run_uuid,"
+        " d.dataset_uuid, d.name, d.digest FROM metrics p JOIN inputs o"
+        " ON o.source_type = 'RUN_OUTPUT' AND o.source_id = p.run_uuid"
+        " AND o.destination_type = 'MODEL_OUTPUT' AND o.step = p.step"
+        " JOIN logged_models m ON m.model_id = o.destination_id LEFT JOIN datasets d"
+        " ON d.dataset_uuid = (SELECT i.source_id FROM inputs i JOIN input_tags t"
+        " ON t.input_uuid = i.input_uuid AND t.name = 'mlflow.data.context'"
+        " WHERE i.source_type = 'DATASET' AND i.destination_type = 'RUN'"
+        " AND i.destination_id = p.run_uuid AND instr(t.value, 'test') > 0 LIMIT 1)"
+        " WHERE p.run_uuid = ?1 AND p.step = ?2 AND substr(p.\"key\", 1, 5) = 'test/'"
+        " ON CONFLICT DO NOTHING",
     [TY_SQL_ARTIFACT_URI] = "SELECT artifact_uri FROM runs WHERE run_uuid = ?1",
     [TY_SQL_SET_ARTIFACT_URI] = "UPDATE runs SET artifact_uri = ?2 WHERE run_uuid = ?1",
     [TY_SQL_HAS_MOVED] = "SELECT 1 FROM runs JOIN tiltyard_folded USING (run_uuid)"

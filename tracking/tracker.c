@@ -84,6 +84,12 @@ static bool describe(const ty_event *e, ty_track_record *out, ty_text *artifact)
         out->file.path = e->model.path;
         out->file.artifact = ty_text_string(artifact);
         return true;
+    case TY_EVENT_PACKAGE:
+        out->type = TY_TRACK_PACKAGE;
+        out->package.model_id = e->package.model_id;
+        out->package.name = e->package.name;
+        out->package.folder = e->package.folder;
+        return true;
     case TY_EVENT_STATE:
         out->type = TY_TRACK_STATE;
         out->state.state = e->state.state;

@@ -19,20 +19,21 @@ typedef struct ty_tracker_options {
     const char *run_folder;   /* holds run.journal and artifacts/ */
     const char *experiment;
     const char *run_name;
-    const char *source;       /* argv as typed, for mlflow.source.name */
+    const char *source; /* argv as typed, for mlflow.source.name */
 } ty_tracker_options;
 
 typedef struct ty_tracker_ids {
-    char run_id[33];          /* 32 hex; record 1 of the journal */
+    char run_id[33];           /* 32 hex; record 1 of the journal */
     const char *experiment_id; /* NULL until the store was reached */
-    const char *deep_link;    /* "/#/experiments/1/runs?workflowType=machine_learning" */
+    const char *deep_link;     /* "/#/experiments/1/runs?workflowType=machine_learning" */
 } ty_tracker_ids;
 
 /* Opens or continues the run's journal (lease beside it), starts the writer thread and the folding
  * thread. The store being busy, foreign or full never fails this or the run: it is said once and
  * folding goes on later. *out is the caller's to close.
  * Errors: TY_ERR_BUSY another process works on the run; TY_ERR_IO the journal. */
-ty_status ty_tracker_open(ty_ctx *ctx, const ty_tracker_options *options, ty_tracker **out) TY_MUST_USE;
+ty_status ty_tracker_open(ty_ctx *ctx, const ty_tracker_options *options,
+                          ty_tracker **out) TY_MUST_USE;
 /* Borrowed, as long as the tracker is open; what the store answers is filled in by later calls. */
 const ty_tracker_ids *ty_tracker_describe(ty_tracker *tracker);
 
@@ -40,7 +41,8 @@ const ty_tracker_ids *ty_tracker_describe(ty_tracker *tracker);
  * network; where the ring is full it writes to the journal in line. Points of a key come in rising
  * steps: one at or before the key's last step is known and is not recorded again. A step below 0
  * has no meaning and becomes the next one of its key. Any thread may notify. FILEs and MODELs
- * appear in the run's artifacts folder (MODELs as checkpoints/<name>) as links to the file told. */
+ * appear in the run's artifacts folder (MODELs as checkpoints/<name>) as links to the file told. A
+ * PACKAGE lies inside the run's folder, whole when it is told, and is not changed from then on. */
 ty_observer ty_tracker_observer(ty_tracker *tracker);
 
 /* Everything noted so far is in the journal and synced. */

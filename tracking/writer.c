@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "tracking/artifact.h"
+#include "tracking/package.h"
 
 static const char topic[] = "tracking";
 
@@ -120,6 +121,11 @@ static ty_status write_record(ty_writer *w, ty_arena *arena, ty_track_record *re
         TY_TRY(publish_file(w, arena, record));
     if (!ty_seen_is_new(w->seen, record))
         return TY_OK;
+    if (record->type == TY_TRACK_PACKAGE &&
+        ty_package_take_in(&w->ctx, w->run_folder, arena, record) != TY_OK) {
+        ty_log(&w->ctx, TY_LOG_WARN, topic, "a model is left out: %s", w->ctx.message);
+        return TY_OK;
+    }
     w->payload.length = 0;
     ty_track_encode(record, &w->payload);
     if (w->payload.is_short)

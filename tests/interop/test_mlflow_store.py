@@ -172,6 +172,27 @@ class Client(Folder):
             with open(c.download_artifacts(run_id, "checkpoints/best.h5", out)) as file:
                 self.assertEqual(file.read(), "checkpoint of step 100")
 
+    def test_a_package_is_a_logged_model_and_the_runs_output(self):
+        run_id, experiment_id, _ = probe(self.folder, "fashion", "cnn-1", 1, 100, "package")
+        c = client(self.folder)
+        (output,) = c.get_run(run_id).outputs.model_outputs
+        self.assertEqual(output.step, 100)
+        wish = "metrics.`test/accuracy` > 0.8 AND params.`optimizer.type` = 'adamw'"
+        found = c.search_logged_models([experiment_id], wish)
+        self.assertEqual([m.model_id for m in found], [output.model_id])
+        model = mlflow.get_logged_model(output.model_id)
+        self.assertEqual((model.name, str(model.status), model.source_run_id), ("net", "READY", run_id))
+        self.assertEqual(model.artifact_location, f"{self.folder}/runs/fashion/cnn-1/models/{model.model_id}")
+        self.assertEqual(model.params, c.get_run(run_id).data.params)
+        self.assertEqual(model.tags["mlflow.source.git.commit"], "0123456789abcdef0123456789abcdef01234567")
+        points = sorted((m.key, m.value, m.step, m.dataset_name, m.run_id) for m in model.metrics)
+        wanted = [("test/accuracy", 0.875), ("test/loss", 0.25)]
+        self.assertEqual(points, [(k, v, 100, "fashion-mnist test", run_id) for k, v in wanted])
+        with tempfile.TemporaryDirectory() as out:
+            got = mlflow.artifacts.download_artifacts(f"models:/{model.model_id}", dst_path=out)
+            with open(os.path.join(got, "model.onnx")) as file:
+                self.assertEqual(file.read(), "no model")
+
     def test_a_store_that_mlflow_upgraded_is_written_on(self):
         first, experiment_id, _ = probe(self.folder, "fashion", "before", 1, 100)
         c = client(self.folder)

@@ -33,6 +33,32 @@ static void what_is_encoded_is_decoded(void **state) {
     assert_null(out.dataset.source);
 }
 
+static void a_package_names_its_files(void **state) {
+    fixture *f = *state;
+    ty_text text = {0};
+    ty_track_record out;
+    static const char sha[] = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+    const ty_track_file files[] = {{"MLmodel", 12, sha}, {"data/model.onnx", 1LL << 40, sha}};
+    const ty_track_record in = {.type = TY_TRACK_PACKAGE,
+                                .time_ns = 5,
+                                .step = 100,
+                                .package = {.model_id = "m-0123456789abcdef0123456789abcdef",
+                                            .name = "model",
+                                            .folder = "models/m-0123456789abcdef0123456789abcdef",
+                                            .files = files,
+                                            .n_files = 2}};
+    ty_track_encode(&in, &text);
+    assert_ok(f, decode(f, in.type, ty_text_string(&text), &out));
+    ty_text_clear(&text);
+    assert_string_equal(out.package.model_id, in.package.model_id);
+    assert_string_equal(out.package.folder, in.package.folder);
+    assert_int_equal(out.step, 100);
+    assert_int_equal(out.package.n_files, 2);
+    assert_string_equal(out.package.files[1].path, "data/model.onnx");
+    assert_string_equal(out.package.files[1].sha256, sha);
+    assert_true(out.package.files[1].size == 1LL << 40);
+}
+
 static void points_may_be_nan_and_infinite(void **state) {
     fixture *f = *state;
     ty_track_record out;
@@ -66,6 +92,14 @@ static void foreign_records_are_refused_with_their_number(void **state) {
         {TY_TRACK_METRICS, "{\"keys\":[\"a\"],\"points\":[[-1,0,0,0]]}"},
         {TY_TRACK_METRICS, "{\"keys\":[\"a\"],\"points\":[[0,0,0,\"nan\"]]}"},
         {TY_TRACK_METRICS, "{\"keys\":[1],\"points\":[]}"},
+        {TY_TRACK_PACKAGE, "{\"model_id\":\"m-../../etc\",\"name\":\"n\",\"folder\":\"f\"}"},
+        {TY_TRACK_PACKAGE,
+         "{\"model_id\":\"m-0123456789abcdef0123456789abcdef\",\"name\":\"n\","
+         "\"folder\":\"f\",\"files\":[{\"path\":\"../a\",\"size\":1,\"sha256\":"
+         "\"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\"}]}"},
+        {TY_TRACK_PACKAGE,
+         "{\"model_id\":\"m-0123456789abcdef0123456789abcdef\",\"name\":\"n\","
+         "\"folder\":\"f\",\"files\":[{\"path\":\"a\",\"size\":1,\"sha256\":\"9f\"}]}"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         ty_track_record out;
@@ -116,6 +150,15 @@ static void long_texts_are_cut_between_characters(void **state) {
     assert_int_equal(strlen(out), 3 * 250);
     assert_int_equal(ty_limit_bytes("a\xc3\xa9z", 2), 3);
     assert_int_equal(ty_limit_bytes("abc", 9), 3);
+}
+
+static void model_names_are_what_mlflow_takes(void **state) {
+    (void)state;
+    char out[TY_LIMIT_MODEL_BYTES];
+    ty_limit_model("a/b:c.d%e\"f'g h\xc3\xa9", out);
+    assert_string_equal(out, "a_b_c_d_e_f_g h\xc3\xa9");
+    ty_limit_model("", out);
+    assert_string_equal(out, "_");
 }
 
 static void artifact_names_stay_in_their_folder(void **state) {
@@ -192,11 +235,13 @@ int main(void) {
 #define ROW(test) cmocka_unit_test_setup_teardown(test, fixture_set_up, fixture_tear_down)
     const struct CMUnitTest tests[] = {
         ROW(what_is_encoded_is_decoded),
+        ROW(a_package_names_its_files),
         ROW(points_may_be_nan_and_infinite),
         ROW(foreign_records_are_refused_with_their_number),
         ROW(types_of_a_newer_program_are_left_alone),
         ROW(keys_become_what_mlflow_takes),
         ROW(long_texts_are_cut_between_characters),
+        ROW(model_names_are_what_mlflow_takes),
         ROW(artifact_names_stay_in_their_folder),
         ROW(an_artifact_follows_its_file_and_costs_no_space),
         ROW(without_links_an_artifact_is_a_copy),
