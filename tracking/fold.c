@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tracking/tags.h"
+
 static const char topic[] = "tracking";
 
 /* A record that waits for its transaction, and what we wrote under its tag before. */
@@ -89,40 +91,10 @@ static ty_status start_over(ty_ctx *ctx, ty_fold *fold) {
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-/* MLflow names artifacts from the artifacts folder on. */
-static const char *as_mlflow_lists(const char *artifact) {
-    static const char folder[] = "artifacts/";
-    const size_t length = sizeof folder - 1;
-    return strncmp(artifact, folder, length) == 0 ? artifact + length : artifact;
-}
-
-/* Records that become a tag: TAGs, and those that MLflow has no other place for. */
-static bool tag_of(ty_arena *arena, const ty_track_record *r, const char **key,
-                   const char **value) {
-    if (r->type == TY_TRACK_TAG) {
-        *key = r->text.key;
-        *value = r->text.value;
-    } else if (r->type == TY_TRACK_MODEL) {
-        *key = ty_arena_printf(arena, "model.%s", r->file.name);
-        *value = ty_arena_printf(arena, "%s at step %lld", as_mlflow_lists(r->file.artifact),
-                                 (long long)r->step);
-    } else if (r->type == TY_TRACK_STATE && r->state.reason && r->state.reason[0] != '\0') {
-        *key = "exit.reason";
-        *value = r->state.reason;
-    } else if (r->type == TY_TRACK_START && r->start.is_resumed != 0) {
-        *key = "resumed.from_step";
-        *value = ty_arena_printf(arena, "%lld", (long long)r->start.from_step);
-    } else {
-        *key = *value = NULL;
-        return true;
-    }
-    return *key && *value;
-}
-
 /* Remembers the tag's value, also of records that are in the store already: the next one of its key
  * wants to know. */
 static ty_status follow_tag(ty_ctx *ctx, ty_fold *fold, waiting *w) {
-    if (!tag_of(&fold->arena, &w->record, &w->tag_key, &w->tag_value))
+    if (!ty_track_tag_of(&fold->arena, &w->record, &w->tag_key, &w->tag_value))
         return ty_fail_nomem(ctx, "a run's tags");
     if (!w->tag_key)
         return TY_OK;

@@ -1,7 +1,8 @@
-/* What runs ls and runs show share: a run's info, gathered record by record. */
+/* What everything that reads a run's journal shares. */
 #ifndef TY_TRACKING_RUN_INFO_H
 #define TY_TRACKING_RUN_INFO_H
 
+#include "tracking/edits.h"
 #include "tracking/record.h"
 #include "tracking/tracking.h"
 
@@ -10,5 +11,16 @@ void ty_run_info_add(ty_run_info *info, const ty_track_record *record);
 
 /* Whether somebody holds the run's lease. */
 bool ty_run_is_live(ty_ctx *ctx, const char *run_folder);
+
+/* How a journal is read: which parts; and, where edits are given, values as MLflow has them, with
+ * its users' edits. */
+typedef struct ty_run_reading {
+    unsigned parts;
+    const ty_edits *edits; /* NULL: as the journal tells it */
+} ty_run_reading;
+
+/* The wanted parts of one run, all in arena. Errors: as ty_runs_read. */
+ty_status ty_run_read(ty_ctx *ctx, const char *run_folder, const ty_run_reading *how,
+                      ty_arena *arena, ty_run_record *out) TY_MUST_USE;
 
 #endif

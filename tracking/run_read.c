@@ -1,9 +1,12 @@
-/* One run with everything that its journal tells. */
+/* One run with what its journal tells, or as much of it as is wanted. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "tracking/keymap.h"
 #include "tracking/run_info.h"
+#include "tracking/run_last.h"
+#include "tracking/store.h"
+#include "tracking/tags.h"
 
 typedef struct curve {
     ty_run_point *v;
@@ -11,19 +14,69 @@ typedef struct curve {
 } curve;
 
 typedef struct reading {
-    ty_arena *arena; /* the caller's; strings that stay */
+    const ty_run_reading *how;
+    const ty_run_edits *edits; /* of this run; NULL: none */
+    ty_arena *arena;           /* the caller's; strings that stay */
     ty_run_info info;
     ty_keymap params, tags; /* const char * */
     ty_keymap curves;       /* curve */
     ty_keymap files;        /* char: there */
     ty_keymap packages;     /* ty_run_package, by model id */
+    ty_keymap datasets;     /* ty_run_dataset, by name and digest */
+    ty_run_last last;       /* where no curves are wanted */
+    ty_text newest;         /* where no metrics are wanted, the last record of points */
+    uint64_t newest_sequence;
 } reading;
 
-static ty_status keep_text(ty_ctx *ctx, reading *r, ty_keymap *map, const ty_track_record *record) {
-    const char **text = ty_keymap_put(map, record->text.key);
+/* A param's first value is MLflow's, and its last one ours. */
+static ty_status keep_text(ty_ctx *ctx, reading *r, ty_keymap *map, const char *key,
+                           const char *value) {
+    if (r->how->edits && map == &r->params && ty_keymap_find(map, key))
+        return TY_OK;
+    const char **text = ty_keymap_put(map, key);
     if (text)
-        *text = ty_arena_string(r->arena, record->text.value);
+        *text = ty_arena_string(r->arena, value);
     return text && *text ? TY_OK : ty_fail_nomem(ctx, "a run's values");
+}
+
+/* Tags that the store has are the store's to tell. */
+static ty_status keep_tags(ty_ctx *ctx, reading *r, const ty_track_record *record) {
+    const char *key = NULL, *value = NULL;
+    const char *own[TY_TRACK_OWN_TAGS][2];
+    if (!r->how->edits)
+        return record->type == TY_TRACK_TAG
+                   ? keep_text(ctx, r, &r->tags, record->text.key, record->text.value)
+                   : TY_OK;
+    if (r->edits && (int64_t)record->sequence <= r->edits->position)
+        return TY_OK;
+    if (!ty_track_tag_of(r->arena, record, &key, &value))
+        return ty_fail_nomem(ctx, "a run's values");
+    if (key)
+        TY_TRY(keep_text(ctx, r, &r->tags, key, value));
+    if (record->type != TY_TRACK_RUN)
+        return TY_OK;
+    ty_track_own_tags(record, own);
+    for (size_t i = 0; i < TY_TRACK_OWN_TAGS; i++)
+        if (own[i][1])
+            TY_TRY(keep_text(ctx, r, &r->tags, own[i][0], own[i][1]));
+    return TY_OK;
+}
+
+/* A data set in two roles is one input with both contexts, as in the store. */
+static ty_status keep_dataset(ty_ctx *ctx, reading *r, const ty_track_record *record) {
+    const char *key =
+        ty_arena_printf(r->arena, "%s\n%s", record->dataset.name, record->dataset.digest);
+    ty_run_dataset *set = key ? ty_keymap_put(&r->datasets, key) : NULL;
+    if (!set)
+        return ty_fail_nomem(ctx, "a run's data sets");
+    set->name = record->dataset.name;
+    set->digest = record->dataset.digest;
+    if (!set->context)
+        set->context = record->dataset.context;
+    else if (record->dataset.context && !strstr(set->context, record->dataset.context))
+        set->context = ty_arena_printf(r->arena, "%s, %s", set->context, record->dataset.context);
+    return set->context || !record->dataset.context ? TY_OK
+                                                    : ty_fail_nomem(ctx, "a run's data sets");
 }
 
 static ty_status keep_point(ty_ctx *ctx, reading *r, const ty_track_point *point) {
@@ -71,12 +124,17 @@ static ty_status keep_package(ty_ctx *ctx, reading *r, const ty_track_record *re
 }
 
 static ty_status keep_record(ty_ctx *ctx, reading *r, const ty_track_record *record) {
+    const unsigned parts = r->how->parts;
     ty_run_info_add(&r->info, record);
+    if (record->type == TY_TRACK_RUN && r->how->edits)
+        r->edits = ty_edits_of(r->how->edits, record->run.run_id);
+    if (parts & TY_RUN_TAGS)
+        TY_TRY(keep_tags(ctx, r, record));
     switch (record->type) {
     case TY_TRACK_PARAM:
-        return keep_text(ctx, r, &r->params, record);
-    case TY_TRACK_TAG:
-        return keep_text(ctx, r, &r->tags, record);
+        return keep_text(ctx, r, &r->params, record->text.key, record->text.value);
+    case TY_TRACK_DATASET:
+        return keep_dataset(ctx, r, record);
     case TY_TRACK_FILE:
     case TY_TRACK_MODEL:
         return ty_keymap_put(&r->files, record->file.artifact)
@@ -93,23 +151,64 @@ static ty_status keep_record(ty_ctx *ctx, reading *r, const ty_track_record *rec
     }
 }
 
-/* Records that info borrows from stay in the caller's arena; points are many and are copied out of
- * one that is reused. */
+/* The parts for which a record is decoded; the run's info wants some in any case. */
+static bool is_wanted(uint32_t type, unsigned parts) {
+    switch (type) {
+    case TY_TRACK_RUN:
+    case TY_TRACK_START:
+    case TY_TRACK_STATE:
+        return true;
+    case TY_TRACK_PARAM:
+        return parts & TY_RUN_PARAMS;
+    case TY_TRACK_TAG:
+        return parts & TY_RUN_TAGS;
+    case TY_TRACK_DATASET:
+        return parts & TY_RUN_DATASETS;
+    case TY_TRACK_MODEL:
+        return parts & (TY_RUN_FILES | TY_RUN_TAGS);
+    case TY_TRACK_FILE:
+        return parts & TY_RUN_FILES;
+    case TY_TRACK_PACKAGE:
+        return parts & TY_RUN_PACKAGES;
+    default:
+        return parts & TY_RUN_CURVES;
+    }
+}
+
+static ty_status decode(ty_ctx *ctx, reading *r, const ty_journal_record *raw, ty_arena *arena) {
+    ty_track_record record;
+    TY_TRY(ty_track_decode(ctx, raw, arena, &record));
+    return keep_record(ctx, r, &record);
+}
+
+/* Most of a journal is points. Records that info borrows from stay in the caller's arena; points
+ * are copied out of one that is reused. */
+static ty_status take_record(ty_ctx *ctx, reading *r, const ty_journal_record *raw,
+                             ty_arena *passing) {
+    if (raw->type != TY_TRACK_METRICS)
+        return is_wanted(raw->type, r->how->parts) ? decode(ctx, r, raw, r->arena) : TY_OK;
+    if (r->how->parts & TY_RUN_CURVES) {
+        const ty_arena_mark mark = ty_arena_mark_here(passing);
+        const ty_status st = decode(ctx, r, raw, passing);
+        ty_arena_reset(passing, mark);
+        return st;
+    }
+    if (r->how->parts & TY_RUN_METRICS)
+        return ty_run_last_note(ctx, &r->last, raw);
+    r->newest.length = 0;
+    ty_text_add_n(&r->newest, raw->payload, raw->payload_bytes);
+    r->newest_sequence = raw->sequence;
+    return r->newest.is_short ? ty_fail_nomem(ctx, "a run's last points") : TY_OK;
+}
+
 static ty_status read_records(ty_ctx *ctx, reading *r, ty_journal_reader *reader) {
     ty_arena passing = {0};
     ty_status st = TY_OK;
     for (bool has_record = true; st == TY_OK && has_record;) {
         ty_journal_record raw;
-        ty_track_record record;
         st = ty_journal_reader_next(ctx, reader, &raw, &has_record);
-        if (st != TY_OK || !has_record)
-            break;
-        const ty_arena_mark mark = ty_arena_mark_here(&passing);
-        const bool is_passing = raw.type == TY_TRACK_METRICS;
-        st = ty_track_decode(ctx, &raw, is_passing ? &passing : r->arena, &record);
-        if (st == TY_OK)
-            st = keep_record(ctx, r, &record);
-        ty_arena_reset(&passing, mark);
+        if (st == TY_OK && has_record)
+            st = take_record(ctx, r, &raw, &passing);
     }
     ty_arena_clear(&passing);
     return st;
@@ -161,6 +260,39 @@ static ty_status give_curves(ty_ctx *ctx, reading *r, ty_run_record *out) {
     return TY_OK;
 }
 
+static void note_step(reading *r, int64_t step) {
+    if (step > r->info.last_step)
+        r->info.last_step = step;
+}
+
+/* The newest record of points has the run's last step. */
+static ty_status give_newest(ty_ctx *ctx, reading *r) {
+    ty_arena passing = {0};
+    ty_track_record record;
+    const ty_journal_record raw = {.type = TY_TRACK_METRICS,
+                                   .sequence = r->newest_sequence,
+                                   .payload = r->newest.data,
+                                   .payload_bytes = r->newest.length};
+    if (r->newest_sequence == 0)
+        return TY_OK;
+    const ty_status st = ty_track_decode(ctx, &raw, &passing, &record);
+    if (st == TY_OK)
+        ty_run_info_add(&r->info, &record);
+    ty_arena_clear(&passing);
+    return st;
+}
+
+static ty_status give_metrics(ty_ctx *ctx, reading *r, ty_run_record *out) {
+    int64_t step = -1;
+    if (r->how->parts & TY_RUN_CURVES)
+        return give_curves(ctx, r, out);
+    if ((r->how->parts & TY_RUN_METRICS) == 0)
+        return give_newest(ctx, r);
+    TY_TRY(ty_run_last_give(ctx, &r->last, r->arena, &out->metrics, &out->n_metrics, &step));
+    note_step(r, step);
+    return TY_OK;
+}
+
 static ty_status give_files(ty_ctx *ctx, reading *r, ty_run_record *out) {
     const char **files = ty_arena_array(r->arena, (size_t)r->files.n + 1, sizeof *files);
     for (int64_t i = 0; files && i < r->files.n; i++) {
@@ -183,15 +315,62 @@ static ty_status give_packages(ty_ctx *ctx, reading *r, ty_run_record *out) {
     return packages ? TY_OK : ty_fail_nomem(ctx, "a run's models");
 }
 
+static ty_status give_datasets(ty_ctx *ctx, reading *r, ty_run_record *out) {
+    const size_t n = (size_t)r->datasets.n;
+    ty_run_dataset *sets = ty_arena_array(r->arena, n + 1, sizeof *sets);
+    for (size_t i = 0; sets && i < n; i++)
+        sets[i] = *(const ty_run_dataset *)r->datasets.v[i].item;
+    out->datasets = sets;
+    out->n_datasets = r->datasets.n;
+    return sets ? TY_OK : ty_fail_nomem(ctx, "a run's data sets");
+}
+
+/* Tags of records that the store does not have yet stand already. */
+static ty_status add_edits(ty_ctx *ctx, reading *r) {
+    if (!r->edits)
+        return TY_OK;
+    r->info.is_deleted = r->edits->is_deleted;
+    for (int64_t i = 0; i < r->edits->n_tags; i++) {
+        const ty_run_value *tag = &r->edits->tags[i];
+        if (!ty_keymap_find(&r->tags, tag->key))
+            TY_TRY(keep_text(ctx, r, &r->tags, tag->key, tag->text));
+    }
+    if (r->edits->name) {
+        r->info.name = ty_arena_string(r->arena, r->edits->name);
+        return r->info.name ? TY_OK : ty_fail_nomem(ctx, "a run's name");
+    }
+    return TY_OK;
+}
+
+static ty_status add_place(ty_ctx *ctx, reading *r) {
+    const char *artifacts = ty_track_artifacts_path(r->arena, r->info.folder);
+    r->info.artifact_uri = artifacts ? ty_store_uri(r->arena, artifacts) : NULL;
+    return r->info.artifact_uri ? TY_OK : ty_fail_nomem(ctx, "a run's folder");
+}
+
 static ty_status give(ty_ctx *ctx, reading *r, const char *path, ty_run_record *out) {
     if (!r->info.run_id)
         return ty_fail(ctx, TY_ERR_INTEGRITY, "%s does not begin with a run", path);
-    out->info = r->info;
+    TY_TRY(add_edits(ctx, r));
+    TY_TRY(add_place(ctx, r));
     TY_TRY(give_texts(ctx, r, &r->params, &out->params, &out->n_params));
     TY_TRY(give_texts(ctx, r, &r->tags, &out->tags, &out->n_tags));
     TY_TRY(give_files(ctx, r, out));
     TY_TRY(give_packages(ctx, r, out));
-    return give_curves(ctx, r, out);
+    TY_TRY(give_datasets(ctx, r, out));
+    TY_TRY(give_metrics(ctx, r, out));
+    out->info = r->info;
+    return TY_OK;
+}
+
+static void start(reading *r) {
+    ty_keymap_init(&r->params, sizeof(const char *));
+    ty_keymap_init(&r->tags, sizeof(const char *));
+    ty_keymap_init(&r->curves, sizeof(curve));
+    ty_keymap_init(&r->files, sizeof(char));
+    ty_keymap_init(&r->packages, sizeof(ty_run_package));
+    ty_keymap_init(&r->datasets, sizeof(ty_run_dataset));
+    ty_run_last_init(&r->last);
 }
 
 static void clear(reading *r) {
@@ -202,22 +381,22 @@ static void clear(reading *r) {
     ty_keymap_clear(&r->curves);
     ty_keymap_clear(&r->files);
     ty_keymap_clear(&r->packages);
+    ty_keymap_clear(&r->datasets);
+    ty_run_last_clear(&r->last);
+    ty_text_clear(&r->newest);
 }
 
-ty_status ty_runs_read(ty_ctx *ctx, const char *run_folder, ty_arena *arena, ty_run_record *out) {
-    reading r = {.arena = arena, .info = {.last_step = -1}};
+ty_status ty_run_read(ty_ctx *ctx, const char *run_folder, const ty_run_reading *how,
+                      ty_arena *arena, ty_run_record *out) {
+    reading r = {.how = how, .arena = arena, .info = {.last_step = -1}};
     ty_journal_reader *reader = NULL;
-    ty_keymap_init(&r.params, sizeof(const char *));
-    ty_keymap_init(&r.tags, sizeof(const char *));
-    ty_keymap_init(&r.curves, sizeof(curve));
-    ty_keymap_init(&r.files, sizeof(char));
-    ty_keymap_init(&r.packages, sizeof(ty_run_package));
     *out = (ty_run_record){0};
     r.info.folder = ty_path_absolute(arena, run_folder);
     const char *path = r.info.folder ? ty_track_journal_path(arena, r.info.folder) : NULL;
     if (!path)
         return ty_fail_nomem(ctx, "a run's folder");
     TY_TRY(ty_journal_reader_open(ctx, path, &reader));
+    start(&r);
     r.info.is_live = ty_run_is_live(ctx, r.info.folder);
     ty_status st = read_records(ctx, &r, reader);
     if (st == TY_OK)
@@ -225,4 +404,9 @@ ty_status ty_runs_read(ty_ctx *ctx, const char *run_folder, ty_arena *arena, ty_
     ty_journal_reader_close(reader);
     clear(&r);
     return st;
+}
+
+ty_status ty_runs_read(ty_ctx *ctx, const char *run_folder, ty_arena *arena, ty_run_record *out) {
+    const ty_run_reading how = {.parts = TY_RUN_ALL};
+    return ty_run_read(ctx, run_folder, &how, arena, out);
 }

@@ -21,6 +21,7 @@ void ty_run_info_add(ty_run_info *info, const ty_track_record *r) {
         info->experiment = r->run.experiment;
         info->name = r->run.name;
         info->source = r->run.source;
+        info->user = r->run.user;
         info->start_ns = r->time_ns;
         break;
     case TY_TRACK_START:
@@ -44,46 +45,6 @@ void ty_run_info_add(ty_run_info *info, const ty_track_record *r) {
     }
 }
 
-static ty_status note_record(ty_ctx *ctx, ty_run_info *info, const ty_journal_record *raw,
-                             ty_arena *arena) {
-    ty_track_record record;
-    TY_TRY(ty_track_decode(ctx, raw, arena, &record));
-    ty_run_info_add(info, &record);
-    return TY_OK;
-}
-
-static bool is_told(uint32_t type) {
-    return type == TY_TRACK_RUN || type == TY_TRACK_START || type == TY_TRACK_STATE;
-}
-
-/* Only the newest record of points is decoded: it has the last step, and most of a journal is
- * points. */
-static ty_status read_info(ty_ctx *ctx, ty_journal_reader *reader, ty_arena *arena,
-                           ty_run_info *out) {
-    ty_text newest = {0};
-    ty_journal_record points = {0};
-    ty_status st = TY_OK;
-    for (bool has_record = true; st == TY_OK && has_record;) {
-        ty_journal_record raw;
-        st = ty_journal_reader_next(ctx, reader, &raw, &has_record);
-        if (st != TY_OK || !has_record)
-            break;
-        if (is_told(raw.type))
-            st = note_record(ctx, out, &raw, arena);
-        if (raw.type == TY_TRACK_METRICS) {
-            newest.length = 0;
-            ty_text_add_n(&newest, raw.payload, raw.payload_bytes);
-            points = raw;
-        }
-    }
-    if (st == TY_OK && points.type != 0 && !newest.is_short) {
-        points.payload = newest.data;
-        st = note_record(ctx, out, &points, arena);
-    }
-    ty_text_clear(&newest);
-    return st;
-}
-
 bool ty_run_is_live(ty_ctx *ctx, const char *run_folder) {
     ty_arena_mark mark = ty_arena_mark_here(&ctx->scratch);
     const char *path = ty_track_lease_path(&ctx->scratch, run_folder);
@@ -94,18 +55,10 @@ bool ty_run_is_live(ty_ctx *ctx, const char *run_folder) {
 
 static ty_status read_folder(ty_ctx *ctx, const char *run_folder, ty_arena *arena,
                              ty_run_info *out) {
-    ty_journal_reader *reader = NULL;
-    *out = (ty_run_info){.last_step = -1};
-    out->folder = ty_arena_string(arena, run_folder);
-    const char *path = ty_track_journal_path(arena, run_folder);
-    if (!path || !out->folder)
-        return ty_fail_nomem(ctx, "a run's folder");
-    TY_TRY(ty_journal_reader_open(ctx, path, &reader));
-    ty_status st = read_info(ctx, reader, arena, out);
-    ty_journal_reader_close(reader);
-    if (st == TY_OK && !out->run_id)
-        st = ty_fail(ctx, TY_ERR_INTEGRITY, "%s does not begin with a run", path);
-    out->is_live = st == TY_OK && ty_run_is_live(ctx, run_folder);
+    static const ty_run_reading how = {.parts = 0};
+    ty_run_record run;
+    const ty_status st = ty_run_read(ctx, run_folder, &how, arena, &run);
+    *out = run.info;
     return st;
 }
 

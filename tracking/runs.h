@@ -15,6 +15,9 @@ typedef struct ty_run_info {
     bool is_live;             /* a lease is held */
     int64_t start_ns, end_ns; /* end 0 while running */
     int64_t last_step, total_steps;
+    const char *user;         /* NULL: not told */
+    const char *artifact_uri; /* as the embedded store has it */
+    bool is_deleted;          /* in MLflow; known to ty_runs_select alone */
 } ty_run_info;
 
 typedef struct ty_run_value {
@@ -49,6 +52,10 @@ typedef struct ty_run_package {
     int64_t n_files;
 } ty_run_package;
 
+typedef struct ty_run_dataset {
+    const char *name, *digest, *context; /* context: NULL where none was told */
+} ty_run_dataset;
+
 typedef struct ty_run_record {
     ty_run_info info;
     const ty_run_value *params, *tags, *metrics;
@@ -59,7 +66,21 @@ typedef struct ty_run_record {
     int64_t n_files;
     const ty_run_package *packages; /* in the order they were told */
     int64_t n_packages;
+    const ty_run_dataset *datasets; /* each name and digest once, contexts joined by ", " */
+    int64_t n_datasets;
 } ty_run_record;
+
+/* Parts of a record that may be read alone; info is always there. */
+enum {
+    TY_RUN_PARAMS = 1,
+    TY_RUN_TAGS = 2,
+    TY_RUN_METRICS = 4, /* last points only: a small part of the work that curves are */
+    TY_RUN_CURVES = 8,  /* and metrics */
+    TY_RUN_FILES = 16,
+    TY_RUN_DATASETS = 32,
+    TY_RUN_PACKAGES = 64,
+    TY_RUN_ALL = 127
+};
 
 /* All runs under <folder>/runs, newest first. A damaged journal is reported through the log and
  * left out. */

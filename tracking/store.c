@@ -7,6 +7,7 @@
 #include "tracking/identity.h"
 #include "tracking/limits.h"
 #include "tracking/store_sql.h"
+#include "tracking/tags.h"
 
 static const int64_t ns_per_ms = 1000000;
 
@@ -71,11 +72,9 @@ static ty_status add_experiment(ty_ctx *ctx, ty_store *store, const ty_track_rec
 }
 
 static ty_status add_own_tags(ty_ctx *ctx, ty_store *store, const ty_track_record *run) {
-    const char *const tags[][2] = {{"mlflow.runName", run->run.name},
-                                   {"mlflow.user", run->run.user},
-                                   {"mlflow.source.name", run->run.source},
-                                   {"mlflow.source.type", "LOCAL"}};
-    for (size_t i = 0; i < sizeof tags / sizeof tags[0]; i++)
+    const char *tags[TY_TRACK_OWN_TAGS][2];
+    ty_track_own_tags(run, tags);
+    for (size_t i = 0; i < TY_TRACK_OWN_TAGS; i++)
         if (tags[i][1])
             TY_TRY(
                 ty_store_set_tag(ctx, store, run->run.run_id, tags[i][0], NULL, tags[i][1], NULL));

@@ -7,6 +7,7 @@
 #include "base/base.h"
 #include "tracking/mlflow.h"
 #include "tracking/runs.h"
+#include "tracking/select.h"
 
 #ifdef __cplusplus
 extern "C" {

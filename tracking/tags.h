@@ -1,0 +1,16 @@
+/* What a journal's records are as MLflow's tags: one answer for every sink and for `runs`. */
+#ifndef TY_TRACKING_TAGS_H
+#define TY_TRACKING_TAGS_H
+
+#include "tracking/record.h"
+
+/* Records that become a tag: TAGs, and those that MLflow has no other place for. *key is NULL where
+ * there is none; texts are the record's or in arena. False: no memory. */
+bool ty_track_tag_of(ty_arena *arena, const ty_track_record *record, const char **key,
+                     const char **value);
+
+/* The tags that a RUN record brings, as key and value; values that were not told are NULL. */
+enum { TY_TRACK_OWN_TAGS = 4 };
+void ty_track_own_tags(const ty_track_record *run, const char *out[TY_TRACK_OWN_TAGS][2]);
+
+#endif
