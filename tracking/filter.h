@@ -87,11 +87,16 @@ bool ty_filter_matches(const ty_filter *filter, const ty_run_record *run);
 /* The parts of a record (TY_RUN_PARAMS...) that the filter looks at. */
 unsigned ty_filter_parts(const ty_filter *filter);
 
+/* The metrics and params that the filter names, each once, in its order; in arena. NULL: no memory.
+ */
+const ty_run_field *ty_filter_fields(const ty_filter *filter, ty_arena *arena, int64_t *out_n);
+
 /* "metrics.val/loss", "params.`a b`", "start_time": a field alone, as columns and orders name it.
  * Errors: TY_ERR_ARG. */
 ty_status ty_run_field_parse(ty_ctx *ctx, const char *text, ty_arena *arena,
                              ty_run_field *out) TY_MUST_USE;
 unsigned ty_run_field_parts(const ty_run_field *field);
+bool ty_run_field_is_same(const ty_run_field *a, const ty_run_field *b);
 
 /* A field of a run; what it has not is NONE. Texts are borrowed from the record and end at length.
  * Of several data sets the first one. */

@@ -125,6 +125,27 @@ unsigned ty_filter_parts(const ty_filter *filter) {
     return parts;
 }
 
+bool ty_run_field_is_same(const ty_run_field *a, const ty_run_field *b) {
+    return a->entity == b->entity && a->attribute == b->attribute && strcmp(a->key, b->key) == 0;
+}
+
+const ty_run_field *ty_filter_fields(const ty_filter *filter, ty_arena *arena, int64_t *out_n) {
+    int64_t n = 0, n_clauses = 1;
+    for (const ty_filter_clause *clause = filter->first; clause; clause = clause->next)
+        n_clauses++;
+    ty_run_field *fields = ty_arena_array(arena, (size_t)n_clauses, sizeof *fields);
+    for (const ty_filter_clause *clause = filter->first; fields && clause; clause = clause->next) {
+        bool is_new =
+            clause->field.entity == TY_RUN_OF_METRIC || clause->field.entity == TY_RUN_OF_PARAM;
+        for (int64_t i = 0; is_new && i < n; i++)
+            is_new = !ty_run_field_is_same(&fields[i], &clause->field);
+        if (is_new)
+            fields[n++] = clause->field;
+    }
+    *out_n = fields ? n : 0;
+    return fields;
+}
+
 /* --- clauses ---------------------------------------------------------------------------------- */
 
 static char lower(char c) {
