@@ -11,9 +11,11 @@
 #include "base/io.h"
 #include "base/journal.h"
 #include "base/lease.h"
+#include "base/nvml.h"
 #include "base/rng.h"
 #include "base/rows.h"
 #include "base/status.h"
+#include "base/system.h"
 #include "base/text.h"
 
 #endif

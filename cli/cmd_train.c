@@ -8,6 +8,7 @@
 #include "cli/facts.h"
 #include "cli/job.h"
 #include "cli/launch.h"
+#include "cli/monitor.h"
 #include "cli/plan.h"
 #include "cli/progress.h"
 #include "cli/report.h"
@@ -24,6 +25,8 @@ typedef struct train_run {
     const char *report;  /* NULL: not written */
     bool lacks_config;   /* the run's folder has no config.json, or a damaged one */
     progress progress;
+    monitor *monitor; /* NULL: none */
+    ty_post post;     /* the monitor's */
     ty_observer observer_rows[2];
     ty_observers observers;
     facts facts;
@@ -173,7 +176,8 @@ static ty_status open_trainer(train_run *t) {
                                   .data = t->job.data,
                                   .run_folder = t->job.run_folder,
                                   .checkpoint = args_value(&t->app->args, "from"),
-                                  .stop_signal = &t->job.signals.stop};
+                                  .stop_signal = &t->job.signals.stop,
+                                  .post = &t->post};
     const ty_status st = ty_trainer_open(&t->app->ctx, &options, &t->trainer);
     if (st == TY_ERR_DATA && !t->job.run_is_new)
         return ty_fail_within(
@@ -214,6 +218,25 @@ static void wire_observers(train_run *t) {
     t->observer_rows[0] = progress_observer(&t->progress);
     t->observer_rows[1] = ty_tracker_observer(t->tracker);
     t->observers = (ty_observers){.v = t->observer_rows, .n = 2};
+}
+
+/* The machine's load goes to the journal alone, from a thread of its own. */
+static ty_status open_monitor(train_run *t) {
+    ty_ctx *ctx = &t->app->ctx;
+    const double every = monitor_interval(ctx, t->job.config.tracking.system_every);
+    uint64_t is_wanted = every > 0;
+    TY_TRY(ty_comm_vote(ctx, t->job.comm, is_wanted, &is_wanted));
+    if (!is_wanted)
+        return TY_OK;
+    const monitor_options options = {
+        .comm = t->job.comm,
+        .folder = t->app->folder,
+        .gpu_uuid = ty_trainer_report(t->trainer)->gpu_uuid,
+        .every_s = every > 0 ? every : 10,
+        .observer = t->tracker ? ty_tracker_observer(t->tracker) : (ty_observer){0}};
+    TY_TRY(monitor_open(ctx, &options, &t->monitor));
+    t->post = monitor_post(t->monitor);
+    return TY_OK;
 }
 
 static void emit_test_metrics(train_run *t, const ty_eval_result *test, const char *split,
@@ -342,6 +365,7 @@ static ty_status run_opened(train_run *t) {
                     ty_tracker_describe(t->tracker)->run_id);
     if (ty_comm_rank(t->job.comm) == 0)
         TY_TRY(emit_start(t));
+    TY_TRY(open_monitor(t));
     t->job.signals.is_training = true;
     ty_status st = ty_trainer_run(ctx, t->trainer, &t->observers, &result);
     if (st == TY_OK)
@@ -352,6 +376,8 @@ static ty_status run_opened(train_run *t) {
                     (long long)result.step,
                     result.reason && *result.reason ? result.reason : ty_status_meaning(st),
                     result.last_checkpoint);
+    monitor_close(t->monitor);
+    t->monitor = NULL;
     emit_state(t, st, result.step, st == TY_OK ? result.reason : ctx->message);
     return st;
 }
@@ -392,6 +418,7 @@ static ty_status say_finished(train_run *t, const ty_run_record *record) {
 static void close_all(train_run *t, ty_status st) {
     char kept[TY_MESSAGE_BYTES];
     memcpy(kept, t->app->ctx.message, sizeof kept);
+    monitor_close(t->monitor);
     ty_trainer_close(t->trainer);
     if (t->tracker && ty_tracker_close(&t->app->ctx, t->tracker, STORE_DEADLINE_MS) != TY_OK)
         ty_log(&t->app->ctx, TY_LOG_WARN, "mlflow.db", "%s", t->app->ctx.message);

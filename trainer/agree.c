@@ -40,6 +40,8 @@ static void look_at_clock(ty_ctx *ctx, ty_trainer *trainer) {
         wish(trainer, TY_WISH_TIME_IS_UP);
     if (every.unit == TY_UNIT_SECONDS && seconds_since(ctx, trainer->times.save_ns) >= every.value)
         wish(trainer, TY_WISH_SAVE);
+    if (ty_post_is_due(ctx, trainer))
+        wish(trainer, TY_WISH_POST);
 }
 
 ty_status ty_agree_on_step(ty_ctx *ctx, ty_trainer *trainer, ty_status mine,

@@ -105,6 +105,14 @@ int ty_comm_local_size(const ty_comm *comm) {
     return comm->local_size;
 }
 
+int ty_comm_node(const ty_comm *comm) {
+    return comm->node;
+}
+
+int ty_comm_nodes(const ty_comm *comm) {
+    return comm->n_nodes;
+}
+
 const char *ty_comm_kind(const ty_comm *comm) {
     return comm->kind->name;
 }

@@ -49,6 +49,8 @@ int ty_comm_rank(const ty_comm *comm);
 int ty_comm_size(const ty_comm *comm);
 int ty_comm_local_rank(const ty_comm *comm); /* on this host */
 int ty_comm_local_size(const ty_comm *comm);
+int ty_comm_node(const ty_comm *comm); /* this host; hosts are numbered by their lowest rank */
+int ty_comm_nodes(const ty_comm *comm);
 const char *ty_comm_kind(const ty_comm *comm); /* "self", "mpi" */
 
 /* Every rank brings its own status; all get the same answer: TY_OK if all are, else the status and

@@ -244,6 +244,18 @@ static const ty_row tracking_row[] = {
      .max = 1e15,
      .effect = TY_EFFECT_DISPLAY,
      .help = "time between points of the training curves"},
+    {.key = "system_every",
+     .type = TY_ROW_REAL,
+     .offset = WITHIN(tracking, system_every),
+     .fallback = "\"auto\"",
+     .allows_auto = true,
+     .unit = "seconds",
+     .min = 0,
+     .max = 1e6,
+     .effect = TY_EFFECT_DISPLAY,
+     .help = "time between points of the machine's load (system/...: processor, memory, disk, "
+             "network, GPUs); 0: none; auto: MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL or 10, and 0 "
+             "where MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING is false"},
 };
 static const ty_rows tracking_rows = TY_ROWS(tracking_row);
 

@@ -56,6 +56,7 @@ typedef struct ty_train_config {
     } checkpoint;
     struct {
         ty_amount log_every; /* metric points: steps */
+        double system_every; /* seconds; NAN: auto */
     } tracking;
 } ty_train_config;
 

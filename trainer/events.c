@@ -3,7 +3,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <sys/resource.h>
 
 /* An answer counts at the next agreement of all ranks. */
 static void tell(ty_ctx *ctx, ty_trainer *trainer, ty_event *event) {
@@ -50,11 +49,6 @@ static double average_rate(ty_ctx *ctx, const ty_trainer *trainer) {
     return seconds > 0 ? (double)(steps * trainer->extent.samples_per_step) / seconds : 0;
 }
 
-static double memory_megabytes(void) {
-    struct rusage usage;
-    return getrusage(RUSAGE_SELF, &usage) == 0 ? (double)usage.ru_maxrss / 1024 : 0;
-}
-
 /* The points of the training curves: means since the last point. */
 static void tell_curves(ty_ctx *ctx, ty_trainer *trainer, const ty_step_report *report) {
     ty_progress *progress = &trainer->progress;
@@ -68,7 +62,6 @@ static void tell_curves(ty_ctx *ctx, ty_trainer *trainer, const ty_step_report *
     ty_tell_metric(ctx, trainer, "train/learning_rate", report->learning_rate);
     ty_tell_metric(ctx, trainer, "train/samples_per_s", rate_since_log(ctx, trainer));
     ty_tell_metric(ctx, trainer, "train/skipped_steps", (double)progress->skipped);
-    ty_tell_metric(ctx, trainer, "system/memory_megabytes", memory_megabytes());
     progress->window_loss = progress->window_hits = progress->window_weight = 0;
     progress->window_steps = 0;
     trainer->times.log_ns = ty_now_ns(ctx);

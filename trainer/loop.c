@@ -121,7 +121,7 @@ static ty_status after_step(ty_ctx *ctx, ty_trainer *trainer, bool *is_over) {
     if ((*is_over || is_best || is_due) && !ty_end_wishes(trainer, TY_WISH_ABANDON))
         TY_TRY(save(ctx, trainer, is_best, is_finished));
     ty_save_poll(ctx, trainer);
-    return TY_OK;
+    return *is_over || ty_end_wishes(trainer, TY_WISH_POST) ? ty_post_run(ctx, trainer) : TY_OK;
 }
 
 /* What a signal left undone when the last sitting ended. */

@@ -20,6 +20,7 @@ static ty_status begin(ty_ctx *ctx, ty_trainer *trainer) {
                                 .sitting_ns = now,
                                 .log_ns = now,
                                 .save_ns = now,
+                                .post_ns = now,
                                 .log_step = trainer->progress.step,
                                 .first_step = trainer->progress.step};
     memset(trainer->wishes, 0, sizeof trainer->wishes);

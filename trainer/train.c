@@ -71,6 +71,7 @@ static ty_status open_lanes(ty_ctx *ctx, ty_trainer *trainer) {
     trainer->report.model = info->model;
     trainer->report.numeric = info->numeric;
     trainer->report.is_gpu = info->kind != TY_DEVICE_IS_CPU;
+    trainer->report.gpu_uuid = trainer->report.is_gpu ? trainer->devices.found.uuid : NULL;
     return TY_OK;
 }
 

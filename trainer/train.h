@@ -15,6 +15,17 @@ extern "C" {
  * TY_ERR_NOMEM in the middle of a step) should leave through ty_comm_abort rather than close. */
 typedef struct ty_trainer ty_trainer;
 
+/* What every rank writes to rank 0 now and then, beside training: at a step all agree on, every
+ * `every_s` seconds of rank 0's clock, and once when training ends. One small all-gather; with a
+ * single rank nothing is written. */
+typedef struct ty_post {
+    double every_s;
+    size_t bytes;                            /* of one letter, the same on all ranks; 0: no post */
+    void (*write)(void *self, void *letter); /* every rank but 0 is asked; letter is zeroed */
+    void (*read)(void *self, int rank, const void *letter); /* rank 0, for each other rank */
+    void *self;
+} ty_post;
+
 typedef struct ty_trainer_options {
     const ty_train_config *config;
     const char *config_json; /* resolved, for the checkpoint */
@@ -32,6 +43,7 @@ typedef struct ty_trainer_options {
     int64_t memory_bytes; /* what this host has: a plan that takes more is refused; 0: unknown */
     /* The signal that asks to stop, negated by a second one, 0 while none; NULL: none ever. */
     const _Atomic int *stop_signal; /* another thread may write it */
+    const ty_post *post;            /* looked at while running; NULL: no post. On all ranks alike */
 } ty_trainer_options;
 
 /* What was planned; all numbers known before anything runs. */
@@ -47,6 +59,7 @@ typedef struct ty_train_report {
     const char *sums;     /* how ranks are summed; NULL: there is one rank */
     const char *fallback; /* why "auto" is no GPU; NULL: it is one, or was not asked for */
     bool is_gpu;
+    const uint8_t *gpu_uuid; /* [TY_DEVICE_UUID_BYTES]; NULL: no GPU */
     int64_t micro_batch, shards, global_batch;
     int64_t steps_per_epoch, total_steps; /* total_steps 0: bounded by time */
     double flops_per_step;

@@ -68,13 +68,15 @@ enum {
     TY_WISH_PAUSE,
     TY_WISH_TIME_IS_UP,
     TY_WISH_SAVE,
+    TY_WISH_POST,
     TY_WISH_COUNT
 };
 
 typedef struct ty_times {
     int64_t begin_ns, data_ns, compute_ns, comm_ns, eval_ns;
     int64_t sitting_ns;      /* up to where progress.elapsed_s has counted */
-    int64_t log_ns, save_ns; /* when the last point was logged, the last checkpoint sent */
+    /* When the last point was logged, the last checkpoint sent, the last post went. */
+    int64_t log_ns, save_ns, post_ns;
     int64_t log_step, first_step;
 } ty_times;
 
@@ -144,6 +146,14 @@ void ty_report_write(ty_trainer *trainer);
 /* Trains until the run ends here.
  * Errors: TY_STOP_*, TY_ERR_DIVERGED, whatever failed on any rank. */
 ty_status ty_loop_run(ty_ctx *ctx, ty_trainer *trainer) TY_MUST_USE;
+
+/* --- post.c: letters to rank 0 ---------------------------------------------------------------- */
+
+/* Whether there is any, and whether it is time on this rank's clock. */
+bool ty_post_is_due(ty_ctx *ctx, const ty_trainer *trainer);
+
+/* All ranks' letters to rank 0. Collective; does nothing where there is no post. */
+ty_status ty_post_run(ty_ctx *ctx, ty_trainer *trainer) TY_MUST_USE;
 
 /* --- ending.c: what ends a run ---------------------------------------------------------------- */
 
