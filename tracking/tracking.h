@@ -5,6 +5,8 @@
 #define TY_TRACKING_TRACKING_H
 
 #include "base/base.h"
+#include "tracking/artifact.h"
+#include "tracking/identity.h"
 #include "tracking/mlflow.h"
 #include "tracking/runs.h"
 #include "tracking/select.h"
