@@ -1,7 +1,7 @@
 /* The files of a package but the model itself. */
 #include "registry/package.h"
 
-#include <math.h>
+#include <jansson.h>
 #include <string.h>
 #include <time.h>
 
@@ -36,9 +36,11 @@ ty_status ty_package_new_id(ty_ctx *ctx, char out[TY_PACKAGE_ID]) {
 static bool is_printable(const char *text) {
     if (!text || !*text)
         return false;
-    for (; *text; text++)
-        if (*text < 0x20 || *text > 0x7e)
+    for (size_t length; *text; text += length) {
+        length = ty_text_utf8_length(text);
+        if (length == 0 || (unsigned char)*text < 0x20 || *text == 0x7f)
             return false;
+    }
     return true;
 }
 
@@ -94,8 +96,7 @@ static void add_scalar(ty_text *out, const char *text) {
     ty_text_add(out, "\"");
 }
 
-/* A YAML string that holds JSON, as MLflow writes it. Names are ASCII and need no escapes but
- * these. */
+/* A YAML string that holds JSON, as MLflow writes it. */
 static void add_specs(ty_text *out, const char *key, const ty_package_tensor *v, int64_t n) {
     ty_text json = {0};
     ty_text_add(&json, "[");
@@ -166,7 +167,7 @@ static void add_mlmodel(ty_text *out, const ty_package_facts *f, const char *dat
     ty_text_addf(out, "mlflow_version: %s\nmodel_id: %s\nmodel_size_bytes: %lld\nmodel_uuid: %s\n",
                  mlflow_version, f->model_id, (long long)bytes, f->model_id + 2);
     ty_text_addf(out, "prompts: null\nrun_id: %s\n", f->run_id ? f->run_id : "null");
-    if (f->example_rows > 0)
+    if (f->example)
         ty_text_add(out, "saved_input_example_info:\n  artifact_path: input_example.json\n"
                          "  serving_input_path: serving_input_example.json\n  type: ndarray\n");
     ty_text_add(out, "signature:\n");
@@ -178,46 +179,21 @@ static void add_mlmodel(ty_text *out, const ty_package_facts *f, const char *dat
 
 /* --- the example ------------------------------------------------------------------------------ */
 
-/* One dimension's list; *at moves over the values. false: JSON has no such number. */
-static bool add_values(ty_text *out, const ty_package_tensor *t, int64_t rows, int64_t d,
-                       const float **at) {
-    if (d == t->rank) {
-        ty_text_addf(out, "%.9g", (double)**at);
-        return isfinite(*(*at)++);
-    }
-    bool is_good = true;
-    const int64_t n = d == 0 && t->shape[0] < 0 ? rows : t->shape[d];
-    ty_text_add(out, "[");
-    for (int64_t i = 0; is_good && i < n; i++) {
-        ty_text_add(out, i ? ", " : "");
-        is_good = add_values(out, t, rows, d + 1, at);
-    }
-    ty_text_add(out, "]");
-    return is_good;
-}
-
-/* MLflow takes tensors by name under "inputs", for an example and for a request alike. */
-static ty_status add_example(ty_ctx *ctx, ty_text *out, const ty_package_facts *f) {
-    ty_text_add(out, "{\"inputs\": {");
-    for (int64_t i = 0; i < f->n_inputs; i++) {
-        const ty_package_tensor *t = &f->inputs[i];
-        const float *at = t->example;
-        for (int64_t d = 1; at && d < t->rank; d++)
-            if (t->shape[d] < 0)
-                at = NULL;
-        if (!at)
-            return ty_fail(ctx, TY_ERR_ARG,
-                           "input %s has no example, or a shape that cannot have "
-                           "one",
-                           t->name);
-        ty_text_add(out, i ? ", " : "");
-        ty_text_add_json(out, t->name);
-        ty_text_add(out, ": ");
-        if (!add_values(out, t, f->example_rows, 0, &at))
-            return ty_fail(ctx, TY_ERR_ARG, "the example of input %s is not finite", t->name);
-    }
-    ty_text_add(out, "}}\n");
-    return TY_OK;
+/* Exactly the inputs, by name. */
+static ty_status check_example(ty_ctx *ctx, const ty_package_facts *f) {
+    json_error_t error;
+    json_t *example = json_loads(f->example, JSON_REJECT_DUPLICATES, &error);
+    ty_status st = TY_OK;
+    if (!json_is_object(example) || (int64_t)json_object_size(example) != f->n_inputs)
+        st = ty_fail(
+            ctx, TY_ERR_ARG, "a package's example is no JSON object of its %lld input%s: %s",
+            (long long)f->n_inputs, f->n_inputs == 1 ? "" : "s", example ? "" : error.text);
+    for (int64_t i = 0; st == TY_OK && i < f->n_inputs; i++)
+        if (!json_is_array(json_object_get(example, f->inputs[i].name)))
+            st = ty_fail(ctx, TY_ERR_ARG, "a package's example has no list for input %s",
+                         f->inputs[i].name);
+    json_decref(example);
+    return st;
 }
 
 /* --- the folder ------------------------------------------------------------------------------- */
@@ -242,11 +218,12 @@ static ty_status write_constant(ty_ctx *ctx, const char *folder, const char *nam
     return st;
 }
 
+/* MLflow takes tensors by name under "inputs", in an example and in a request alike. */
 static ty_status write_examples(ty_ctx *ctx, const char *folder, const ty_package_facts *f) {
     ty_text text = {0};
-    ty_status st = add_example(ctx, &text, f);
-    if (st == TY_OK)
-        st = write_text(ctx, folder, "input_example.json", &text);
+    TY_TRY(check_example(ctx, f));
+    ty_text_addf(&text, "{\"inputs\": %s}\n", f->example);
+    ty_status st = write_text(ctx, folder, "input_example.json", &text);
     if (st == TY_OK)
         st = write_text(ctx, folder, "serving_input_example.json", &text);
     ty_text_clear(&text);
@@ -297,7 +274,7 @@ ty_status ty_package_write(ty_ctx *ctx, const char *folder, const ty_package_fac
     TY_TRY(write_constant(ctx, folder, "conda.yaml", conda));
     TY_TRY(write_constant(ctx, folder, "python_env.yaml", python_env));
     TY_TRY(write_constant(ctx, folder, "requirements.txt", requirements));
-    if (facts->example_rows > 0)
+    if (facts->example)
         TY_TRY(write_examples(ctx, folder, facts));
     TY_TRY(write_mlmodel(ctx, folder, facts, data));
     return ty_manifest_write(ctx, folder);

@@ -21,18 +21,16 @@ extern "C" {
 
 enum {
     TY_PACKAGE_MAX_RANK = 16,
-    TY_PACKAGE_MAX_TENSORS = 64,
+    TY_PACKAGE_MAX_TENSORS = 4096,
     TY_PACKAGE_ID = 35 /* "m-", 32 hex digits, NUL */
 };
 
 /* One input or output of the graph. */
 typedef struct ty_package_tensor {
-    const char *name;     /* the graph's: printable ASCII */
-    const char *dtype;    /* numpy's word: "float32", "int64" */
+    const char *name;     /* the graph's: UTF-8 without control characters */
+    const char *dtype;    /* numpy's word: "float32", "int64", "str" */
     const int64_t *shape; /* -1: any size; the first one is the batch */
     int64_t rank;         /* at most TY_PACKAGE_MAX_RANK */
-    /* Inputs: example_rows rows, row-major; whole numbers where dtype says so. NULL: no example. */
-    const float *example;
 } ty_package_tensor;
 
 typedef struct ty_package_value {
@@ -47,7 +45,7 @@ typedef struct ty_package_facts {
     int64_t created_ns;   /* wall clock */
     const ty_package_tensor *inputs, *outputs;
     int64_t n_inputs, n_outputs;
-    int64_t example_rows;             /* of every input's example; 0: none */
+    const char *example;              /* JSON, {"x": [[...]]}: a list an input; NULL: none */
     const ty_package_value *metadata; /* step, config hash, whatever is worth knowing */
     int64_t n_metadata;
 } ty_package_facts;

@@ -8,17 +8,18 @@
 enum { MAX_BATCH = 256 };
 
 static const char *triton_type(const char *dtype) {
-    static const char *const types[][2] = {
-        {"float32", "TYPE_FP32"}, {"float64", "TYPE_FP64"}, {"float16", "TYPE_FP16"},
-        {"int64", "TYPE_INT64"},  {"int32", "TYPE_INT32"},  {"int16", "TYPE_INT16"},
-        {"int8", "TYPE_INT8"},    {"uint8", "TYPE_UINT8"},  {"bool", "TYPE_BOOL"}};
+    static const char *const types[][2] = {{"float32", "TYPE_FP32"}, {"float64", "TYPE_FP64"},
+                                           {"float16", "TYPE_FP16"}, {"int64", "TYPE_INT64"},
+                                           {"int32", "TYPE_INT32"},  {"int16", "TYPE_INT16"},
+                                           {"int8", "TYPE_INT8"},    {"uint8", "TYPE_UINT8"},
+                                           {"bool", "TYPE_BOOL"},    {"str", "TYPE_STRING"}};
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
         if (strcmp(types[i][0], dtype) == 0)
             return types[i][1];
     return NULL;
 }
 
-/* Every tensor begins with a dimension of any size, and has another one. */
+/* Every tensor begins with a batch of any size and has more to it: what Triton may gather rows of. */
 static bool is_batched(const ty_package_tensor *v, int64_t n) {
     for (int64_t i = 0; i < n; i++)
         if (v[i].rank < 2 || v[i].shape[0] != -1)

@@ -90,10 +90,9 @@ static inline const char *content(fixture *f, const char *folder, const char *na
 /* A package in folder whose model.onnx says `model`. */
 static inline void package_in(fixture *f, const char *folder, const char *model_id,
                               const char *model) {
-    static const float example[] = {0.5F, -1, 2, 3, 4, 5.25F};
     static const int64_t in_shape[] = {-1, 3}, out_shape[] = {-1, 2};
-    const ty_package_tensor x = {"x", "float32", in_shape, 2, example},
-                            y = {"probabilities", "float32", out_shape, 2, NULL};
+    const ty_package_tensor x = {"x", "float32", in_shape, 2},
+                            y = {"probabilities", "float32", out_shape, 2};
     const ty_package_value metadata[] = {{"step", "12"},
                                          {"config: name", "gr\u00fc\u00df \"dich\"\n"}};
     const ty_package_facts facts = {.model_id = model_id,
@@ -104,7 +103,7 @@ static inline void package_in(fixture *f, const char *folder, const char *model_
                                     .outputs = &y,
                                     .n_inputs = 1,
                                     .n_outputs = 1,
-                                    .example_rows = 2,
+                                    .example = "{\"x\": [[0.5, -1, 2], [3, 4, 5.25]]}",
                                     .metadata = metadata,
                                     .n_metadata = 2};
     put(f, folder, "model.onnx", model);
