@@ -17,6 +17,16 @@
 enum { TY_CKPT_BLOCK_BYTES = 512, TY_CKPT_PIECE_BYTES = 1024 * 1024, TY_CKPT_ALIGNMENT = 64 };
 #define TY_CKPT_SCHEMA "tiltyard.checkpoint/1"
 
+/* What was read, from a checkpoint or from what else holds a model (onnx_read.c). */
+struct ty_checkpoint_file {
+    ty_checkpoint content;
+    ty_ckpt_tensor *tensors; /* malloc, sorted by name */
+    size_t capacity;
+    ty_arena arena;      /* names and texts */
+    unsigned char *data; /* malloc; what the tensors point into: the whole file */
+    uint64_t bytes;
+};
+
 /* --- user block ------------------------------------------------------------------------------- */
 
 /* The 512 bytes that say what header says. */

@@ -10,15 +10,6 @@
 
 enum { MAX_DEPTH = 32, MAX_PATH_BYTES = 2048 };
 
-struct ty_checkpoint_file {
-    ty_checkpoint content;
-    ty_ckpt_tensor *tensors;
-    size_t capacity;
-    ty_arena arena;      /* names and texts */
-    unsigned char *data; /* the whole file */
-    uint64_t bytes;
-};
-
 /* --- bytes ------------------------------------------------------------------------------------ */
 
 static ty_status load_rest(ty_ctx *ctx, const char *path, int fd, ty_checkpoint_file *file,

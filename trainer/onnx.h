@@ -38,7 +38,8 @@ typedef struct ty_onnx_value {
     int64_t shape[TY_ONNX_MAX_RANK]; /* [0] is -1: the batch */
 } ty_onnx_value;
 
-/* What an export has made; arrays and strings are in the caller's arena. */
+/* What an export has made; arrays and strings are in the caller's arena, which is not the context's
+ * scratch memory. */
 typedef struct ty_onnx_signature {
     const ty_onnx_value *inputs, *outputs;
     int64_t n_inputs, n_outputs;

@@ -1,5 +1,6 @@
 /* Checkpoints in. Rank 0 reads, checks and broadcasts, so that only one rank needs to see the
  * folder. */
+#include "trainer/onnx.h"
 #include "trainer/trainer_private.h"
 
 #include <inttypes.h>
@@ -53,7 +54,7 @@ static ty_status read_and_take(ty_ctx *ctx, ty_trainer *trainer, found_state *ou
     TY_TRY(choose(ctx, trainer, &path));
     if (!path)
         return TY_OK;
-    TY_TRY(ty_checkpoint_read(ctx, path, &file));
+    TY_TRY(ty_model_read(ctx, path, &file));
     const ty_status st = take(ctx, trainer, file, out);
     ty_checkpoint_file_close(file);
     if (st != TY_OK)
@@ -104,7 +105,7 @@ ty_status ty_resume(ty_ctx *ctx, ty_trainer *trainer, bool *found) {
 
 static ty_status read_model(ty_ctx *ctx, ty_trainer *trainer, const char *path) {
     ty_checkpoint_file *file = NULL;
-    TY_TRY(ty_checkpoint_read(ctx, path, &file));
+    TY_TRY(ty_model_read(ctx, path, &file));
     const ty_status st = ty_state_load(ctx, &trainer->state, file, true);
     ty_checkpoint_file_close(file);
     return st;

@@ -5,6 +5,7 @@
 #include "trainer/checkpoint.h"
 #include "trainer/comm.h"
 #include "trainer/config.h"
+#include "trainer/onnx.h"
 #include "trainer/train.h"
 
 #endif
