@@ -9,10 +9,12 @@
 #include "cli/job.h"
 #include "cli/launch.h"
 #include "cli/monitor.h"
+#include "cli/note.h"
 #include "cli/plan.h"
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/summary.h"
+#include "cli/tags.h"
 #include "tracking/tracking.h"
 
 enum { STORE_DEADLINE_MS = 20000 };
@@ -80,6 +82,34 @@ static void publish(train_run *t, const char *name, const char *text) {
                t->app->ctx.message);
 }
 
+static void emit_tag(void *self, const char *key, const char *value) {
+    emit_text(self, TY_EVENT_TAG, key, value);
+}
+
+/* What is known of the run, in one place. */
+static report facts_of_run(train_run *t) {
+    report r = {.run_folder = t->job.run_folder,
+                .plan = ty_trainer_report(t->trainer),
+                .data = t->job.data,
+                .facts = &t->facts,
+                .doc = t->job.doc,
+                .config_json = ty_text_string(&t->job.config_json),
+                .command_line = ty_text_string(&t->command_line),
+                .ranks = ty_comm_size(t->job.comm)};
+    r.layers = ty_trainer_layers(t->trainer, &r.n_layers);
+    return r;
+}
+
+/* The description in MLflow's UI; one that somebody wrote there stays. */
+static void emit_note(train_run *t, const report *r) {
+    ty_text note = {0};
+    if (note_write(&t->app->ctx, r, &note) == TY_OK)
+        emit_text(t, TY_EVENT_TAG, "mlflow.note.content", ty_text_string(&note));
+    else
+        ty_log(&t->app->ctx, TY_LOG_WARN, "run", "no description: %s", t->app->ctx.message);
+    ty_text_clear(&note);
+}
+
 /* What is known before the first step: config keys, facts, data sets, files. */
 static ty_status emit_start(train_run *t) {
     char number[64];
@@ -96,9 +126,7 @@ static ty_status emit_start(train_run *t) {
     emit_text(t, TY_EVENT_TAG, "tiltyard.numeric", plan->numeric);
     emit_text(t, TY_EVENT_TAG, "tiltyard.version", TY_VERSION_TEXT);
     emit_text(t, TY_EVENT_TAG, "tiltyard.host", t->facts.host);
-    emit_text(t, TY_EVENT_TAG, "mlflow.source.git.commit", t->facts.git_commit);
-    if (t->facts.git_commit[0])
-        emit_text(t, TY_EVENT_TAG, "tiltyard.git.dirty", t->facts.git_is_dirty ? "true" : "false");
+    tags_of_origin(&t->app->ctx, &t->facts, emit_tag, t);
     emit_dataset(t, TY_SPLIT_TRAIN, "training");
     emit_dataset(t, TY_SPLIT_VAL, "validation");
     emit_dataset(t, TY_SPLIT_TEST, "test");
@@ -107,6 +135,8 @@ static ty_status emit_start(train_run *t) {
     facts_json(&t->facts, "", &environment);
     publish(t, "environment.json", ty_text_string(&environment));
     ty_text_clear(&environment);
+    const report r = facts_of_run(t);
+    emit_note(t, &r);
     return TY_OK;
 }
 
@@ -228,12 +258,12 @@ static ty_status open_monitor(train_run *t) {
     TY_TRY(ty_comm_vote(ctx, t->job.comm, is_wanted, &is_wanted));
     if (!is_wanted)
         return TY_OK;
-    const monitor_options options = {
-        .comm = t->job.comm,
-        .folder = t->app->folder,
-        .gpu_uuid = ty_trainer_report(t->trainer)->gpu_uuid,
-        .every_s = every > 0 ? every : 10,
-        .observer = t->tracker ? ty_tracker_observer(t->tracker) : (ty_observer){0}};
+    const monitor_options options = {.comm = t->job.comm,
+                                     .folder = t->app->folder,
+                                     .gpu_uuid = ty_trainer_report(t->trainer)->gpu_uuid,
+                                     .every_s = every > 0 ? every : 10,
+                                     .observer = t->tracker ? ty_tracker_observer(t->tracker)
+                                                            : (ty_observer){0}};
     TY_TRY(monitor_open(ctx, &options, &t->monitor));
     t->post = monitor_post(t->monitor);
     return TY_OK;
@@ -268,20 +298,13 @@ static void write_report(train_run *t, const ty_train_result *result, const ty_e
     if (st == TY_OK)
         st = ty_runs_read(ctx, t->job.run_folder, &t->job.arena, &record);
     if (st == TY_OK) {
-        int64_t n_layers = 0;
-        report r = {.run = &record,
-                    .plan = ty_trainer_report(t->trainer),
-                    .result = result,
-                    .test = test,
-                    .test_split = ty_split_names[split],
-                    .layers = ty_trainer_layers(t->trainer, &n_layers),
-                    .data = t->job.data,
-                    .split = split,
-                    .facts = &t->facts,
-                    .config_json = ty_text_string(&t->job.config_json),
-                    .command_line = ty_text_string(&t->command_line),
-                    .ranks = ty_comm_size(t->job.comm)};
-        r.n_layers = n_layers;
+        report r = facts_of_run(t);
+        r.run = &record;
+        r.result = result;
+        r.test = test;
+        r.test_split = ty_split_names[split];
+        r.split = split;
+        emit_note(t, &r);
         st = report_write(ctx, &r, path);
     }
     if (st == TY_OK) {

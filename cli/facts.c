@@ -58,16 +58,70 @@ static bool capture(ty_ctx *ctx, char *const *words, char *out, size_t bytes) {
     return out[0] != '\0';
 }
 
+/* The first line behind the last @ of what begins at text; text itself where there is none before
+ * `end`. */
+static const char *behind_user(const char *text, const char *end) {
+    const char *found = text;
+    for (const char *at = text; at < end; at++)
+        found = *at == '@' ? at + 1 : found;
+    return found;
+}
+
+/* "host:8080", "[::1]", "host": nothing that a password with a slash in it could have left over. */
+static bool is_host(const char *text, const char *end) {
+    const char *colon = memchr(text, ':', (size_t)(end - text));
+    const size_t digits = colon ? strspn(colon + 1, "0123456789") : 0;
+    return *text == '[' || !colon || colon + 1 + digits == end;
+}
+
+/* "https://user:token@host/path?query", "ssh://git@host/path", "git@host:path" or a path. */
+void facts_clean_url(const char *url, char *out, size_t room) {
+    const int length = (int)strcspn(url, "?#\r\n");
+    const char *scheme = strstr(url, "://"), *colon = strchr(url, ':');
+    const bool has_scheme = scheme && scheme < url + length;
+    out[0] = '\0';
+    if (has_scheme) {
+        const char *host = scheme + 3, *end = host + strcspn(host, "/?#\r\n");
+        const bool has_user = memchr(host, '@', (size_t)(end - host)) != NULL;
+        const char *rest = behind_user(host, end);
+        if (has_user || is_host(host, end) || !strchr(end, '@'))
+            (void)snprintf(out, room, "%.*s%.*s", (int)(host - url), url,
+                           (int)(url + length - rest), rest);
+    } else if (colon && colon < url + length && url[0] != '/' && url[0] != '.') {
+        const char *at = strchr(url, '@');
+        const bool has_password = at && colon < at;
+        const char *rest = has_password ? behind_user(url, url + length) : at ? at + 1 : url;
+        const bool is_git = strncmp(url, "git@", 4) == 0;
+        (void)snprintf(out, room, "%s%.*s", is_git ? "git@" : "", (int)(url + length - rest), rest);
+    } else
+        (void)snprintf(out, room, "%.*s", length, url);
+}
+
+static void read_origin(ty_ctx *ctx, facts *out) {
+    char *const origin[] = {(char[]){"git"}, (char[]){"config"}, (char[]){"--get"},
+                            (char[]){"remote.origin.url"}, NULL};
+    char url[sizeof out->git_url];
+    if (capture(ctx, origin, url, sizeof url))
+        facts_clean_url(url, out->git_url, sizeof out->git_url);
+}
+
 static void read_git(ty_ctx *ctx, facts *out) {
-    char *const revision[] = {(char[]){"git"}, (char[]){"rev-parse"}, (char[]){"HEAD"}, NULL};
+    char *const revision[] = {(char[]){"git"},          (char[]){"rev-parse"}, (char[]){"HEAD"},
+                              (char[]){"--abbrev-ref"}, (char[]){"HEAD"},      NULL};
     char *const status[] = {(char[]){"git"}, (char[]){"status"}, (char[]){"--porcelain"},
                             (char[]){"--untracked-files=no"}, NULL};
-    char text[256];
+    char text[512];
     if (!capture(ctx, revision, text, sizeof text) || strspn(text, "0123456789abcdef") < 40)
         return;
-    text[strcspn(text, "\n")] = '\0';
-    (void)snprintf(out->git_commit, sizeof out->git_commit, "%.64s", text);
+    char *branch = text + strcspn(text, "\n");
+    branch += *branch != '\0';
+    (void)snprintf(out->git_commit, sizeof out->git_commit, "%.*s",
+                   (int)strspn(text, "0123456789abcdef"), text);
+    branch[strcspn(branch, "\n")] = '\0';
+    if (strcmp(branch, "HEAD") != 0)
+        (void)snprintf(out->git_branch, sizeof out->git_branch, "%.255s", branch);
     out->git_is_dirty = capture(ctx, status, text, sizeof text);
+    read_origin(ctx, out);
 }
 
 /* What the control group of a container allows, or what the machine has. */
@@ -130,6 +184,8 @@ void facts_json(const facts *f, const char *more, ty_text *out) {
                  (long long)f->memory_bytes);
     add_pair(out, "libraries", f->libraries, ",\n");
     add_pair(out, "git_commit", f->git_commit, ",\n");
+    add_pair(out, "git_branch", f->git_branch, ",\n");
+    add_pair(out, "git_url", f->git_url, ",\n");
     ty_text_addf(out, "  \"git_dirty\": %s%s\n}\n", f->git_is_dirty ? "true" : "false", more);
 }
 

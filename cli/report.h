@@ -7,17 +7,21 @@
 #include "tracking/tracking.h"
 #include "trainer/trainer.h"
 
+/* What is known of a run, for all that is written about it. */
 typedef struct report {
-    const ty_run_record *run; /* as the journal tells it: curves survive resumes */
+    const ty_run_record
+        *run; /* as the journal tells it: curves survive resumes; NULL at the start */
+    const char *run_folder;
     const ty_train_report *plan;
-    const ty_train_result *result;
-    const ty_eval_result *test; /* NULL where there was no test data */
-    const char *test_split;     /* "test", "val" */
+    const ty_train_result *result; /* NULL at the start */
+    const ty_eval_result *test;    /* NULL where there was no test data */
+    const char *test_split;        /* "test", "val" */
     const ty_layer_row *layers;
     int64_t n_layers;
     const ty_dataset *data;
     ty_split split; /* that the mistakes come from */
     const facts *facts;
+    const ty_doc *doc;
     const char *config_json;
     const char *command_line;
     int ranks;
