@@ -189,10 +189,23 @@ void facts_json(const facts *f, const char *more, ty_text *out) {
     ty_text_addf(out, "  \"git_dirty\": %s%s\n}\n", f->git_is_dirty ? "true" : "false", more);
 }
 
+/* What stands between :// and an @ may be a password, and does not leave the process. */
+static void add_clean_word(ty_text *out, const char *word) {
+    const char *scheme = strstr(word, "://"), *at = scheme ? strrchr(scheme, '@') : NULL;
+    if (!at) {
+        args_add_word(out, word);
+        return;
+    }
+    ty_text clean = {0};
+    ty_text_addf(&clean, "%.*s***%s", (int)(scheme + 3 - word), word, at);
+    args_add_word(out, ty_text_string(&clean));
+    ty_text_clear(&clean);
+}
+
 void facts_command_line(const cli *app, ty_text *out) {
     ty_text_add(out, "tiltyard");
     for (int i = 1; i < app->argc; i++) {
         ty_text_add(out, " ");
-        args_add_word(out, app->argv[i]);
+        add_clean_word(out, app->argv[i]);
     }
 }

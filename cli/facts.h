@@ -30,7 +30,7 @@ void facts_json(const facts *f, const char *more, ty_text *out);
  * be told where a password ends. */
 void facts_clean_url(const char *url, char *out, size_t room);
 
-/* argv as it was typed, quoted where a shell needs it. */
+/* argv as it was typed, quoted where a shell needs it; users and passwords within URLs as ***. */
 void facts_command_line(const cli *app, ty_text *out);
 
 #endif

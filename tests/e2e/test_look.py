@@ -73,5 +73,54 @@ class Load(Look):
         self.assertLessEqual({f"lab/{name}" for name in HOST}, set(self.load()))
 
 
+class Origin(Look):
+    def tags(self):
+        return dict(self.query("select key, value from tags"))
+
+    def git(self, *words):
+        subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@example.org", *words], cwd=self.folder,
+                       check=True, capture_output=True)
+
+    def test_a_run_says_which_code_made_it_and_no_token(self):
+        self.git("init", "-q", "-b", "topic")
+        self.git("remote", "add", "origin", "https://me:C4N4RYT0KEN@example.org/team/models.git")
+        (self.folder / "a.txt").write_text("a")
+        self.git("add", "a.txt")
+        self.git("commit", "-q", "-m", "a")
+        (self.folder / "a.txt").write_text("b")
+        self.env["MLFLOW_RUN_CONTEXT"] = json.dumps({"ci.job": "77", "team": "vision"})
+        self.env["MLFLOW_PARENT_RUN_ID"] = "0123456789abcdef0123456789abcdef"
+        out, err = self.run_it("train", SYNTHETIC, "-v", "--json")
+        tags = self.tags()
+        self.assertEqual(tags["mlflow.source.git.branch"], "topic")
+        self.assertEqual(tags["mlflow.source.git.repoURL"], "https://example.org/team/models.git")
+        self.assertEqual(tags["mlflow.source.git.dirty"], "true")
+        self.assertEqual(len(tags["mlflow.source.git.commit"]), 40)
+        self.assertEqual(tags["mlflow.parentRunId"], self.env["MLFLOW_PARENT_RUN_ID"])
+        self.assertEqual((tags["ci.job"], tags["team"]), ("77", "vision"))
+        self.assertNotIn("C4N4RYT0KEN", out + err)
+        for path in self.folder.rglob("*"):
+            if path.is_file() and ".git" not in path.parts:
+                self.assertNotIn(b"C4N4RYT0KEN", path.read_bytes(), str(path))
+
+    def test_the_description_ends_with_the_result_and_leaves_a_persons_words(self):
+        self.train()
+        note = self.tags()["mlflow.note.content"]
+        for part in ("### Result", "test accuracy | **", "| `optimizer.learning_rate` | 3e-3 |", "tiltyard train",
+                     "tiltyard eval runs/synthetic/", "layers.0.conv2d", "Most often mistaken"):
+            self.assertIn(part, note)
+        self.assertLess(len(note), 8000)
+        process = self.start("train", SYNTHETIC, "--fresh", "--set", "train.duration=5000 steps")
+        find = "select run_uuid, value from tags where key = 'mlflow.note.content' and value like '%Started by%'"
+        ((run, begun),) = self.wait_for(lambda: (self.folder / "mlflow.db").exists() and self.query(find))
+        self.assertNotIn("### Result", begun)
+        with sqlite3.connect(self.folder / "mlflow.db", timeout=30) as store:
+            store.execute("update tags set value = 'mine' where run_uuid = ? and key = 'mlflow.note.content'", (run,))
+        process.communicate(timeout=300)
+        self.assertEqual(process.returncode, 0)
+        self.assertEqual(self.query("select value from tags where run_uuid = ? and key = 'mlflow.note.content'", run),
+                         [("mine",)])
+
+
 if __name__ == "__main__":
     unittest.main()
