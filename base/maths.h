@@ -43,6 +43,33 @@ TY_BOTH_SIDES static inline double ty_maths_log(double x) {
     return e * 0x1.62e42feep-1 + (2 * s + (s * z * p + low));
 }
 
+/* exp(x) for x <= 0, within 2 ulp; 0 below -708, NaN for NaN: x = k ln 2 + r, |r| <= ln 2 / 2, Taylor's
+ * series of e^r up to r^13 (the first term left out is below 1e-17), times 2^k. */
+TY_BOTH_SIDES static inline double ty_maths_exp_negative(double x) {
+    const double clamped = x > -708 ? x : -708;
+    const int64_t k = (int64_t)(clamped * 1.4426950408889634 - 0.5);
+    const double e = (double)k;
+    const double r = (clamped - e * 0x1.62e42feep-1) - e * 0x1.a39ef35793c76p-33;
+    double p = 1.0 / 6227020800;
+    p = p * r + 1.0 / 479001600;
+    p = p * r + 1.0 / 39916800;
+    p = p * r + 1.0 / 3628800;
+    p = p * r + 1.0 / 362880;
+    p = p * r + 1.0 / 40320;
+    p = p * r + 1.0 / 5040;
+    p = p * r + 1.0 / 720;
+    p = p * r + 1.0 / 120;
+    p = p * r + 1.0 / 24;
+    p = p * r + 1.0 / 6;
+    p = p * r + 0.5;
+    p = p * r + 1;
+    p = p * r + 1;
+    const uint64_t bits = (uint64_t)(k + 1023) << 52;
+    double scale;
+    memcpy(&scale, &bits, sizeof scale);
+    return x >= -708 ? p * scale : (x < -708 ? 0 : x);
+}
+
 /* sin and cos of x in [-pi/4, pi/4], within 1 ulp: Taylor's series, the first term left out below
  * 1e-16. */
 TY_BOTH_SIDES static inline double ty_maths_sin_quarter(double x) {

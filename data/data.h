@@ -4,5 +4,7 @@
 
 #include "data/dataset.h"
 #include "data/loader.h"
+#include "data/predictions.h"
+#include "data/samples.h"
 
 #endif

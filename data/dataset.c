@@ -1,6 +1,7 @@
 /* Opening a data set: find, read, fingerprint, split, fit, check. */
 #include "data/dataset.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -181,6 +182,27 @@ ty_status ty_dataset_check_state(ty_ctx *ctx, const ty_dataset *set, const char 
                    set->info.source, SHOWN, set->state + from, SHOWN, state + from);
 }
 
+/* Samples without targets read 0. */
+static void copy_target(const ty_content *content, int part, int64_t row, void *y) {
+    const size_t bytes =
+        content->is_classification ? sizeof(int32_t) : (size_t)content->n_outputs * sizeof(float);
+    if (content->is_classification && content->labels[part])
+        memcpy(y, &content->labels[part][row], bytes);
+    else if (!content->is_classification && content->targets[part])
+        memcpy(y, &content->targets[part][row * content->n_outputs], bytes);
+    else
+        memset(y, 0, bytes);
+}
+
+static ty_status check_finite(ty_ctx *ctx, const ty_dataset *set, int64_t index, const float *x) {
+    for (int64_t i = 0; i < set->content.x_count; i++)
+        if (!isfinite(x[i]))
+            return ty_fail(ctx, TY_ERR_DATA,
+                           "%s: feature %lld of sample %lld is %g, want a finite number",
+                           set->info.source, (long long)i, (long long)index, (double)x[i]);
+    return TY_OK;
+}
+
 ty_status ty_dataset_sample(ty_ctx *ctx, const ty_dataset *set, ty_split split, int64_t index,
                             void *x, void *y) {
     const ty_split_map *map = &set->map[split];
@@ -189,10 +211,7 @@ ty_status ty_dataset_sample(ty_ctx *ctx, const ty_dataset *set, ty_split split, 
         return ty_fail(ctx, TY_ERR_ARG, "sample %lld of the %s split, want 0 to %lld",
                        (long long)index, ty_split_names[split], (long long)map->count - 1);
     const int64_t row = ty_split_row(map, index);
-    if (content->is_classification)
-        memcpy(y, &content->labels[map->part][row], sizeof(int32_t));
-    else
-        memcpy(y, &content->targets[map->part][row * content->n_outputs],
-               (size_t)content->n_outputs * sizeof(float));
-    return set->reader->fetch(ctx, content, map->part, row, x);
+    copy_target(content, map->part, row, y);
+    TY_TRY(set->reader->fetch(ctx, content, map->part, row, x));
+    return set->wants_finite ? check_finite(ctx, set, index, x) : TY_OK;
 }

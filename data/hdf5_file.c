@@ -200,6 +200,8 @@ static ty_status survey_part(ty_ctx *ctx, const survey_job *job, hid_t file, con
     *is_found = find_in(file, group, job->names->features, usual_features, x);
     if (!*is_found)
         return TY_OK;
+    if (job->names->leaves_targets)
+        return survey_array(ctx, job->path, file, x, &job->survey->x[part]);
     if (!find_in(file, group, job->names->target, usual_targets, y))
         return ty_fail(ctx, job->names->target ? TY_ERR_CONFIG : TY_ERR_DATA,
                        "%s: beside %s there is no data set %s; data.target names it", job->path, x,

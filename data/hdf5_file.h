@@ -39,6 +39,7 @@ typedef struct ty_h5_array {
 typedef struct ty_h5_names {
     const char *features, *target; /* NULL: the usual ones */
     bool is_test_file;             /* all that is found is the test part */
+    bool leaves_targets;           /* they are not looked for */
 } ty_h5_names;
 
 typedef struct ty_h5_survey {

@@ -21,11 +21,35 @@ struct ty_input {
     const uint8_t *next; /* not yet used bytes of the chunk */
     size_t left;
     bool is_compressed, is_ended;
+    bool is_stream; /* of unknown size, read where it stands; fd is borrowed */
     z_stream inflater;
     uint8_t *chunk; /* of a file */
 };
 
+/* As much as there is, so that a pipe's first bytes are enough to see what they are. */
+static ty_status refill_from_stream(ty_ctx *ctx, ty_input *input) {
+    size_t bytes = 0;
+    while (bytes < CHUNK_BYTES) {
+        const ssize_t got =
+            ctx->io->read(ctx->io->self, input->fd, input->chunk + bytes, CHUNK_BYTES - bytes);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return ty_fail_errno(ctx, errno, "reading %s", input->name);
+        if (got == 0)
+            break;
+        bytes += (size_t)got;
+    }
+    input->next = input->chunk;
+    input->left = bytes;
+    input->position += (int64_t)bytes;
+    input->size = input->position;
+    return TY_OK;
+}
+
 static ty_status refill(ty_ctx *ctx, ty_input *input) {
+    if (input->is_stream)
+        return refill_from_stream(ctx, input);
     const int64_t rest = input->size - input->position;
     const size_t bytes = rest < CHUNK_BYTES ? (size_t)rest : (size_t)CHUNK_BYTES;
     if (input->fd < 0) {
@@ -96,6 +120,25 @@ failed:
     return st;
 }
 
+ty_status ty_input_open_stream(ty_ctx *ctx, const char *name, int fd, ty_input **out) {
+    ty_input *input = NULL;
+    ty_status st = TY_OK;
+    TY_TRY(create(ctx, name, &input));
+    input->is_stream = true;
+    input->fd = fd;
+    input->chunk = malloc(CHUNK_BYTES);
+    if (!input->chunk)
+        st = ty_fail_nomem(ctx, "a file buffer");
+    if (st == TY_OK)
+        st = detect_gzip(ctx, input);
+    if (st != TY_OK) {
+        ty_input_close(ctx, input);
+        return st;
+    }
+    *out = input;
+    return TY_OK;
+}
+
 ty_status ty_input_open_memory(ty_ctx *ctx, const char *name, const void *data, size_t bytes,
                                ty_input **out) {
     ty_input *input = NULL;
@@ -116,7 +159,7 @@ void ty_input_close(ty_ctx *ctx, ty_input *input) {
         return;
     if (input->is_compressed)
         (void)inflateEnd(&input->inflater);
-    if (input->fd >= 0)
+    if (input->fd >= 0 && !input->is_stream)
         (void)ctx->io->close(ctx->io->self, input->fd); /* only read from: nothing can be lost */
     free(input->chunk);
     free(input->name);
@@ -212,6 +255,8 @@ int64_t ty_input_stored_bytes(const ty_input *input) {
 
 int64_t ty_input_most_bytes(const ty_input *input) {
     int64_t most = INT64_MAX;
+    if (input->is_stream)
+        return most;
     if (!input->is_compressed)
         return input->size;
     return ty_mul_i64(input->size, MOST_INFLATED, &most) ? most : INT64_MAX;

@@ -11,6 +11,11 @@ typedef struct ty_input ty_input;
  * Errors: TY_ERR_NOT_FOUND, TY_ERR_IO; TY_ERR_DATA where it is none. */
 ty_status ty_input_open(ty_ctx *ctx, const char *path, ty_input **out) TY_MUST_USE;
 
+/* The same from an open descriptor, a pipe or a terminal, read once to its end; it stays open. name
+ * stands for it in messages.
+ * Errors: TY_ERR_IO, TY_ERR_DATA. */
+ty_status ty_input_open_stream(ty_ctx *ctx, const char *name, int fd, ty_input **out) TY_MUST_USE;
+
 /* The same over borrowed memory; name stands for the file in messages. */
 ty_status ty_input_open_memory(ty_ctx *ctx, const char *name, const void *data, size_t bytes,
                                ty_input **out) TY_MUST_USE;
@@ -27,9 +32,10 @@ const char *ty_input_name(const ty_input *input);
 bool ty_input_is_compressed(const ty_input *input);
 
 /* The most bytes that the file can hold, decompressed: its size, or what deflate can make of it at
- * best. Nothing larger is ever allocated on a header's word. */
+ * best; unknown (INT64_MAX) of a
+ * stream. Nothing larger is ever allocated on a header's word. */
 int64_t ty_input_most_bytes(const ty_input *input);
-/* The file's size. */
+/* The file's size; of a stream, what was read so far. */
 int64_t ty_input_stored_bytes(const ty_input *input);
 
 #endif

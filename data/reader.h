@@ -68,6 +68,11 @@ typedef struct ty_reader {
     ty_status (*open)(ty_ctx *ctx, const ty_data_config *config, const ty_data_place *place,
                       ty_content *content);
 
+    /* Fills content (zeroed but for arena) with the samples of one file without targets, as part
+     * TEST; for fetch and close as above. features: of the config. NULL: not with this reader. */
+    ty_status (*open_samples)(ty_ctx *ctx, const char *features, const char *path,
+                              ty_content *content);
+
     /* Fits what depends on the training split, e.g. categories; may be NULL. */
     ty_status (*fit)(ty_ctx *ctx, const ty_data_config *config, ty_content *content,
                      const ty_split_map *train);

@@ -203,13 +203,6 @@ static ty_status csv_fit(ty_ctx *ctx, const ty_data_config *config, ty_content *
 
 /* --- one sample ------------------------------------------------------------------------------- */
 
-static float encode_number(const ty_column *column, double value, bool is_raw) {
-    const double filled = isnan(value) ? column->mean : value;
-    if (is_raw)
-        return (float)filled;
-    return column->std > 0 ? (float)((filled - column->mean) / column->std) : 0.0f;
-}
-
 static ty_status csv_fetch(ty_ctx *ctx, const ty_content *content, int part, int64_t row, void *x) {
     (void)ctx;
     const ty_table *table = content->self;
@@ -219,7 +212,8 @@ static ty_status csv_fetch(ty_ctx *ctx, const ty_content *content, int part, int
         if (!column->is_feature)
             continue;
         if (column->kind == TY_COLUMN_NUMERIC) {
-            *at++ = encode_number(column, column->numbers[part][row], table->is_raw);
+            *at++ = ty_table_encode(column->numbers[part][row], column->mean, column->std,
+                                    table->is_raw);
             continue;
         }
         memset(at, 0, (size_t)column->n_hot * sizeof *at);

@@ -245,30 +245,41 @@ static ty_status add_file(ty_ctx *ctx, ty_content *content, const char *path, co
     return name ? ty_content_add_file(ctx, content, name, path) : ty_fail_nomem(ctx, "a file name");
 }
 
+static ty_status open_part(ty_ctx *ctx, hdf5_part *part) {
+    int64_t size = 0;
+    if (is_direct(&part->x))
+        TY_TRY(open_file(ctx, part->path, &part->fd, &size));
+    return load_features(ctx, part);
+}
+
 static ty_status open_parts(ty_ctx *ctx, ty_content *content) {
     hdf5_set *set = content->self;
     TY_TRY(set_shape(ctx, &set->parts[TY_SPLIT_TRAIN], content));
     for (int p = 0; p < TY_SPLIT_COUNT; p++) {
         hdf5_part *part = &set->parts[p];
-        int64_t size = 0;
         if (!part->path)
             continue;
         content->count[p] = part->x.dims[0];
-        if (is_direct(&part->x))
-            TY_TRY(open_file(ctx, part->path, &part->fd, &size));
-        TY_TRY(load_features(ctx, part));
+        TY_TRY(open_part(ctx, part));
     }
     return TY_OK;
 }
 
-static ty_status hdf5_open(ty_ctx *ctx, const ty_data_config *config, const ty_data_place *place,
-                           ty_content *content) {
+static ty_status create_set(ty_ctx *ctx, ty_content *content, hdf5_set **out) {
     hdf5_set *set = content->self = ty_arena_alloc(content->arena, sizeof *set);
     if (!set)
         return ty_fail_nomem(ctx, "a data set");
     set->io = ctx->io;
     for (int p = 0; p < TY_SPLIT_COUNT; p++)
         set->parts[p].fd = -1;
+    *out = set;
+    return TY_OK;
+}
+
+static ty_status hdf5_open(ty_ctx *ctx, const ty_data_config *config, const ty_data_place *place,
+                           ty_content *content) {
+    hdf5_set *set = NULL;
+    TY_TRY(create_set(ctx, content, &set));
     TY_TRY(add_file(ctx, content, place->path, ""));
     if (place->test_path)
         TY_TRY(add_file(ctx, content, place->test_path, "test/"));
@@ -278,6 +289,40 @@ static ty_status hdf5_open(ty_ctx *ctx, const ty_data_config *config, const ty_d
     for (int p = 0; p < TY_SPLIT_COUNT; p++)
         ty_isolated_free(set->y[p], set->y[p] ? (size_t)set->parts[p].y.count * sizeof(double) : 0);
     return st;
+}
+
+/* What a file of features alone has, as part TEST. */
+static ty_status survey_samples(ty_ctx *ctx, const char *path, const char *features,
+                                ty_h5_survey *found, hdf5_part *out) {
+    const ty_h5_names names = {.features = features, .is_test_file = true, .leaves_targets = true};
+    int64_t size = 0;
+    int fd = -1;
+    const ty_status st = open_file(ctx, path, &fd, &size);
+    if (fd >= 0)
+        (void)ctx->io->close(ctx->io->self, fd);
+    TY_TRY(st);
+    TY_TRY(ty_h5_survey_file(ctx, path, &names, found));
+    out->path = path;
+    out->x = found->x[TY_SPLIT_TEST];
+    if (!is_sane(&out->x))
+        return ty_fail(ctx, TY_ERR_DATA, "%s: the file is damaged", path);
+    return check_extent(ctx, path, &out->x, size);
+}
+
+static ty_status hdf5_open_samples(ty_ctx *ctx, const char *features, const char *path,
+                                   ty_content *content) {
+    hdf5_set *set = NULL;
+    TY_TRY(create_set(ctx, content, &set));
+    hdf5_part *part = &set->parts[TY_SPLIT_TEST];
+    path = ty_arena_string(content->arena, path);
+    ty_h5_survey *found = ty_isolated_alloc(sizeof *found);
+    ty_status st = path && found ? survey_samples(ctx, path, features, found, part)
+                                 : ty_fail_nomem(ctx, "reading an HDF5 file");
+    ty_isolated_free(found, sizeof *found);
+    if (st == TY_OK)
+        st = set_shape(ctx, part, content);
+    content->count[TY_SPLIT_TEST] = st == TY_OK ? part->x.dims[0] : 0;
+    return st == TY_OK ? open_part(ctx, part) : st;
 }
 
 static void hdf5_close(ty_content *content) {
@@ -356,5 +401,6 @@ static ty_status hdf5_fetch(ty_ctx *ctx, const ty_content *content, int p, int64
 const ty_reader ty_reader_hdf5 = {.format = "hdf5",
                                   .accepts = hdf5_accepts,
                                   .open = hdf5_open,
+                                  .open_samples = hdf5_open_samples,
                                   .fetch = hdf5_fetch,
                                   .close = hdf5_close};

@@ -94,21 +94,26 @@ static ty_status check_same_shape(ty_ctx *ctx, const char *path, const ty_idx *i
     return TY_OK;
 }
 
-static ty_status read_images(ty_ctx *ctx, const char *path, int part, ty_content *content) {
+/* Takes the images' memory into the content, as floats where they are no bytes. */
+static ty_status take_images(ty_ctx *ctx, const char *path, int part, ty_idx *images,
+                             ty_content *content) {
     idx_set *set = content->self;
+    content->count[part] = images->dims[0];
+    if (!content->x_is_u8)
+        return to_floats(ctx, path, images, &set->x[part]);
+    set->x[part] = images->data;
+    images->data = NULL;
+    return TY_OK;
+}
+
+static ty_status read_images(ty_ctx *ctx, const char *path, int part, ty_content *content) {
     ty_idx images = {0};
     ty_status st = TY_OK;
     TY_TRY_GOTO(done, st, read_file(ctx, path, &images));
     if (part == TY_SPLIT_TRAIN)
         TY_TRY_GOTO(done, st, set_shape(ctx, path, &images, content));
     TY_TRY_GOTO(done, st, check_same_shape(ctx, path, &images, content));
-    content->count[part] = images.dims[0];
-    if (!content->x_is_u8) {
-        st = to_floats(ctx, path, &images, &set->x[part]);
-        goto done;
-    }
-    set->x[part] = images.data;
-    images.data = NULL;
+    st = take_images(ctx, path, part, &images, content);
 done:
     ty_idx_clear(&images);
     return st;
@@ -236,6 +241,22 @@ static ty_status idx_open(ty_ctx *ctx, const ty_data_config *config, const ty_da
     return st;
 }
 
+static ty_status idx_open_samples(ty_ctx *ctx, const char *features, const char *path,
+                                  ty_content *content) {
+    (void)features;
+    ty_idx images = {0};
+    content->self = ty_arena_alloc(content->arena, sizeof(idx_set));
+    if (!content->self)
+        return ty_fail_nomem(ctx, "a file's samples");
+    ty_status st = read_file(ctx, path, &images);
+    if (st == TY_OK)
+        st = set_shape(ctx, path, &images, content);
+    if (st == TY_OK)
+        st = take_images(ctx, path, TY_SPLIT_TEST, &images, content);
+    ty_idx_clear(&images);
+    return st;
+}
+
 static ty_status idx_fetch(ty_ctx *ctx, const ty_content *content, int part, int64_t row, void *x) {
     (void)ctx;
     const idx_set *set = content->self;
@@ -253,5 +274,6 @@ static void idx_close(ty_content *content) {
 const ty_reader ty_reader_idx = {.format = "idx",
                                  .accepts = idx_accepts,
                                  .open = idx_open,
+                                 .open_samples = idx_open_samples,
                                  .fetch = idx_fetch,
                                  .close = idx_close};

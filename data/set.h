@@ -2,6 +2,7 @@
 #ifndef TY_DATA_SET_H
 #define TY_DATA_SET_H
 
+#include "data/fitted.h"
 #include "data/reader.h"
 
 struct ty_dataset {
@@ -16,6 +17,8 @@ struct ty_dataset {
     int64_t crop_padding, shuffle_window;
     int normalize;
     const char *state;
+    ty_fitted *fitted; /* of a restored set; NULL elsewhere */
+    bool wants_finite; /* samples that nobody has looked through yet */
 };
 
 /* Fills info, schema_json and state from what is known; the last step of opening.

@@ -90,8 +90,7 @@ static ty_status check_utf8(ty_ctx *ctx, const char *path, int64_t line, int64_t
         path, (long long)line, (long long)column + 1, (unsigned char)cell->text[at]);
 }
 
-/* The first row is a header when it has text and no number. */
-static bool is_header(const ty_csv_row *row) {
+bool ty_table_is_header(const ty_csv_row *row) {
     int64_t n_texts = 0;
     double value;
     for (int64_t c = 0; c < row->n; c++) {
@@ -128,7 +127,7 @@ static ty_status name_columns(ty_ctx *ctx, ty_table *table, const ty_csv_row *ro
 }
 
 static ty_status begin_table(ty_ctx *ctx, ty_table *table, const ty_csv_row *first) {
-    table->has_header = is_header(first);
+    table->has_header = ty_table_is_header(first);
     table->n_columns = first->n;
     table->columns = ty_arena_array(table->arena, (size_t)first->n, sizeof *table->columns);
     if (!table->columns)
@@ -361,6 +360,13 @@ ty_status ty_table_load(ty_ctx *ctx, ty_table *table) {
             return ty_fail(ctx, TY_ERR_DATA, "%s shrank while it was read", table->path[part]);
     }
     return TY_OK;
+}
+
+float ty_table_encode(double value, double mean, double std, bool is_raw) {
+    const double filled = isnan(value) ? mean : value;
+    if (is_raw)
+        return (float)filled;
+    return std > 0 ? (float)((filled - mean) / std) : 0.0f;
 }
 
 void ty_table_clear(ty_table *table) {

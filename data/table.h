@@ -66,6 +66,12 @@ ty_status ty_table_load(ty_ctx *ctx, ty_table *table) TY_MUST_USE;
 /* The line of a row, found by reading the file again; 0 where it is not found. For messages. */
 int64_t ty_table_line(ty_ctx *ctx, const ty_table *table, int part, int64_t row);
 
+/* Whether a first row names columns: it has text and no number. */
+bool ty_table_is_header(const ty_csv_row *row);
+
+/* A number as a feature: standardised unless is_raw, the mean where it is missing (NAN). */
+float ty_table_encode(double value, double mean, double std, bool is_raw);
+
 /* Frees the cells; what lies in the arena stays. */
 void ty_table_clear(ty_table *table);
 

@@ -67,6 +67,12 @@ ty_status ty_checkpoint_find(ty_ctx *ctx, const char *folder, ty_arena *arena,
                              const char **out_path, ty_checkpoint_header *out,
                              bool *found) TY_MUST_USE;
 
+/* The same of the newest one that was its run's best when it was written; the newest valid one where
+ * there is no valid best. */
+ty_status ty_checkpoint_find_best(ty_ctx *ctx, const char *folder, ty_arena *arena,
+                                  const char **out_path, ty_checkpoint_header *out,
+                                  bool *found) TY_MUST_USE;
+
 /* The background writer: one save in flight, from a staging copy made by submit. */
 typedef struct ty_ckpt_writer ty_ckpt_writer;
 

@@ -132,6 +132,23 @@ ty_status ty_ckpt_folder_best(ty_ctx *ctx, const char *folder, int64_t *out_step
     return st;
 }
 
+ty_status ty_checkpoint_find_best(ty_ctx *ctx, const char *folder, ty_arena *arena,
+                                  const char **out_path, ty_checkpoint_header *out, bool *found) {
+    int64_t step;
+    TY_TRY(ty_ckpt_folder_best(ctx, folder, &step));
+    const char *path = step < 0 ? NULL : ty_checkpoint_path(arena, folder, step);
+    if (step >= 0 && !path)
+        return ty_fail_nomem(ctx, "a checkpoint's name");
+    *found = path && ty_checkpoint_verify(ctx, path, out) == TY_OK;
+    if (*found) {
+        *out_path = path;
+        return TY_OK;
+    }
+    if (path)
+        ty_log(ctx, TY_LOG_WARN, "checkpoint", "%s; passing it over", ctx->message);
+    return ty_checkpoint_find(ctx, folder, arena, out_path, out, found);
+}
+
 /* Out of sight first: a kill between the two leaves no half-removed checkpoint under a name that is
  * looked for. */
 static ty_status remove_one(ty_ctx *ctx, const char *folder, const char *name) {

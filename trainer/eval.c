@@ -8,110 +8,55 @@
 
 #include "trainer/score.h"
 
-typedef struct eval_pass {
-    ty_trainer *trainer;
-    ty_split split;
-    int64_t n;         /* samples of the split */
-    int64_t rank_rows; /* of a batch on one rank: a block for each lane */
-    int64_t n_batches;
+typedef struct evaluation {
+    ty_pass pass; /* first: blocks see only this */
     ty_score_row *mine, *all;
-    ty_feed *feed;
-    int64_t batch_index;
-} eval_pass;
+} evaluation;
 
-/* Where row `row` of this rank's part of batch `batch` stands in the split. */
-static int64_t position(const eval_pass *pass, int rank, int64_t batch, int64_t row) {
-    return (batch * pass->trainer->geometry.ranks + rank) * pass->rank_rows + row;
-}
-
-static void keep_rows(const eval_pass *pass, const float *rows, int64_t first) {
-    const ty_trainer *trainer = pass->trainer;
-    const bool has_classes = trainer->data->is_classification;
-    for (int64_t i = 0; i < trainer->geometry.eval_rows; i++) {
+static void keep_rows(const evaluation *e, const float *rows, int64_t first) {
+    const ty_pass *pass = &e->pass;
+    const bool has_classes = pass->trainer->data->is_classification;
+    for (int64_t i = 0; i < pass->trainer->geometry.eval_rows; i++) {
         const float *row = rows + i * TY_LOSS_ROW;
-        ty_score_row *to = &pass->mine[pass->batch_index * pass->rank_rows + first + i];
+        ty_score_row *to = &e->mine[pass->batch * pass->rank_rows + first + i];
         *to = (ty_score_row){.loss = row[0], .a = row[1], .b = row[2], .c = row[3]};
         if (has_classes)
             to->truth = ((const int32_t *)ty_feed_targets(pass->feed))[first + i];
     }
 }
 
-static ty_status evaluate_block(ty_lane *lane, void *arg) {
-    const eval_pass *pass = arg;
-    ty_trainer *trainer = pass->trainer;
-    ty_lane_work *work = &trainer->work[lane->index];
-    const int64_t first = lane->index * trainer->geometry.eval_rows;
-    if (position(pass, trainer->geometry.rank, pass->batch_index, first) >= pass->n)
-        return TY_OK;
-    TY_TRY(ty_feed_rows(lane->ctx, pass->feed, &work->eval, first));
-    TY_TRY(ty_plan_forward(lane->ctx, &work->eval));
+static ty_status keep_block(ty_lane *lane, const ty_pass *pass, int64_t first) {
+    ty_lane_work *work = &pass->trainer->work[lane->index];
     TY_TRY(ty_tensor_copy_out(lane->ctx, lane->dev, &work->eval.values[work->eval.graph->loss_rows],
                               work->rows));
     TY_TRY(ty_device_sync(lane->ctx, lane->dev));
-    keep_rows(pass, work->rows, first);
+    keep_rows((const evaluation *)(const void *)pass, work->rows, first);
     return TY_OK;
-}
-
-static ty_status run_batches(ty_ctx *ctx, eval_pass *pass, ty_loader *loader) {
-    ty_batch batch;
-    bool has_batch;
-    for (pass->batch_index = 0; pass->batch_index < pass->n_batches; pass->batch_index++) {
-        TY_TRY(ty_loader_next(ctx, loader, &batch, &has_batch, NULL));
-        if (!has_batch)
-            return ty_fail(ctx, TY_ERR_INTERNAL, "evaluating %s: %lld batches came, want %lld",
-                           ty_split_names[pass->split], (long long)pass->batch_index,
-                           (long long)pass->n_batches);
-        TY_TRY(ty_feed_send(ctx, pass->feed, &batch));
-        TY_TRY(ty_feed_turn(ctx, pass->feed));
-        TY_TRY(ty_lanes_run(ctx, pass->trainer->lanes, evaluate_block, pass));
-    }
-    return TY_OK;
-}
-
-static ty_status compute_from(ty_ctx *ctx, eval_pass *pass) {
-    const ty_trainer *trainer = pass->trainer;
-    const ty_loader_options options = {.set = trainer->options.data,
-                                       .split = pass->split,
-                                       .rows = pass->rank_rows,
-                                       .rows_all_ranks = pass->rank_rows * trainer->geometry.ranks,
-                                       .first_row = pass->rank_rows * trainer->geometry.rank,
-                                       .depth = 2};
-    ty_loader *loader = NULL;
-    TY_TRY(ty_loader_open(ctx, &options, &loader));
-    const ty_status st = run_batches(ctx, pass, loader);
-    ty_loader_close(loader);
-    return st;
-}
-
-static ty_status compute(ty_ctx *ctx, eval_pass *pass) {
-    const ty_trainer *trainer = pass->trainer;
-    TY_TRY(ty_feed_open(ctx, ty_lanes_device(trainer->lanes), &trainer->eval_graph, pass->rank_rows,
-                        &pass->feed));
-    const ty_status st = compute_from(ctx, pass);
-    ty_feed_close(pass->feed);
-    return st;
 }
 
 /* From the order of ranks to the order of samples, in place of `mine`'s memory: into sorted. */
-static void sort_by_sample(const eval_pass *pass, ty_score_row *sorted) {
+static void sort_by_sample(const evaluation *e, ty_score_row *sorted) {
+    const ty_pass *pass = &e->pass;
     const int64_t per_rank = pass->n_batches * pass->rank_rows;
-    for (int rank = 0; rank < pass->trainer->geometry.ranks; rank++) {
+    for (int rank = 0; rank < pass->ranks; rank++) {
         for (int64_t i = 0; i < per_rank; i++) {
-            const int64_t at = position(pass, rank, i / pass->rank_rows, i % pass->rank_rows);
+            const int64_t at =
+                ty_pass_position(pass, rank, i / pass->rank_rows, i % pass->rank_rows);
             if (at < pass->n)
-                sorted[at] = pass->all[rank * per_rank + i];
+                sorted[at] = e->all[rank * per_rank + i];
         }
     }
 }
 
-static ty_status gather_and_score(ty_ctx *ctx, const eval_pass *pass, ty_eval_result *out) {
+static ty_status gather_and_score(ty_ctx *ctx, const evaluation *e, ty_eval_result *out) {
+    const ty_pass *pass = &e->pass;
     ty_trainer *trainer = pass->trainer;
-    const size_t bytes = (size_t)(pass->n_batches * pass->rank_rows) * sizeof *pass->mine;
-    TY_TRY(ty_comm_all_gather(ctx, trainer->comm, pass->mine, bytes, pass->all));
+    const size_t bytes = (size_t)(pass->n_batches * pass->rank_rows) * sizeof *e->mine;
+    TY_TRY(ty_comm_all_gather(ctx, trainer->comm, e->mine, bytes, e->all));
     ty_score_row *sorted = calloc((size_t)pass->n, sizeof *sorted);
     if (!sorted)
         return ty_fail_nomem(ctx, "an evaluation's rows");
-    sort_by_sample(pass, sorted);
+    sort_by_sample(e, sorted);
     ty_arena_clear(&trainer->eval_arena);
     const int64_t classes = trainer->data->is_classification ? trainer->data->n_outputs : 0;
     const ty_status st = ty_score(ctx, sorted, pass->n, classes, trainer->config->eval.top_k,
@@ -121,26 +66,25 @@ static ty_status gather_and_score(ty_ctx *ctx, const eval_pass *pass, ty_eval_re
 }
 
 ty_status ty_eval_run(ty_ctx *ctx, ty_trainer *trainer, ty_split split, ty_eval_result *out) {
-    const ty_geometry *geometry = &trainer->geometry;
-    eval_pass pass = {.trainer = trainer, .split = split, .n = trainer->data->count[split]};
-    *out = (ty_eval_result){.samples = pass.n};
-    if (pass.n == 0)
+    evaluation e = {0};
+    *out = (ty_eval_result){.samples = trainer->data->count[split]};
+    if (out->samples == 0)
         return ty_fail(ctx, TY_ERR_DATA,
                        "evaluating on %s: the data has no such samples; set data.%s_fraction",
                        ty_split_names[split], ty_split_names[split]);
     const int64_t begin = ty_now_ns(ctx);
-    pass.rank_rows = geometry->eval_rows * geometry->lanes;
-    const int64_t all_rows = pass.rank_rows * geometry->ranks;
-    pass.n_batches = (pass.n + all_rows - 1) / all_rows;
-    pass.mine = calloc((size_t)(pass.n_batches * pass.rank_rows), sizeof *pass.mine);
-    pass.all = calloc((size_t)(pass.n_batches * all_rows), sizeof *pass.all);
+    ty_pass_init(&e.pass, trainer, trainer->options.data, split, true);
+    const size_t rows = (size_t)(e.pass.n_batches * e.pass.rank_rows);
+    e.pass.block = keep_block;
+    e.mine = calloc(rows, sizeof *e.mine);
+    e.all = calloc(rows * (size_t)e.pass.ranks, sizeof *e.all);
     ty_status st =
-        pass.mine && pass.all ? compute(ctx, &pass) : ty_fail_nomem(ctx, "an evaluation's rows");
+        e.mine && e.all ? ty_pass_run(ctx, &e.pass) : ty_fail_nomem(ctx, "an evaluation's rows");
     st = ty_comm_agree(ctx, trainer->comm, st);
     if (st == TY_OK)
-        st = gather_and_score(ctx, &pass, out);
-    free(pass.mine);
-    free(pass.all);
+        st = gather_and_score(ctx, &e, out);
+    free(e.mine);
+    free(e.all);
     trainer->times.eval_ns += ty_now_ns(ctx) - begin;
     return st;
 }

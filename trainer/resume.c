@@ -45,10 +45,19 @@ static ty_status take(ty_ctx *ctx, ty_trainer *trainer, const ty_checkpoint_file
     if (is_same_config && content->data_state)
         TY_TRY(ty_dataset_check_state(ctx, trainer->options.data, content->data_state));
     out->is_model_only = !is_same_config || trainer->options.is_forward_only;
-    return ty_state_load(ctx, &trainer->state, file, out->is_model_only != 0);
+    return ty_state_load(ctx, &trainer->state, content, out->is_model_only != 0);
+}
+
+static ty_status take_model(ty_ctx *ctx, ty_trainer *trainer, found_state *out) {
+    const ty_checkpoint *model = trainer->options.model;
+    out->is_found = out->is_model_only = 1;
+    out->progress.step = model->step;
+    return ty_state_load(ctx, &trainer->state, model, true);
 }
 
 static ty_status read_and_take(ty_ctx *ctx, ty_trainer *trainer, found_state *out) {
+    if (trainer->options.model)
+        return take_model(ctx, trainer, out);
     ty_checkpoint_file *file = NULL;
     const char *path = NULL;
     TY_TRY(choose(ctx, trainer, &path));
@@ -106,7 +115,7 @@ ty_status ty_resume(ty_ctx *ctx, ty_trainer *trainer, bool *found) {
 static ty_status read_model(ty_ctx *ctx, ty_trainer *trainer, const char *path) {
     ty_checkpoint_file *file = NULL;
     TY_TRY(ty_model_read(ctx, path, &file));
-    const ty_status st = ty_state_load(ctx, &trainer->state, file, true);
+    const ty_status st = ty_state_load(ctx, &trainer->state, ty_checkpoint_content(file), true);
     ty_checkpoint_file_close(file);
     return st;
 }

@@ -172,9 +172,15 @@ ty_status ty_state_tensors(ty_ctx *ctx, const ty_state *state, ty_arena *arena,
     return TY_OK;
 }
 
-static ty_status load_tensor(ty_ctx *ctx, const ty_checkpoint_file *file,
-                             const ty_ckpt_tensor *to) {
-    const ty_ckpt_tensor *from = ty_checkpoint_tensor(file, to->name);
+static const ty_ckpt_tensor *tensor_of(const ty_checkpoint *content, const char *name) {
+    for (int64_t i = 0; i < content->n_tensors; i++)
+        if (strcmp(content->tensors[i].name, name) == 0)
+            return &content->tensors[i];
+    return NULL;
+}
+
+static ty_status load_tensor(ty_ctx *ctx, const ty_checkpoint *content, const ty_ckpt_tensor *to) {
+    const ty_ckpt_tensor *from = tensor_of(content, to->name);
     if (!from)
         return ty_fail(ctx, TY_ERR_CONFIG,
                        "the checkpoint has no tensor %s: it is of another model", to->name);
@@ -190,7 +196,7 @@ static ty_status load_tensor(ty_ctx *ctx, const ty_checkpoint_file *file,
     return TY_OK;
 }
 
-ty_status ty_state_load(ty_ctx *ctx, ty_state *state, const ty_checkpoint_file *file,
+ty_status ty_state_load(ty_ctx *ctx, ty_state *state, const ty_checkpoint *content,
                         bool model_only) {
     const ty_arena_mark mark = ty_arena_mark_here(&ctx->scratch);
     ty_ckpt_tensor *tensors;
@@ -198,7 +204,7 @@ ty_status ty_state_load(ty_ctx *ctx, ty_state *state, const ty_checkpoint_file *
     ty_status st = ty_state_tensors(ctx, state, &ctx->scratch, &tensors, &n);
     const int64_t of_model = state->graph->n_params + state->graph->n_stats;
     for (int64_t i = 0; st == TY_OK && i < (model_only ? of_model : n); i++)
-        st = load_tensor(ctx, file, &tensors[i]);
+        st = load_tensor(ctx, content, &tensors[i]);
     ty_arena_reset(&ctx->scratch, mark);
     return st;
 }

@@ -53,9 +53,10 @@ uint64_t ty_state_hash(const ty_state *state);
 ty_status ty_state_tensors(ty_ctx *ctx, const ty_state *state, ty_arena *arena,
                            ty_ckpt_tensor **out, int64_t *out_n) TY_MUST_USE;
 
-/* Copies every tensor of the state out of a file into the host's buffers. model_only: parameters and statistics.
- * Errors: TY_ERR_CONFIG naming a tensor that the file lacks or has in another shape. */
-ty_status ty_state_load(ty_ctx *ctx, ty_state *state, const ty_checkpoint_file *file,
+/* Copies every tensor of the state out of a checkpoint's content into the host's buffers. model_only:
+ * parameters and statistics.
+ * Errors: TY_ERR_CONFIG naming a tensor that the content lacks or has in another shape. */
+ty_status ty_state_load(ty_ctx *ctx, ty_state *state, const ty_checkpoint *content,
                         bool model_only) TY_MUST_USE;
 
 /* Cuts segments at multiples of 16 elements into n equal ranges of the flat buffer; writes the i-th

@@ -3,6 +3,7 @@
 #ifndef TY_TRAINER_TRAIN_H
 #define TY_TRAINER_TRAIN_H
 
+#include "trainer/checkpoint.h"
 #include "trainer/comm.h"
 #include "kernels/kernels.h"
 #include "trainer/config.h"
@@ -35,6 +36,8 @@ typedef struct ty_trainer_options {
     const char *run_folder; /* NULL: nothing is written, nothing resumed (check, eval) */
     /* Start from this file; NULL: from the newest of the run's folder. */
     const char *checkpoint;
+    /* Forward only: the model is this, on rank 0, and no file is looked for; borrowed while opening. */
+    const ty_checkpoint *model;
     /* Plan for this GPU, which need not be here: "a100", "h100" (is_plan_only); NULL: for what the
      * config says. */
     const char *described_gpu;
@@ -161,6 +164,31 @@ typedef struct ty_eval_result {
  * Ranks: collective; all see the same result. */
 ty_status ty_trainer_evaluate(ty_ctx *ctx, ty_trainer *trainer, ty_split split, bool use_best,
                               ty_eval_result *out) TY_MUST_USE;
+
+/* What takes the model's outputs, in the order of samples but for blocks of one batch, which come
+ * together. */
+typedef struct ty_infer_sink {
+    /* On a lane's thread, several at a time with different slots (0 .. slots - 1, in the order of
+     * samples): outputs[n, n_outputs] of samples first .. first + n - 1, logits or numbers. */
+    ty_status (*block)(ty_ctx *ctx, void *self, int slot, int64_t first, int64_t n,
+                       const float *outputs);
+    /* On the caller's thread, when n_slots blocks of a batch are there; what fails ends the pass. */
+    ty_status (*batch)(ty_ctx *ctx, void *self, int n_slots);
+    void *self;
+} ty_infer_sink;
+
+/* Blocks that a batch can have. */
+int ty_trainer_infer_slots(const ty_trainer *trainer);
+
+/* The outputs of all samples of a split of `data`, which has the shape that the trainer was opened
+ * with; the bits depend on neither lanes nor ranks.
+ * Ranks:  not collective: this rank's lanes alone, whatever others do.
+ * Errors: TY_ERR_DATA, TY_ERR_DEVICE, TY_ERR_NOMEM; what the sink returned. */
+ty_status ty_trainer_infer(ty_ctx *ctx, ty_trainer *trainer, const ty_dataset *data, ty_split split,
+                           const ty_infer_sink *sink) TY_MUST_USE;
+
+/* XXH3 of all parameters and running statistics. */
+uint64_t ty_trainer_model_hash(const ty_trainer *trainer);
 
 #ifdef __cplusplus
 }

@@ -261,6 +261,38 @@ const char *ty_progress_write(const ty_trainer *trainer, ty_arena *arena);
 ty_status ty_progress_read(ty_ctx *ctx, const ty_trainer *trainer, const char *state,
                            ty_progress *out, bool *is_same_config) TY_MUST_USE;
 
+/* --- pass.c: all samples of a split through the model, forward ----------------------------------- */
+
+/* Batches of a block for each lane, in the order of samples; with several ranks each takes its blocks
+ * of every batch. The same blocks in any case, so that nobody's number changes a bit. */
+typedef struct ty_pass {
+    ty_trainer *trainer;
+    const ty_dataset *data; /* of the trainer's shape */
+    ty_split split;
+    int ranks, rank;   /* that share the samples */
+    int64_t n;         /* samples of the split */
+    int64_t rank_rows; /* of a batch on one rank: a block for each lane */
+    int64_t n_batches;
+    int64_t batch; /* the one under way */
+    ty_feed *feed;
+    /* On a lane: rows [first, first + eval_rows) of this rank's part of the batch were queued through
+     * the lane's plan. Called for blocks that begin with a sample. */
+    ty_status (*block)(ty_lane *lane, const struct ty_pass *pass, int64_t first);
+    /* On the caller's thread, when all of a batch is done; may be NULL. */
+    ty_status (*batch_done)(ty_ctx *ctx, const struct ty_pass *pass);
+} ty_pass;
+
+/* is_shared: among all ranks, otherwise this rank has all samples to itself. The callbacks are the
+ * caller's to set. */
+void ty_pass_init(ty_pass *pass, ty_trainer *trainer, const ty_dataset *data, ty_split split,
+                  bool is_shared);
+
+/* Not collective. */
+ty_status ty_pass_run(ty_ctx *ctx, ty_pass *pass) TY_MUST_USE;
+
+/* Where row `row` of a rank's part of a batch stands in the split. */
+int64_t ty_pass_position(const ty_pass *pass, int rank, int64_t batch, int64_t row);
+
 /* --- eval.c ----------------------------------------------------------------------------------- */
 
 /* ty_trainer_evaluate with the parameters as they are. Collective. */
