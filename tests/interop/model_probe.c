@@ -214,7 +214,7 @@ static ty_status run_pass(ty_ctx *ctx, pass *p, const ty_checkpoint_file *file, 
     const ty_tensor *head = &p->plan.values[loss->x[0]];
     const size_t bytes = (size_t)ty_shape_count(head->shape) * sizeof(float);
     int fd;
-    TY_TRY(ty_state_load(ctx, &p->state, file, true));
+    TY_TRY(ty_state_load(ctx, &p->state, ty_checkpoint_content(file), true));
     TY_TRY(ty_file_open(ctx, words[1], O_RDONLY, 0, &fd));
     TY_TRY(ty_file_pread(ctx, words[1], fd, x->data,
                          (size_t)ty_shape_count(x->shape) * ty_dtype_bytes(x->dtype), 0));
