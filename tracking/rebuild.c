@@ -59,6 +59,7 @@ static ty_status fold_run(ty_ctx *ctx, void *self, const char *run_folder) {
         st = fold_all(ctx, b, fold);
     if (st != TY_OK && (!is_open || ty_fold_is_damaged(fold))) {
         ty_log(ctx, TY_LOG_WARN, topic, "%s is left out: %s", run_folder, ctx->message);
+        b->report.runs_damaged++;
         st = TY_OK;
     }
     ty_fold_close(fold);

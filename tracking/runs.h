@@ -101,6 +101,7 @@ ty_status ty_runs_read(ty_ctx *ctx, const char *run_folder, ty_arena *arena,
  * corrects artifact paths where the folder has moved. */
 typedef struct ty_rebuild_report {
     int64_t runs, runs_added, points_added, values_added;
+    int64_t runs_damaged; /* said through the log and left out */
 } ty_rebuild_report;
 ty_status ty_runs_rebuild(ty_ctx *ctx, const char *folder, ty_rebuild_report *out) TY_MUST_USE;
 

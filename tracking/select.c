@@ -30,6 +30,8 @@ static unsigned needed_parts(const ty_run_query *query) {
 static bool is_wanted(const ty_run_query *query, const ty_run_record *run) {
     if (query->view != TY_RUNS_ALL && run->info.is_deleted != (query->view == TY_RUNS_DELETED))
         return false;
+    if (query->experiment && strcmp(query->experiment, run->info.experiment) != 0)
+        return false;
     return !query->filter || ty_filter_matches(query->filter, run);
 }
 

@@ -19,6 +19,7 @@ typedef struct ty_run_query {
     int64_t limit;  /* 0: no limit */
     unsigned parts; /* that the caller reads, beside those that filter and orders need */
     ty_run_view view;
+    const char *experiment; /* only this one's; NULL: all */
 } ty_run_query;
 
 /* The runs under <folder>/runs, as MLflow would answer on its embedded store: names, tags and

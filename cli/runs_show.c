@@ -1,0 +1,179 @@
+/* runs show: one run, all of it. */
+#include <string.h>
+
+#include "cli/runs.h"
+
+/* --- JSON ------------------------------------------------------------------------------------- */
+
+static void add_values_json(ty_text *out, const char *name, const ty_run_value *v, int64_t n) {
+    ty_text_addf(out, ", \"%s\": {", name);
+    for (int64_t i = 0; i < n; i++) {
+        ty_text_add(out, i ? ", " : "");
+        ty_text_add_json(out, v[i].key);
+        ty_text_add(out, ": ");
+        ty_text_add_json(out, v[i].text);
+    }
+    ty_text_add(out, "}");
+}
+
+static void add_metrics_json(ty_text *out, const ty_run_value *v, int64_t n) {
+    ty_text_add(out, ", \"metrics\": {");
+    for (int64_t i = 0; i < n; i++) {
+        ty_text_add(out, i ? ", " : "");
+        ty_text_add_json(out, v[i].key);
+        ty_text_add(out, ": {\"value\": ");
+        ty_text_add_number(out, v[i].value);
+        ty_text_addf(out, ", \"step\": %lld}", (long long)v[i].step);
+    }
+    ty_text_add(out, "}");
+}
+
+static int64_t package_bytes(const ty_run_package *package) {
+    int64_t bytes = 0;
+    for (int64_t i = 0; i < package->n_files; i++)
+        bytes += package->files[i].size;
+    return bytes;
+}
+
+static void add_models_json(ty_text *out, const ty_run_record *run) {
+    ty_text_add(out, ", \"models\": [");
+    for (int64_t i = 0; i < run->n_packages; i++) {
+        const ty_run_package *package = &run->packages[i];
+        ty_text_addf(out, "%s{\"model_id\": \"%s\", \"name\": ", i ? ", " : "", package->model_id);
+        ty_text_add_json(out, package->name);
+        ty_text_addf(out,
+                     ", \"step\": %lld, \"bytes\": %lld, \"folder\": ", (long long)package->step,
+                     (long long)package_bytes(package));
+        ty_text_add_json(out, package->folder);
+        ty_text_add(out, "}");
+    }
+    ty_text_add(out, "]");
+}
+
+static void add_datasets_json(ty_text *out, const ty_run_record *run) {
+    ty_text_add(out, ", \"datasets\": [");
+    for (int64_t i = 0; i < run->n_datasets; i++) {
+        const ty_run_dataset *set = &run->datasets[i];
+        ty_text_addf(out, "%s{\"name\": ", i ? ", " : "");
+        ty_text_add_json(out, set->name);
+        ty_text_add(out, ", \"digest\": ");
+        ty_text_add_json(out, set->digest);
+        ty_text_add(out, ", \"context\": ");
+        ty_text_add_json(out, set->context ? set->context : "");
+        ty_text_add(out, "}");
+    }
+    ty_text_add(out, "]");
+}
+
+static void add_json(ty_text *out, const ty_run_record *run) {
+    ty_text_add(out, "{");
+    runs_add_json(out, &run->info);
+    add_values_json(out, "params", run->params, run->n_params);
+    add_values_json(out, "tags", run->tags, run->n_tags);
+    add_metrics_json(out, run->metrics, run->n_metrics);
+    add_datasets_json(out, run);
+    add_models_json(out, run);
+    ty_text_add(out, ", \"files\": [");
+    for (int64_t i = 0; i < run->n_files; i++) {
+        ty_text_add(out, i ? ", " : "");
+        ty_text_add_json(out, run->files[i]);
+    }
+    ty_text_add(out, "]}\n");
+}
+
+/* --- words ------------------------------------------------------------------------------------ */
+
+static void add_title(ty_text *out, const console *c, const char *title) {
+    ty_text_addf(out, "\n%s%s%s\n", console_bold(c), title, console_plain(c));
+}
+
+static void add_values(ty_text *out, const console *c, const char *title, const ty_run_value *v,
+                       int64_t n) {
+    if (n)
+        add_title(out, c, title);
+    for (int64_t i = 0; i < n; i++)
+        ty_text_addf(out, "  %-36s %s\n", v[i].key, v[i].text);
+}
+
+static bool is_test(const ty_run_value *metric) {
+    return strncmp(metric->key, "test/", 5) == 0;
+}
+
+/* How good the model is in the end comes first, and apart. */
+static void add_metrics(ty_text *out, const console *c, const char *title, const ty_run_record *run,
+                        bool of_test) {
+    bool has_title = false;
+    for (int64_t i = 0; i < run->n_metrics; i++) {
+        const ty_run_value *metric = &run->metrics[i];
+        if (is_test(metric) != of_test)
+            continue;
+        if (!has_title)
+            add_title(out, c, title);
+        has_title = true;
+        ty_text_addf(out, "  %-36s %-14.8g step %lld\n", metric->key, metric->value,
+                     (long long)metric->step);
+    }
+}
+
+static void add_models(ty_text *out, const console *c, const ty_run_record *run) {
+    char bytes[32];
+    if (run->n_packages)
+        add_title(out, c, "models");
+    for (int64_t i = 0; i < run->n_packages; i++) {
+        const ty_run_package *package = &run->packages[i];
+        ty_text_addf(out, "  %-36s step %lld, %s, %s\n", package->name, (long long)package->step,
+                     console_bytes((double)package_bytes(package), bytes), package->folder);
+    }
+}
+
+static void add_datasets(ty_text *out, const console *c, const ty_run_record *run) {
+    if (run->n_datasets)
+        add_title(out, c, "data");
+    for (int64_t i = 0; i < run->n_datasets; i++) {
+        const ty_run_dataset *set = &run->datasets[i];
+        ty_text_addf(out, "  %-36s %.16s%s%s\n", set->name, set->digest, set->context ? "  " : "",
+                     set->context ? set->context : "");
+    }
+}
+
+static void add_head(ty_text *out, const console *c, const ty_run_info *info) {
+    char time[32], took[32] = "";
+    const char *reason = info->reason && *info->reason ? info->reason : NULL;
+    ty_text_addf(out, "%s%s%s\n  folder     %s\n  experiment %s\n  mlflow id  %s\n",
+                 console_bold(c), info->name, console_plain(c), info->folder, info->experiment,
+                 info->run_id);
+    ty_text_addf(out, "  state      %s%s%s%s%s\n", runs_state_color(c, info), runs_state(info),
+                 console_plain(c), reason ? ", " : "", reason ? reason : "");
+    if (info->end_ns > info->start_ns)
+        console_duration((double)(info->end_ns - info->start_ns) / 1e9, took);
+    ty_text_addf(out, "  started    %s%s%s\n", runs_time(info->start_ns, time),
+                 *took ? ", took " : "", took);
+    ty_text_addf(out, "  command    %s\n", info->source ? info->source : "");
+}
+
+static void add_words(ty_text *out, const console *c, const ty_run_record *run) {
+    add_head(out, c, &run->info);
+    add_metrics(out, c, "test", run, true);
+    add_metrics(out, c, "metrics (last point)", run, false);
+    add_models(out, c, run);
+    add_datasets(out, c, run);
+    add_values(out, c, "params", run->params, run->n_params);
+    add_values(out, c, "tags", run->tags, run->n_tags);
+    if (run->n_files)
+        add_title(out, c, "files");
+    for (int64_t i = 0; i < run->n_files; i++)
+        ty_text_addf(out, "  %s\n", run->files[i]);
+}
+
+ty_status runs_show(cli *app, ty_arena *arena) {
+    ty_run_record run = {0};
+    ty_text out = {0};
+    TY_TRY(runs_read(app, arena, 1, &run));
+    if (app->console.is_json)
+        add_json(&out, &run);
+    else
+        add_words(&out, &app->console, &run);
+    console_print(&app->console, ty_text_string(&out));
+    ty_text_clear(&out);
+    return TY_OK;
+}
