@@ -254,7 +254,7 @@ class Damage(Case):
                     self.assertNotIn("run.lease", listed)
                     self.assertEqual(err.count("run.journal"), 1, err)
                     self.assertIn("--fresh", err)
-                self.run_it("runs", "rebuild")
+                self.run_it("runs", "rebuild", code=code)
 
     def test_a_damaged_config_of_a_run_is_told_and_written_anew(self):
         run = self.finished()
