@@ -174,9 +174,10 @@ static ty_status add_run(ty_ctx *ctx, ty_fold *fold, ty_store *store, const ty_t
 
 static ty_status add_points(ty_ctx *ctx, ty_fold *fold, ty_store *store, const ty_track_record *r,
                             ty_rebuild_report *report) {
+    TY_TRY(ty_store_add_points(ctx, store, fold->run_id, r->points.v, r->points.n,
+                               &report->points_added));
     for (int64_t i = 0; i < r->points.n; i++) {
         const ty_track_point *point = &r->points.v[i];
-        TY_TRY(ty_store_add_point(ctx, store, fold->run_id, point, &report->points_added));
         if (ty_track_is_of_model(point->key))
             TY_TRY(ty_store_link_points(ctx, store, fold->run_id, point->step));
     }

@@ -1,7 +1,5 @@
 #include "tracking/store.h"
 
-#include <float.h>
-#include <math.h>
 #include <string.h>
 
 #include "tracking/identity.h"
@@ -131,26 +129,6 @@ ty_status ty_store_set_tag(ty_ctx *ctx, ty_store *store, const char *run_id, con
         return ty_sql_run(ctx, store, TY_SQL_ADD_TAG, added, "ssn", run_id, clean, value, bytes);
     return ty_sql_run(ctx, store, TY_SQL_CHANGE_TAG, added, "ssnn", run_id, clean, value, bytes,
                       previous, ty_limit_bytes(previous, TY_LIMIT_TAG));
-}
-
-/* SQL has no NaN, and MLflow reads infinities as the largest doubles. */
-static double storable(double value) {
-    if (isnan(value))
-        return 0;
-    return isinf(value) ? copysign(DBL_MAX, value) : value;
-}
-
-ty_status ty_store_add_point(ty_ctx *ctx, ty_store *store, const char *run_id,
-                             const ty_track_point *point, int64_t *added) {
-    char key[TY_LIMIT_KEY_BYTES];
-    ty_limit_key(point->key, key);
-    const int64_t time_ms = point->time_ns > 0 ? point->time_ns / ns_per_ms : 0;
-    const double value = storable(point->value);
-    const int64_t is_nan = isnan(point->value) ? 1 : 0;
-    TY_TRY(ty_sql_run(ctx, store, TY_SQL_ADD_POINT, added, "ssiidi", run_id, key, point->step,
-                      time_ms, value, is_nan));
-    return ty_sql_run(ctx, store, TY_SQL_SET_LATEST, NULL, "ssiidi", run_id, key, point->step,
-                      time_ms, value, is_nan);
 }
 
 /* --- data sets -------------------------------------------------------------------------------- */

@@ -45,8 +45,8 @@ ty_status ty_store_add_run(ty_ctx *ctx, ty_store *store, const ty_track_record *
 /* *added counts rows that were not there. A row that is there stays as it is. */
 ty_status ty_store_add_param(ty_ctx *ctx, ty_store *store, const char *run_id, const char *key,
                              const char *value, int64_t *added) TY_MUST_USE;
-ty_status ty_store_add_point(ty_ctx *ctx, ty_store *store, const char *run_id,
-                             const ty_track_point *point, int64_t *added) TY_MUST_USE;
+ty_status ty_store_add_points(ty_ctx *ctx, ty_store *store, const char *run_id,
+                              const ty_track_point *points, int64_t n, int64_t *added) TY_MUST_USE;
 ty_status ty_store_add_dataset(ty_ctx *ctx, ty_store *store, const char *run_id,
                                int64_t experiment_id, const ty_track_record *dataset,
                                int64_t *added) TY_MUST_USE;

@@ -80,6 +80,8 @@ static ty_status prepare_store(ty_ctx *ctx, ty_store *store) {
     (void)sqlite3_busy_handler(store->db, on_busy, store);
     /* A file that somebody else made is not to run anything here. */
     TY_TRY(ty_sql_exec(ctx, store, "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON"));
+    /* What a statement of many rows would undo is kept in memory, not in a file for each. */
+    TY_TRY(ty_sql_exec(ctx, store, "PRAGMA temp_store=MEMORY"));
     TY_TRY(ty_sql_exec(ctx, store, "PRAGMA foreign_keys=ON"));
     TY_TRY(count_tables(ctx, store, &n_tables));
     if (n_tables == 0)

@@ -2,6 +2,13 @@
 
 #include <stdarg.h>
 
+/* ? is the value after the last. */
+#define ADD_POINTS "INSERT INTO metrics (run_uuid, \"key\", step, timestamp, value, is_nan) VALUES "
+#define A_POINT "(?1, ?, ?, ?, ?, ?)"
+#define POINTS_4 A_POINT ", " A_POINT ", " A_POINT ", " A_POINT
+#define POINTS_8 POINTS_4 ", " POINTS_4
+#define POINT_KNOWN " ON CONFLICT DO NOTHING"
+
 /* Columns are named, so that the same text fits a schema that MLflow has widened. Uniqueness is the
  * only conflict that is passed over: a broken CHECK or reference must be heard. */
 static const char *const texts[TY_SQL_COUNT] = {
@@ -32,8 +39,8 @@ static const char *const texts[TY_SQL_COUNT] = {
                        " ON CONFLICT DO NOTHING",
     [TY_SQL_CHANGE_TAG] = "UPDATE tags SET value = ?3"
                           " WHERE run_uuid = ?1 AND \"key\" = ?2 AND value = ?4",
-    [TY_SQL_ADD_POINT] = "INSERT INTO metrics (run_uuid, \"key\", step, timestamp, value, is_nan)"
-                         " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
+    [TY_SQL_ADD_POINT] = ADD_POINTS A_POINT POINT_KNOWN,
+    [TY_SQL_ADD_POINTS] = ADD_POINTS POINTS_8 ", " POINTS_8 ", " POINTS_8 ", " POINTS_8 POINT_KNOWN,
     [TY_SQL_SET_LATEST] =
         "INSERT INTO latest_metrics (run_uuid, \"key\", step, timestamp, value, is_nan)"
         " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (\"key\", run_uuid) DO UPDATE SET"
@@ -126,7 +133,7 @@ ty_status ty_sql_exec(ty_ctx *ctx, ty_store *store, const char *sql) {
     return TY_OK;
 }
 
-static ty_status prepared(ty_ctx *ctx, ty_store *store, ty_sql which, sqlite3_stmt **out) {
+ty_status ty_sql_statement(ty_ctx *ctx, ty_store *store, ty_sql which, sqlite3_stmt **out) {
     const bool is_other = which == TY_SQL_FIND_EXPERIMENT && store->has_workspaces;
     const char *text = is_other ? find_experiment_in_workspace : texts[which];
     if (!store->statements[which] &&
@@ -153,14 +160,7 @@ static void bind(sqlite3_stmt *stmt, const char *format, va_list args) {
     }
 }
 
-ty_status ty_sql_run(ty_ctx *ctx, ty_store *store, ty_sql which, int64_t *changes,
-                     const char *format, ...) {
-    sqlite3_stmt *stmt;
-    TY_TRY(prepared(ctx, store, which, &stmt));
-    va_list args;
-    va_start(args, format);
-    bind(stmt, format, args);
-    va_end(args);
+ty_status ty_sql_finish(ty_ctx *ctx, ty_store *store, sqlite3_stmt *stmt, int64_t *changes) {
     const ty_status st = sqlite3_step(stmt) == SQLITE_DONE ? TY_OK : ty_sql_fail(ctx, store);
     if (st == TY_OK && changes)
         *changes += sqlite3_changes(store->db);
@@ -168,9 +168,20 @@ ty_status ty_sql_run(ty_ctx *ctx, ty_store *store, ty_sql which, int64_t *change
     return st;
 }
 
+ty_status ty_sql_run(ty_ctx *ctx, ty_store *store, ty_sql which, int64_t *changes,
+                     const char *format, ...) {
+    sqlite3_stmt *stmt;
+    TY_TRY(ty_sql_statement(ctx, store, which, &stmt));
+    va_list args;
+    va_start(args, format);
+    bind(stmt, format, args);
+    va_end(args);
+    return ty_sql_finish(ctx, store, stmt, changes);
+}
+
 ty_status ty_sql_ask(ty_ctx *ctx, ty_store *store, ty_sql which, sqlite3_stmt **out, bool *has_row,
                      const char *format, ...) {
-    TY_TRY(prepared(ctx, store, which, out));
+    TY_TRY(ty_sql_statement(ctx, store, which, out));
     va_list args;
     va_start(args, format);
     bind(*out, format, args);

@@ -21,6 +21,7 @@ typedef enum ty_sql {
     TY_SQL_ADD_TAG,
     TY_SQL_CHANGE_TAG,
     TY_SQL_ADD_POINT,
+    TY_SQL_ADD_POINTS, /* TY_SQL_POINTS_A_STATEMENT of them */
     TY_SQL_SET_LATEST,
     TY_SQL_FIND_DATASET,
     TY_SQL_ADD_DATASET,
@@ -40,6 +41,8 @@ typedef enum ty_sql {
     TY_SQL_MOVE_VERSIONS,
     TY_SQL_COUNT
 } ty_sql;
+
+enum { TY_SQL_POINTS_A_STATEMENT = 32 };
 
 struct ty_store {
     const ty_ctx *clock; /* the opener's; for the busy handler */
@@ -61,6 +64,13 @@ ty_status ty_sql_exec(ty_ctx *ctx, ty_store *store, const char *sql) TY_MUST_USE
  * each value ?1, ?2...: s text or NULL, n (text, int bytes), i int64_t, d double. */
 ty_status ty_sql_run(ty_ctx *ctx, ty_store *store, ty_sql which, int64_t *changes,
                      const char *format, ...) TY_MUST_USE;
+
+/* For values that no format has letters for: the statement, to be bound; and its run, which adds to
+ * *changes (may be NULL) as ty_sql_run does. */
+ty_status ty_sql_statement(ty_ctx *ctx, ty_store *store, ty_sql which,
+                           sqlite3_stmt **out) TY_MUST_USE;
+ty_status ty_sql_finish(ty_ctx *ctx, ty_store *store, sqlite3_stmt *stmt,
+                        int64_t *changes) TY_MUST_USE;
 
 /* Asks for a row; on success the caller reads *out's columns while *has_row, and resets it in any
  * case. */
