@@ -43,9 +43,9 @@ def probe(folder, experiment, run, first, last, ending="finish", check=True):
     return done.stdout.split()
 
 
-def start_probe(folder, experiment, run, first, last):
+def start_probe(folder, experiment, run, first, last, env=None):
     words = [PROBE, folder, experiment, run, str(first), str(last)]
-    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
 
 
 def revision(folder):
@@ -352,6 +352,31 @@ class Server(Folder):
         latest = {m["key"]: m["step"] for m in run["data"]["metrics"]}
         self.assertEqual(latest["train/loss"], 40000)
         print(f"{answers} searches while 128,000 points were folded", flush=True)
+
+    def test_64_processes_write_children_of_one_parent_while_the_server_reads(self):
+        parent, experiment, _ = probe(self.shared, "sweep", "parent", 1, 10)
+        env = {**os.environ, "MLFLOW_PARENT_RUN_ID": parent}
+        children = [start_probe(self.shared, "sweep", f"child-{i}", 1, 100, env) for i in range(64)]
+        search = {"experiment_ids": [experiment], "filter": f"tags.mlflow.parentRunId = '{parent}'", "max_results": 100}
+        answers = 0
+        while any(child.poll() is None for child in children):
+            self.call("runs/search", search)
+            answers += 1
+        for child in children:
+            _, errors = child.communicate()
+            self.assertEqual(child.returncode, 0, errors)
+            self.assertNotRegex(errors, "(?i)locked|busy|not wholly", "another one's turn is not the run's trouble")
+        found = self.call("runs/search", search)["runs"]
+        self.assertEqual(sorted(r["info"]["run_name"] for r in found), sorted(f"child-{i}" for i in range(64)))
+        for run in found:
+            self.assertEqual(run["info"]["status"], "FINISHED")
+            latest = {m["key"]: m["step"] for m in run["data"]["metrics"]}
+            self.assertEqual((latest["train/loss"], latest["val/accuracy"]), (100, 100))
+        with sqlite3.connect(os.path.join(self.shared, "mlflow.db")) as db:
+            points = db.execute("SELECT count(*) FROM metrics WHERE run_uuid IN (SELECT run_uuid FROM tags"
+                                " WHERE key = 'mlflow.parentRunId' AND value = ?)", (parent,)).fetchone()[0]
+        self.assertEqual(points, 64 * sum(len(curve) for curve in wanted_histories(1, 100, 100).values()))
+        print(f"{answers} searches while 64 processes wrote {points} points", flush=True)
 
     def test_what_the_ui_writes_stays(self):
         run_id, _, _ = probe(self.shared, "fashion", "edited", 1, 20)

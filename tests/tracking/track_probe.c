@@ -81,6 +81,9 @@ static void begin(probe *p) {
     tell_text(p, TY_EVENT_TAG, "mlflow.source.git.commit",
               "0123456789abcdef0123456789abcdef01234567");
     tell_text(p, TY_EVENT_TAG, "tiltyard.git.dirty", "true");
+    const char *parent = getenv("MLFLOW_PARENT_RUN_ID");
+    if (parent)
+        tell_text(p, TY_EVENT_TAG, "mlflow.parentRunId", parent);
     tell_data(p, "fashion-mnist train", "training");
     tell_data(p, "fashion-mnist test", "test");
     tell_file(p, "config.json", "", "{\"seed\": 1}\n");
