@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/compare.h"
+#include "cli/export.h"
 #include "cli/facts.h"
 #include "cli/job.h"
 #include "cli/launch.h"
@@ -25,6 +26,7 @@ typedef struct train_run {
     ty_trainer *trainer;
     ty_tracker *tracker; /* rank 0 only */
     const char *report;  /* NULL: not written */
+    const char *package; /* of the best model; NULL: none */
     bool lacks_config;   /* the run's folder has no config.json, or a damaged one */
     progress progress;
     monitor *monitor; /* NULL: none */
@@ -320,6 +322,7 @@ static void say_summary(train_run *t, const ty_train_result *result, const ty_ev
     const summary words = {.app = t->app,
                            .run_folder = t->job.run_folder,
                            .report = t->report,
+                           .package = t->package,
                            .result = result,
                            .test = test,
                            .test_split = ty_split_names[split]};
@@ -350,8 +353,30 @@ static ty_status check_saved(train_run *t, const ty_train_result *result) {
                    (long long)result->step, saved);
 }
 
+/* A run whose model cannot leave is a good run all the same. */
+static void export_best(train_run *t, const ty_train_result *result) {
+    ty_ctx *ctx = &t->app->ctx;
+    const char *best = result->best_checkpoint;
+    const export_wish wish = {.run_folder = t->job.run_folder,
+                              .checkpoint = best ? best : result->last_checkpoint,
+                              .run_id = ty_tracker_describe(t->tracker)->run_id,
+                              .data = t->job.data};
+    export_made made = {0};
+    if (!t->job.config.checkpoint.exports || !wish.checkpoint)
+        return;
+    if (export_model(ctx, &wish, &t->job.arena, &made) != TY_OK) {
+        ty_log(ctx, TY_LOG_WARN, "export", "%s", ctx->message);
+        return;
+    }
+    t->package = made.folder;
+    emit(t, (ty_event){
+                .kind = TY_EVENT_PACKAGE,
+                .step = made.step,
+                .package = {.model_id = made.model_id, .name = made.name, .folder = made.folder}});
+}
+
 /* The last word of a complete run: the best model on the test data (on val where there is none),
- * the report. */
+ * the model for others, the report. */
 static ty_status finish(train_run *t, const ty_train_result *result) {
     const ty_data_info *info = ty_dataset_info(t->job.data);
     ty_split split = info->count[TY_SPLIT_TEST] ? TY_SPLIT_TEST : TY_SPLIT_VAL;
@@ -364,6 +389,7 @@ static ty_status finish(train_run *t, const ty_train_result *result) {
     if (has_test && split == TY_SPLIT_TEST)
         emit_test_metrics(t, &test, "test",
                           result->best_step >= 0 ? result->best_step : result->step);
+    export_best(t, result);
     write_report(t, result, has_test ? &test : NULL, split);
     say_summary(t, result, has_test ? &test : NULL, split);
     return check_saved(t, result);

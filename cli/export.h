@@ -4,28 +4,28 @@
 #ifndef TY_CLI_EXPORT_H
 #define TY_CLI_EXPORT_H
 
-#include "cli/cli.h"
+#include "registry/registry.h"
 #include "trainer/trainer.h"
-
-enum { EXPORT_ID_BYTES = 35 }; /* "m-", 32 hex digits, NUL */
 
 typedef struct export_wish {
     const char
         *run_folder; /* its best checkpoint, the newest where none is; NULL: checkpoint says */
-    const char *checkpoint; /* this file instead; NULL */
+    const char *checkpoint; /* this file instead, .h5 or a model.onnx of ours; NULL */
     const char *run_id;     /* as the run's journal has it; NULL: of no run */
-    const char *name;       /* what MLflow calls the model; NULL: "best" */
+    const char *name;       /* what MLflow calls the model; NULL: "model" */
     const char *folder;     /* the package's; NULL: run_folder/models/<model_id> */
     const ty_dataset *data; /* the input example is a row of its val part; NULL: of the means */
 } export_wish;
 
 typedef struct export_made {
-    char model_id[EXPORT_ID_BYTES]; /* of (run_id, step), or of the checkpoint's hash */
-    const char *name, *folder;      /* in the caller's arena */
+    char model_id[TY_PACKAGE_ID]; /* of (run_id, step) or, without a run, of the content */
+    const char *name, *folder;    /* in the caller's arena */
     int64_t step;
 } export_made;
 
-/* Writes the package's files, each published whole; what was there under their names is replaced.
+/* Writes the package's files, each published whole. In its place in the run's folder a package that
+ * is whole already stays as it is, since others may have its digests; elsewhere what was there under
+ * the files' names is replaced. arena is not the context's scratch memory.
  * Errors: TY_ERR_NOT_FOUND no checkpoint; TY_ERR_INTEGRITY a damaged one; TY_ERR_CONFIG one of
  *         another version; TY_ERR_IO; TY_ERR_NOMEM. */
 ty_status export_model(ty_ctx *ctx, const export_wish *wish, ty_arena *arena,

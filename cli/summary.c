@@ -40,6 +40,7 @@ static void add_words(const summary *s, ty_text *out) {
                  result->reason);
     add_path("best", result->best_checkpoint, out);
     add_path("last", result->last_checkpoint, out);
+    add_path("model", s->package, out);
     add_path("report", s->report, out);
     ty_text_addf(out, "  params   %016llx\n", (unsigned long long)result->params_hash);
     add_next(s, out);

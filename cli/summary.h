@@ -9,7 +9,8 @@
 typedef struct summary {
     const cli *app;
     const char *run_folder;
-    const char *report; /* NULL: it was not written */
+    const char *report;  /* NULL: it was not written */
+    const char *package; /* the best model's; NULL: there is none */
     const ty_train_result *result;
     const ty_eval_result *test; /* NULL: there was nothing to evaluate on */
     const char *test_split;

@@ -218,16 +218,21 @@ static ty_status write_constant(ty_ctx *ctx, const char *folder, const char *nam
     return st;
 }
 
-/* MLflow takes tensors by name under "inputs", in an example and in a request alike. */
-static ty_status write_examples(ty_ctx *ctx, const char *folder, const ty_package_facts *f) {
+static ty_status write_example(ty_ctx *ctx, const char *folder, const char *name, const char *front,
+                               const char *example, const char *back) {
     ty_text text = {0};
-    TY_TRY(check_example(ctx, f));
-    ty_text_addf(&text, "{\"inputs\": %s}\n", f->example);
-    ty_status st = write_text(ctx, folder, "input_example.json", &text);
-    if (st == TY_OK)
-        st = write_text(ctx, folder, "serving_input_example.json", &text);
+    ty_text_addf(&text, "%s%s%s\n", front, example, back);
+    const ty_status st = write_text(ctx, folder, name, &text);
     ty_text_clear(&text);
     return st;
+}
+
+/* Tensors by name as they are, and as a request has them. */
+static ty_status write_examples(ty_ctx *ctx, const char *folder, const ty_package_facts *f) {
+    TY_TRY(check_example(ctx, f));
+    TY_TRY(write_example(ctx, folder, "input_example.json", "", f->example, ""));
+    return write_example(ctx, folder, "serving_input_example.json", "{\"inputs\": ", f->example,
+                         "}");
 }
 
 /* What the folder holds besides MLmodel, in bytes. */

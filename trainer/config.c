@@ -231,6 +231,13 @@ static const ty_row checkpoint_row[] = {
      .help = "which one is best, and stays: \"val/loss:min\", \"val/accuracy:max\" or \"none\"; "
              "auto is "
              "accuracy where there are classes"},
+    {.key = "export",
+     .type = TY_ROW_BOOL,
+     .offset = WITHIN(checkpoint, exports),
+     .fallback = "true",
+     .effect = TY_EFFECT_DISPLAY,
+     .help = "at the run's end make the best model a package in models/ that other programs load: "
+             "ONNX, safetensors, MLflow's files"},
 };
 static const ty_rows checkpoint_rows = TY_ROWS(checkpoint_row);
 

@@ -53,6 +53,7 @@ typedef struct ty_train_config {
         ty_amount every;
         int64_t keep;
         const char *best; /* "val/accuracy:max"; "auto"; NULL where "none" is written */
+        bool exports;     /* the best model leaves as a package */
     } checkpoint;
     struct {
         ty_amount log_every; /* metric points: steps */

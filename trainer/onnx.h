@@ -24,7 +24,12 @@
 extern "C" {
 #endif
 
-enum { TY_ONNX_OPSET = 17, TY_ONNX_IR = 8, TY_ONNX_MAX_RANK = 5 };
+enum {
+    TY_ONNX_OPSET = 17,
+    TY_ONNX_IR = 8,
+    TY_ONNX_MAX_RANK = 5,
+    TY_ONNX_EXAMPLE_ELEMENTS = 200000
+};
 
 #define TY_ONNX_FILE "model.onnx"
 #define TY_ONNX_DATA_FILE "model.onnx.data" /* beside it, where the tensors are too large */
@@ -61,7 +66,8 @@ ty_status ty_onnx_write(ty_ctx *ctx, const ty_checkpoint *content, const char *f
 
 /* Adds one sample as JSON, as the exported graph's inputs take it: {"x": [[...]]}, or a member a
  * column. x: as ty_dataset_sample gives it; encoded columns are turned back into what the table
- * had. NULL: a sample of the means.
+ * had. NULL: a sample of the means. Nothing is added where a sample has more than
+ * TY_ONNX_EXAMPLE_ELEMENTS: nobody reads it.
  * Errors: TY_ERR_INTEGRITY; TY_ERR_NOMEM. */
 ty_status ty_onnx_example(ty_ctx *ctx, const ty_checkpoint *content, const void *x,
                           ty_text *out) TY_MUST_USE;

@@ -92,7 +92,7 @@ static void add_sample(ty_text *out, const ty_onnx_source *source, const void *x
 ty_status ty_onnx_example(ty_ctx *ctx, const ty_checkpoint *content, const void *x, ty_text *out) {
     ty_onnx_source source = {0};
     const ty_status st = ty_onnx_source_init(ctx, content, &source);
-    if (st == TY_OK)
+    if (st == TY_OK && source.info.x_count <= TY_ONNX_EXAMPLE_ELEMENTS)
         add_sample(out, &source, x);
     ty_onnx_source_clear(&source);
     if (st != TY_OK)

@@ -20,6 +20,8 @@ static void a_package_reads_back_as_it_was_told(void **state) {
     assert_string_equal(p.outputs[0].name, "probabilities");
     assert_int_equal(p.outputs[0].shape[1], 2);
     assert_string_equal(content(f, folder, "input_example.json"),
+                        "{\"x\": [[0.5, -1, 2], [3, 4, 5.25]]}\n");
+    assert_string_equal(content(f, folder, "serving_input_example.json"),
                         "{\"inputs\": {\"x\": [[0.5, -1, 2], [3, 4, 5.25]]}}\n");
 }
 
