@@ -33,6 +33,7 @@ static const struct verb {
 } verbs[] = {
     {"ls", "runs ls [FILTER]", 0, 1, runs_list},
     {"show", "runs show RUN", 1, 1, runs_show},
+    {"diff", "runs diff RUN RUN", 2, 2, runs_diff},
     {"rebuild", "runs rebuild", 0, 0, rebuild},
 };
 enum { N_VERBS = sizeof verbs / sizeof verbs[0] };
@@ -78,6 +79,7 @@ static const option_row options[] = {
     {"limit", 0, "N", "ls: at most N runs"},
     {"experiment", 0, "NAME", "ls: only this experiment's runs"},
     {"deleted", 0, NULL, "ls: the runs that are deleted in MLflow"},
+    {"all", 0, NULL, "diff: also what is the same, and the machine's load"},
     {0}};
 
 const command cmd_runs = {
@@ -87,6 +89,7 @@ const command cmd_runs = {
     .about =
         "  ls [FILTER]                 the runs that fit, newest first\n"
         "  show RUN                    one run, all of it\n"
+        "  diff RUN RUN                params, tags, data and metrics of two, where they differ\n"
         "  rebuild                     add to mlflow.db what is only in the journals\n"
         "\n"
         "RUN is a run's folder, its name, or its MLflow run id (six digits of it will do).\n"

@@ -39,6 +39,28 @@ void runs_add_json(ty_text *out, const ty_run_info *run) {
     ty_text_add_json(out, run->folder);
 }
 
+static bool has_word(const char *metric, const char *const *words) {
+    for (; *words; words++)
+        if (strstr(metric, *words))
+            return true;
+    return false;
+}
+
+int runs_goal(const ty_run_record *run, const char *metric) {
+    static const char *const low[] = {"loss", "error", "perplexity", NULL};
+    static const char *const high[] = {"accuracy", "f1", "auc", "precision", "recall", NULL};
+    const size_t length = strlen(metric);
+    for (int64_t i = 0; i < run->n_params; i++) {
+        const char *best = run->params[i].text;
+        if (strcmp(run->params[i].key, "checkpoint.best") == 0 &&
+            strncmp(best, metric, length) == 0 && best[length] == ':')
+            return strcmp(best + length, ":max") == 0 ? 1 : -1;
+    }
+    if (has_word(metric, low))
+        return -1;
+    return has_word(metric, high) ? 1 : 0;
+}
+
 static const char *cell_string(ty_arena *arena, const ty_run_cell *cell) {
     const char *text = ty_arena_string_n(arena, cell->text, cell->length);
     return text ? text : "";

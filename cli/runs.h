@@ -13,6 +13,10 @@ const char *runs_state_color(const console *c, const ty_run_info *run);
 /* "2026-11-23 07:15" in local time, "-" for 0. */
 const char *runs_time(int64_t ns, char out[32]);
 
+/* Whether a metric is the better the higher (1) or the lower (-1) it is, by what the run was told to
+ * keep its best checkpoint by, or else by the metric's name; 0: nobody knows. */
+int runs_goal(const ty_run_record *run, const char *metric);
+
 /* The members of a run that each verb's JSON begins with, without braces. */
 void runs_add_json(ty_text *out, const ty_run_info *run);
 /* A cell as a JSON value; null where there is none. */

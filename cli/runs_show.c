@@ -87,25 +87,41 @@ static void add_title(ty_text *out, const console *c, const char *title) {
     ty_text_addf(out, "\n%s%s%s\n", console_bold(c), title, console_plain(c));
 }
 
+/* Of a whole document, its first line. */
+static void add_value(ty_text *out, const ty_run_value *value) {
+    const size_t line = strcspn(value->text, "\n");
+    int64_t n_more = 0;
+    for (const char *at = value->text + line; *at; at++)
+        n_more += *at == '\n' && at[1] != '\0';
+    ty_text_addf(out, "  %-36s %.*s", value->key, (int)(line > 4096 ? 4096 : line), value->text);
+    if (n_more > 0)
+        ty_text_addf(out, " ... (%lld more line%s)", (long long)n_more, console_plural(n_more));
+    ty_text_add(out, "\n");
+}
+
 static void add_values(ty_text *out, const console *c, const char *title, const ty_run_value *v,
                        int64_t n) {
     if (n)
         add_title(out, c, title);
     for (int64_t i = 0; i < n; i++)
-        ty_text_addf(out, "  %-36s %s\n", v[i].key, v[i].text);
+        add_value(out, &v[i]);
 }
 
-static bool is_test(const ty_run_value *metric) {
-    return strncmp(metric->key, "test/", 5) == 0;
+/* How good the model is in the end comes first, and the machine's load last. */
+typedef enum metric_kind { OF_TEST, OF_TRAINING, OF_MACHINE } metric_kind;
+
+static metric_kind kind_of(const char *key) {
+    if (strncmp(key, "test/", 5) == 0)
+        return OF_TEST;
+    return strncmp(key, "system/", 7) == 0 ? OF_MACHINE : OF_TRAINING;
 }
 
-/* How good the model is in the end comes first, and apart. */
 static void add_metrics(ty_text *out, const console *c, const char *title, const ty_run_record *run,
-                        bool of_test) {
+                        metric_kind kind) {
     bool has_title = false;
     for (int64_t i = 0; i < run->n_metrics; i++) {
         const ty_run_value *metric = &run->metrics[i];
-        if (is_test(metric) != of_test)
+        if (kind_of(metric->key) != kind)
             continue;
         if (!has_title)
             add_title(out, c, title);
@@ -153,12 +169,13 @@ static void add_head(ty_text *out, const console *c, const ty_run_info *info) {
 
 static void add_words(ty_text *out, const console *c, const ty_run_record *run) {
     add_head(out, c, &run->info);
-    add_metrics(out, c, "test", run, true);
-    add_metrics(out, c, "metrics (last point)", run, false);
+    add_metrics(out, c, "test", run, OF_TEST);
+    add_metrics(out, c, "metrics (last point)", run, OF_TRAINING);
     add_models(out, c, run);
     add_datasets(out, c, run);
     add_values(out, c, "params", run->params, run->n_params);
     add_values(out, c, "tags", run->tags, run->n_tags);
+    add_metrics(out, c, "machine (last point)", run, OF_MACHINE);
     if (run->n_files)
         add_title(out, c, "files");
     for (int64_t i = 0; i < run->n_files; i++)
