@@ -34,6 +34,8 @@ static const struct verb {
     {"ls", "runs ls [FILTER]", 0, 1, runs_list},
     {"show", "runs show RUN", 1, 1, runs_show},
     {"diff", "runs diff RUN RUN", 2, 2, runs_diff},
+    {"plot", "runs plot RUN... [--metric KEY]... [--output FILE.svg]", 1, ARGS_MAX_OPERANDS - 1,
+     runs_plot},
     {"rebuild", "runs rebuild", 0, 0, rebuild},
 };
 enum { N_VERBS = sizeof verbs / sizeof verbs[0] };
@@ -80,6 +82,8 @@ static const option_row options[] = {
     {"experiment", 0, "NAME", "ls: only this experiment's runs"},
     {"deleted", 0, NULL, "ls: the runs that are deleted in MLflow"},
     {"all", 0, NULL, "diff: also what is the same, and the machine's load"},
+    {"metric", 0, "KEY", "plot: this one, again for more (default: val/loss)"},
+    {"output", 'o', "FILE", "plot: a picture, FILE.svg"},
     {0}};
 
 const command cmd_runs = {
@@ -90,6 +94,7 @@ const command cmd_runs = {
         "  ls [FILTER]                 the runs that fit, newest first\n"
         "  show RUN                    one run, all of it\n"
         "  diff RUN RUN                params, tags, data and metrics of two, where they differ\n"
+        "  plot RUN...                 curves, in the terminal or as a picture\n"
         "  rebuild                     add to mlflow.db what is only in the journals\n"
         "\n"
         "RUN is a run's folder, its name, or its MLflow run id (six digits of it will do).\n"

@@ -60,11 +60,12 @@ void console_init(console *c, ty_ctx *ctx, bool is_quiet, bool is_json, const ch
 }
 
 static const char bold[] = "\033[1m", dim[] = "\033[2m", red[] = "\033[31m", green[] = "\033[32m",
-                  yellow[] = "\033[33m", plain[] = "\033[0m";
+                  yellow[] = "\033[33m", blue[] = "\033[34m", magenta[] = "\033[35m",
+                  cyan[] = "\033[36m", plain[] = "\033[0m";
 
 /* Bytes of our own colour that text begins with; 0: none. */
 static size_t own_escape(const char *text) {
-    static const char *const all[] = {bold, dim, red, green, yellow, plain};
+    static const char *const all[] = {bold, dim, red, green, yellow, blue, magenta, cyan, plain};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         if (strncmp(text, all[i], strlen(all[i])) == 0)
             return strlen(all[i]);
@@ -256,6 +257,18 @@ const char *console_green(const console *c) {
 
 const char *console_yellow(const console *c) {
     return escape(c, yellow);
+}
+
+const char *console_blue(const console *c) {
+    return escape(c, blue);
+}
+
+const char *console_magenta(const console *c) {
+    return escape(c, magenta);
+}
+
+const char *console_cyan(const console *c) {
+    return escape(c, cyan);
 }
 
 const char *console_plain(const console *c) {

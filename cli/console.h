@@ -68,6 +68,9 @@ const char *console_dim(const console *c);
 const char *console_red(const console *c);
 const char *console_green(const console *c);
 const char *console_yellow(const console *c);
+const char *console_blue(const console *c);
+const char *console_magenta(const console *c);
+const char *console_cyan(const console *c);
 const char *console_plain(const console *c);
 
 /* 54000 -> "54,000"; out has room for 32. */

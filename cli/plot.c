@@ -86,12 +86,20 @@ static void add_column(const column *c, bool *is_open, ty_text *out) {
     *is_open = true;
 }
 
-static void add_line(const plot_line *line, const box *b, const char *color, ty_text *out) {
+enum { N_COLORS = sizeof colors / sizeof colors[0] };
+
+static void add_stroke(int64_t l, ty_text *out) {
+    static const char *const dashes[] = {"", " stroke-dasharray='6 3'", " stroke-dasharray='2 3'"};
+    ty_text_addf(out, "class='l%d' stroke-width='1.8' stroke='%s'%s", (int)(l % N_COLORS),
+                 colors[l % N_COLORS], dashes[l / N_COLORS % 3]);
+}
+
+static void add_line(const plot_line *line, int64_t l, const box *b, ty_text *out) {
     bool is_open = false;
     column c = {.px = -1};
-    ty_text_add(out, "<path fill='none' stroke-width='1.8' stroke='");
-    ty_text_add(out, color);
-    ty_text_add(out, "' d='");
+    ty_text_add(out, "<path fill='none' ");
+    add_stroke(l, out);
+    ty_text_add(out, " d='");
     for (int64_t i = 0; i < line->n; i++) {
         bool is_finite = isfinite(line->x[i]) && isfinite(line->y[i]);
         int px = is_finite ? (int)lround(to_px(b, line->x[i])) : -1;
@@ -109,7 +117,8 @@ static void add_line(const plot_line *line, const box *b, const char *color, ty_
     add_column(&c, &is_open, out);
     ty_text_add(out, "'/>");
     if (line->n == 1 && c.has)
-        ty_text_addf(out, "<circle cx='%d' cy='%.1f' r='3' fill='%s'/>", c.px, c.last, color);
+        ty_text_addf(out, "<circle cx='%d' cy='%.1f' r='3' fill='%s'/>", c.px, c.last,
+                     colors[l % N_COLORS]);
 }
 
 static void add_legend(const plot *p, ty_text *out) {
@@ -117,7 +126,7 @@ static void add_legend(const plot *p, ty_text *out) {
     for (int64_t l = 0; l < p->n_lines; l++) {
         const char *label = p->lines[l].label;
         ty_text_addf(out, "<rect x='%d' y='16' width='10' height='3' fill='%s'/>", x,
-                     colors[l % 6]);
+                     colors[l % N_COLORS]);
         ty_text_addf(out, "<text x='%d' y='21' class='tick'>", x + 14);
         ty_text_add_html(out, label);
         ty_text_add(out, "</text>");
@@ -134,7 +143,54 @@ void plot_svg(const plot *p, ty_text *out) {
     ty_text_add(out, "'>");
     add_axes(p, &b, out);
     for (int64_t l = 0; l < p->n_lines; l++)
-        add_line(&p->lines[l], &b, colors[l % 6], out);
+        add_line(&p->lines[l], l, &b, out);
     add_legend(p, out);
+    ty_text_add(out, "</svg>\n");
+}
+
+/* --- a file of its own ------------------------------------------------------------------------ */
+
+enum { ROW = 16 };
+
+static const char file_style[] =
+    "<style>text{font-family:system-ui,sans-serif}.tick{font-size:11px;fill:#475569}"
+    ".title{font-size:14px;font-weight:600;fill:#0f172a}.grid{stroke:#e2e8f0}.paper{fill:#fff}"
+    "@media(prefers-color-scheme:dark){.paper{fill:#0f172a}.tick{fill:#cbd5e1}"
+    ".title{fill:#f1f5f9}.grid{stroke:#334155}.l0{stroke:#60a5fa}.l1{stroke:#fb923c}"
+    ".l2{stroke:#34d399}.l3{stroke:#a78bfa}.l4{stroke:#f472b6}.l5{stroke:#94a3b8}}</style>";
+
+static void add_names(const plot *p, ty_text *out) {
+    for (int64_t l = 0; l < p->n_lines; l++) {
+        const int y = HEIGHT + ROW * (int)l + 4;
+        ty_text_addf(out, "<line x1='%d' x2='%d' y1='%d' y2='%d' ", LEFT, LEFT + 24, y, y);
+        add_stroke(l, out);
+        ty_text_addf(out, "/><text x='%d' y='%d' class='tick'>", LEFT + 32, y + 4);
+        ty_text_add_html(out, p->lines[l].label);
+        ty_text_add(out, "</text>");
+    }
+}
+
+void plot_svg_file(const plot *p, ty_text *out) {
+    const int height = HEIGHT + ROW * (int)p->n_lines + 4;
+    const box b = bounds(p);
+    ty_text_addf(out,
+                 "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 %d %d' width='%d' "
+                 "height='%d'>%s<title>",
+                 WIDTH, height, 2 * WIDTH, 2 * height, file_style);
+    ty_text_add_html(out, p->title);
+    ty_text_addf(out,
+                 "</title><rect class='paper' width='%d' height='%d'/>"
+                 "<text class='title' x='%d' y='20'>",
+                 WIDTH, height, LEFT);
+    ty_text_add_html(out, p->title);
+    ty_text_add(out, "</text>");
+    if (b.n == 0)
+        ty_text_addf(out, "<text class='tick' x='%d' y='%d'>no finite points</text>", LEFT,
+                     HEIGHT / 2);
+    if (b.n > 0)
+        add_axes(p, &b, out);
+    for (int64_t l = 0; b.n > 0 && l < p->n_lines; l++)
+        add_line(&p->lines[l], l, &b, out);
+    add_names(p, out);
     ty_text_add(out, "</svg>\n");
 }

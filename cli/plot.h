@@ -13,11 +13,15 @@ typedef struct plot_line {
 typedef struct plot {
     const char *title, *x_label;
     const plot_line *lines;
-    int64_t n_lines; /* at most 6 have colours of their own */
+    int64_t n_lines; /* 6 have colours of their own; further ones have dashes */
 } plot;
 
 /* Appends <svg>...</svg>; nothing where no line has two finite points. Long lines are thinned to
  * the plot's pixels, keeping each pixel column's extremes. */
 void plot_svg(const plot *p, ty_text *out);
+
+/* The same as a file of its own: with its styles, readable on light and on dark, the lines named
+ * below. Where there is nothing to draw it says so. */
+void plot_svg_file(const plot *p, ty_text *out);
 
 #endif
