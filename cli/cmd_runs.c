@@ -36,6 +36,8 @@ static const struct verb {
     {"diff", "runs diff RUN RUN", 2, 2, runs_diff},
     {"plot", "runs plot RUN... [--metric KEY]... [--output FILE.svg]", 1, ARGS_MAX_OPERANDS - 1,
      runs_plot},
+    {"export", "runs export RUN... [--output FILE.csv|FILE.jsonl|FOLDER]", 1, ARGS_MAX_OPERANDS - 1,
+     runs_export},
     {"rebuild", "runs rebuild", 0, 0, rebuild},
 };
 enum { N_VERBS = sizeof verbs / sizeof verbs[0] };
@@ -83,7 +85,7 @@ static const option_row options[] = {
     {"deleted", 0, NULL, "ls: the runs that are deleted in MLflow"},
     {"all", 0, NULL, "diff: also what is the same, and the machine's load"},
     {"metric", 0, "KEY", "plot: this one, again for more (default: val/loss)"},
-    {"output", 'o', "FILE", "plot: a picture, FILE.svg"},
+    {"output", 'o', "FILE", "plot: FILE.svg; export: FILE.csv, FILE.jsonl or a folder"},
     {0}};
 
 const command cmd_runs = {
@@ -95,6 +97,7 @@ const command cmd_runs = {
         "  show RUN                    one run, all of it\n"
         "  diff RUN RUN                params, tags, data and metrics of two, where they differ\n"
         "  plot RUN...                 curves, in the terminal or as a picture\n"
+        "  export RUN...               params, tags and metrics as CSV or JSON lines\n"
         "  rebuild                     add to mlflow.db what is only in the journals\n"
         "\n"
         "RUN is a run's folder, its name, or its MLflow run id (six digits of it will do).\n"
