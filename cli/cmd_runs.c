@@ -38,6 +38,8 @@ static const struct verb {
      runs_plot},
     {"export", "runs export RUN... [--output FILE.csv|FILE.jsonl|FOLDER]", 1, ARGS_MAX_OPERANDS - 1,
      runs_export},
+    {"rm", "runs rm RUN... [--dry-run] [--yes]", 1, ARGS_MAX_OPERANDS - 1, runs_remove},
+    {"gc", "runs gc [--dry-run] [--keep-best N] [--older-than 30d]", 0, 0, runs_clean},
     {"rebuild", "runs rebuild", 0, 0, rebuild},
 };
 enum { N_VERBS = sizeof verbs / sizeof verbs[0] };
@@ -86,6 +88,10 @@ static const option_row options[] = {
     {"all", 0, NULL, "diff: also what is the same, and the machine's load"},
     {"metric", 0, "KEY", "plot: this one, again for more (default: val/loss)"},
     {"output", 'o', "FILE", "plot: FILE.svg; export: FILE.csv, FILE.jsonl or a folder"},
+    {"dry-run", 0, NULL, "rm, gc: only show what would go"},
+    {"yes", 'y', NULL, "rm: do not ask"},
+    {"keep-best", 0, "N", "gc: only an experiment's N best runs keep their checkpoints"},
+    {"older-than", 0, "AGE", "gc: only runs that ended 30d, 12h, 90m or 2w ago"},
     {0}};
 
 const command cmd_runs = {
@@ -98,6 +104,9 @@ const command cmd_runs = {
         "  diff RUN RUN                params, tags, data and metrics of two, where they differ\n"
         "  plot RUN...                 curves, in the terminal or as a picture\n"
         "  export RUN...               params, tags and metrics as CSV or JSON lines\n"
+        "  rm RUN...                   delete runs as MLflow does: its UI can restore them\n"
+        "  gc                          take off the disk: folders of deleted runs, checkpoints\n"
+        "                              neither best nor last, leftovers of broken writes\n"
         "  rebuild                     add to mlflow.db what is only in the journals\n"
         "\n"
         "RUN is a run's folder, its name, or its MLflow run id (six digits of it will do).\n"
@@ -108,6 +117,7 @@ const command cmd_runs = {
         "  dataset.name, .digest, .context      run_id and dataset.* also [NOT] IN ('A', 'B')\n"
         "Clauses are joined by AND alone. % in a LIKE is any text, _ one character; ILIKE takes\n"
         "a for A. Names, tags and deletions made in MLflow count.\n"
+        "gc leaves alone what is registered, runs at work, and checkpoints of exported models.\n"
         "rebuild only adds: notes, tags and deletions made in MLflow's UI stay.\n",
     .options = options,
     .min_operands = 1,

@@ -76,10 +76,11 @@ static ty_status read_all(reading *r, bool with_tags, bool *is_read) {
     (void)sqlite3_busy_timeout(r->db, PATIENCE_MS);
     (void)sqlite3_exec(r->db, "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON", NULL, NULL,
                        NULL);
-    TY_TRY(each_row(r,
-                    "SELECT run_uuid, lifecycle_stage = 'deleted', name, sequence"
-                    " FROM runs JOIN tiltyard_folded USING (run_uuid)",
-                    note_run, is_read));
+    TY_TRY(
+        each_row(r,
+                 "SELECT f.run_uuid, coalesce(r.lifecycle_stage = 'deleted', 1), r.name, f.sequence"
+                 " FROM tiltyard_folded f LEFT JOIN runs r USING (run_uuid)",
+                 note_run, is_read));
     if (!*is_read || !with_tags)
         return TY_OK;
     return each_row(r,

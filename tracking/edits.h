@@ -7,7 +7,7 @@
 #include "tracking/runs.h"
 
 typedef struct ty_run_edits {
-    bool is_deleted;
+    bool is_deleted;          /* also for good: the store had it once */
     int64_t position;         /* the journal's records up to here are in the store */
     const char *name;         /* NULL: none */
     const ty_run_value *tags; /* all that the store has, in its order */

@@ -6,6 +6,9 @@
 #include "tracking/record.h"
 #include "tracking/tracking.h"
 
+/* In the folder of a run that is deleted and that the embedded store does not have. */
+#define TY_RUN_DELETED_NAME "deleted"
+
 /* Brings info up to date with the next record; its strings are borrowed from the record. */
 void ty_run_info_add(ty_run_info *info, const ty_track_record *record);
 

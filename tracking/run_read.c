@@ -22,6 +22,7 @@ typedef struct reading {
     ty_keymap curves;       /* curve */
     ty_keymap files;        /* char: there */
     ty_keymap packages;     /* ty_run_package, by model id */
+    ty_keymap checkpoints;  /* ty_run_checkpoint, by name */
     ty_keymap datasets;     /* ty_run_dataset, by name and digest */
     ty_run_last last;       /* where no curves are wanted */
     ty_text newest;         /* where no metrics are wanted, the last record of points */
@@ -96,6 +97,16 @@ static ty_status keep_point(ty_ctx *ctx, reading *r, const ty_track_point *point
     return TY_OK;
 }
 
+/* The last one of a name holds. */
+static ty_status keep_checkpoint(ty_ctx *ctx, reading *r, const ty_track_record *record) {
+    ty_run_checkpoint *checkpoint = ty_keymap_put(&r->checkpoints, record->file.name);
+    if (!checkpoint)
+        return ty_fail_nomem(ctx, "a run's checkpoints");
+    *checkpoint = (ty_run_checkpoint){
+        .name = record->file.name, .path = record->file.path, .step = record->step};
+    return TY_OK;
+}
+
 static ty_status keep_files(ty_ctx *ctx, reading *r, const ty_track_record *record,
                             ty_run_package *package) {
     const int64_t n = record->package.n_files;
@@ -135,8 +146,10 @@ static ty_status keep_record(ty_ctx *ctx, reading *r, const ty_track_record *rec
         return keep_text(ctx, r, &r->params, record->text.key, record->text.value);
     case TY_TRACK_DATASET:
         return keep_dataset(ctx, r, record);
-    case TY_TRACK_FILE:
     case TY_TRACK_MODEL:
+        TY_TRY(keep_checkpoint(ctx, r, record));
+        /* fall through */
+    case TY_TRACK_FILE:
         return ty_keymap_put(&r->files, record->file.artifact)
                    ? TY_OK
                    : ty_fail_nomem(ctx, "a run's files");
@@ -305,6 +318,16 @@ static ty_status give_files(ty_ctx *ctx, reading *r, ty_run_record *out) {
     return files ? TY_OK : ty_fail_nomem(ctx, "a run's files");
 }
 
+static ty_status give_checkpoints(ty_ctx *ctx, reading *r, ty_run_record *out) {
+    const size_t n = (size_t)r->checkpoints.n;
+    ty_run_checkpoint *checkpoints = ty_arena_array(r->arena, n + 1, sizeof *checkpoints);
+    for (size_t i = 0; checkpoints && i < n; i++)
+        checkpoints[i] = *(const ty_run_checkpoint *)r->checkpoints.v[i].item;
+    out->checkpoints = checkpoints;
+    out->n_checkpoints = r->checkpoints.n;
+    return checkpoints ? TY_OK : ty_fail_nomem(ctx, "a run's checkpoints");
+}
+
 static ty_status give_packages(ty_ctx *ctx, reading *r, ty_run_record *out) {
     const size_t n = (size_t)r->packages.n;
     ty_run_package *packages = ty_arena_array(r->arena, n + 1, sizeof *packages);
@@ -325,10 +348,17 @@ static ty_status give_datasets(ty_ctx *ctx, reading *r, ty_run_record *out) {
     return sets ? TY_OK : ty_fail_nomem(ctx, "a run's data sets");
 }
 
+/* What the store does not have can only be marked in its own folder. */
+static ty_status look_for_mark(ty_ctx *ctx, reading *r) {
+    const char *path = ty_path_join(r->arena, r->info.folder, TY_RUN_DELETED_NAME);
+    r->info.is_deleted = path && ty_file_exists(ctx, path);
+    return path ? TY_OK : ty_fail_nomem(ctx, "a run's folder");
+}
+
 /* Tags of records that the store does not have yet stand already. */
 static ty_status add_edits(ty_ctx *ctx, reading *r) {
     if (!r->edits)
-        return TY_OK;
+        return look_for_mark(ctx, r);
     r->info.is_deleted = r->edits->is_deleted;
     for (int64_t i = 0; i < r->edits->n_tags; i++) {
         const ty_run_value *tag = &r->edits->tags[i];
@@ -356,6 +386,7 @@ static ty_status give(ty_ctx *ctx, reading *r, const char *path, ty_run_record *
     TY_TRY(give_texts(ctx, r, &r->params, &out->params, &out->n_params));
     TY_TRY(give_texts(ctx, r, &r->tags, &out->tags, &out->n_tags));
     TY_TRY(give_files(ctx, r, out));
+    TY_TRY(give_checkpoints(ctx, r, out));
     TY_TRY(give_packages(ctx, r, out));
     TY_TRY(give_datasets(ctx, r, out));
     TY_TRY(give_metrics(ctx, r, out));
@@ -369,6 +400,7 @@ static void start(reading *r) {
     ty_keymap_init(&r->curves, sizeof(curve));
     ty_keymap_init(&r->files, sizeof(char));
     ty_keymap_init(&r->packages, sizeof(ty_run_package));
+    ty_keymap_init(&r->checkpoints, sizeof(ty_run_checkpoint));
     ty_keymap_init(&r->datasets, sizeof(ty_run_dataset));
     ty_run_last_init(&r->last);
 }
@@ -381,6 +413,7 @@ static void clear(reading *r) {
     ty_keymap_clear(&r->curves);
     ty_keymap_clear(&r->files);
     ty_keymap_clear(&r->packages);
+    ty_keymap_clear(&r->checkpoints);
     ty_keymap_clear(&r->datasets);
     ty_run_last_clear(&r->last);
     ty_text_clear(&r->newest);

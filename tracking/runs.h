@@ -17,7 +17,7 @@ typedef struct ty_run_info {
     int64_t last_step, total_steps;
     const char *user;         /* NULL: not told */
     const char *artifact_uri; /* as the embedded store has it */
-    bool is_deleted;          /* in MLflow; known to ty_runs_select alone */
+    bool is_deleted;          /* in MLflow; only ty_runs_select asks its store */
 } ty_run_info;
 
 typedef struct ty_run_value {
@@ -56,6 +56,12 @@ typedef struct ty_run_dataset {
     const char *name, *digest, *context; /* context: NULL where none was told */
 } ty_run_dataset;
 
+/* What a name stands for now: "best", "last". */
+typedef struct ty_run_checkpoint {
+    const char *name, *path; /* path: relative to the run's folder where it lies in it */
+    int64_t step;
+} ty_run_checkpoint;
+
 typedef struct ty_run_record {
     ty_run_info info;
     const ty_run_value *params, *tags, *metrics;
@@ -66,6 +72,8 @@ typedef struct ty_run_record {
     int64_t n_files;
     const ty_run_package *packages; /* in the order they were told */
     int64_t n_packages;
+    const ty_run_checkpoint *checkpoints; /* with the files */
+    int64_t n_checkpoints;
     const ty_run_dataset *datasets; /* each name and digest once, contexts joined by ", " */
     int64_t n_datasets;
 } ty_run_record;

@@ -178,6 +178,7 @@ static const struct {
     {"runs", "end_time"},
     {"runs", "source_version"},
     {"runs", "lifecycle_stage"},
+    {"runs", "deleted_time"},
     {"runs", "artifact_uri"},
     {"runs", "experiment_id"},
     {"params", "key"},

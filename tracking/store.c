@@ -110,6 +110,11 @@ ty_status ty_store_set_state(ty_ctx *ctx, ty_store *store, const char *run_id, t
                       end_ns / ns_per_ms);
 }
 
+ty_status ty_store_delete_run(ty_ctx *ctx, ty_store *store, const char *run_id) {
+    return ty_sql_run(ctx, store, TY_SQL_DELETE_RUN, NULL, "si", run_id,
+                      (int64_t)(ty_now_wall_ns(ctx) / ns_per_ms));
+}
+
 /* --- what a run says -------------------------------------------------------------------------- */
 
 ty_status ty_store_add_param(ty_ctx *ctx, ty_store *store, const char *run_id, const char *key,

@@ -66,6 +66,9 @@ ty_status ty_store_add_model(ty_ctx *ctx, ty_store *store, const char *run_id,
 ty_status ty_store_link_points(ty_ctx *ctx, ty_store *store, const char *run_id,
                                int64_t step) TY_MUST_USE;
 
+/* As MLflow deletes a run: its UI hides it and can restore it. */
+ty_status ty_store_delete_run(ty_ctx *ctx, ty_store *store, const char *run_id) TY_MUST_USE;
+
 /* end_ns 0: it runs. */
 ty_status ty_store_set_state(ty_ctx *ctx, ty_store *store, const char *run_id, ty_run_state state,
                              int64_t end_ns) TY_MUST_USE;

@@ -33,6 +33,8 @@ static const char *const texts[TY_SQL_COUNT] = {
         " VALUES (?1, ?2, 'LOCAL', '', '', ?3, 'RUNNING', ?4, '', 'active', ?5, ?6)",
     [TY_SQL_SET_STATE] =
         "UPDATE runs SET status = ?2, end_time = nullif(?3, 0) WHERE run_uuid = ?1",
+    [TY_SQL_DELETE_RUN] = "UPDATE runs SET lifecycle_stage = 'deleted', deleted_time = ?2"
+                          " WHERE run_uuid = ?1 AND lifecycle_stage <> 'deleted'",
     [TY_SQL_ADD_PARAM] = "INSERT INTO params (\"key\", value, run_uuid) VALUES (?2, ?3, ?1)"
                          " ON CONFLICT DO NOTHING",
     [TY_SQL_ADD_TAG] = "INSERT INTO tags (\"key\", value, run_uuid) VALUES (?2, ?3, ?1)"

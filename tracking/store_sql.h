@@ -17,6 +17,7 @@ typedef enum ty_sql {
     TY_SQL_FIND_RUN,
     TY_SQL_ADD_RUN,
     TY_SQL_SET_STATE,
+    TY_SQL_DELETE_RUN,
     TY_SQL_ADD_PARAM,
     TY_SQL_ADD_TAG,
     TY_SQL_CHANGE_TAG,

@@ -7,6 +7,7 @@
 #include "base/base.h"
 #include "tracking/artifact.h"
 #include "tracking/identity.h"
+#include "tracking/clean.h"
 #include "tracking/mlflow.h"
 #include "tracking/runs.h"
 #include "tracking/select.h"
