@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "cli/samples.h"
+
 /* Words of data and configs, as they are: characters that mean something in a table are escaped. */
 static void add_cell(ty_text *out, const char *text) {
     enum { LONGEST = 120 };
@@ -55,11 +57,9 @@ static void add_scores(const report *r, ty_text *out) {
 }
 
 static void add_class(const report *r, int64_t k, ty_text *out) {
-    const ty_data_info *info = ty_dataset_info(r->data);
-    if (info->class_names && k < info->n_outputs)
-        add_cell(out, info->class_names[k]);
-    else
-        ty_text_addf(out, "%lld", (long long)k);
+    ty_arena arena = {0};
+    add_cell(out, class_name(ty_dataset_info(r->data), k, &arena));
+    ty_arena_clear(&arena);
 }
 
 typedef struct mistaken {

@@ -41,8 +41,8 @@ static void filter_rows(const uint8_t *pixels, size_t row_bytes, int height, uin
     }
 }
 
-ty_status png_data_uri(ty_ctx *ctx, const uint8_t *pixels, int width, int height, int channels,
-                       ty_text *out) {
+ty_status png_encode(ty_ctx *ctx, const uint8_t *pixels, int width, int height, int channels,
+                     ty_text *out) {
     static const uint8_t signature[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
     size_t row_bytes = (size_t)width * (size_t)channels;
     size_t raw_bytes = (row_bytes + 1) * (size_t)height;
@@ -52,12 +52,12 @@ ty_status png_data_uri(ty_ctx *ctx, const uint8_t *pixels, int width, int height
     uint8_t *file = malloc(packed_bytes + 64);
     ty_status st = TY_OK;
     if (!raw || !packed || !file) {
-        st = ty_fail_nomem(ctx, "an image of the report");
+        st = ty_fail_nomem(ctx, "a picture");
         goto done;
     }
     filter_rows(pixels, row_bytes, height, raw);
     if (compress2(packed, &packed_bytes, raw, raw_bytes, 6) != Z_OK) {
-        st = ty_fail(ctx, TY_ERR_INTERNAL, "compressing an image of the report failed");
+        st = ty_fail(ctx, TY_ERR_INTERNAL, "compressing a picture failed");
         goto done;
     }
     uint8_t head[13] = {[8] = 8, [9] = channels == 3 ? 2 : 0};
@@ -67,11 +67,23 @@ ty_status png_data_uri(ty_ctx *ctx, const uint8_t *pixels, int width, int height
     uint8_t *end = put_chunk(file + sizeof signature, "IHDR", head, sizeof head);
     end = put_chunk(end, "IDAT", packed, (uint32_t)packed_bytes);
     end = put_chunk(end, "IEND", NULL, 0);
-    ty_text_add(out, "data:image/png;base64,");
-    add_base64(out, file, (size_t)(end - file));
+    ty_text_add_n(out, (const char *)file, (size_t)(end - file));
+    if (out->is_short)
+        st = ty_fail_nomem(ctx, "a picture");
 done:
     free(raw);
     free(packed);
     free(file);
+    return st;
+}
+
+ty_status png_data_uri(ty_ctx *ctx, const uint8_t *pixels, int width, int height, int channels,
+                       ty_text *out) {
+    ty_text file = {0};
+    const ty_status st = png_encode(ctx, pixels, width, height, channels, &file);
+    ty_text_add(out, "data:image/png;base64,");
+    if (st == TY_OK)
+        add_base64(out, (const uint8_t *)file.data, file.length);
+    ty_text_clear(&file);
     return st;
 }

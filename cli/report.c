@@ -1,11 +1,11 @@
 #include "cli/report.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli/plot.h"
 #include "cli/png.h"
+#include "cli/samples.h"
 
 static const char style[] =
     "body{font:15px/1.5 system-ui,sans-serif;margin:0;color:#0f172a;background:#f8fafc}"
@@ -125,11 +125,9 @@ static void add_curves(const report *r, ty_arena *arena, ty_text *out) {
 }
 
 static void add_class_name(const report *r, int64_t class_index, ty_text *out) {
-    const ty_data_info *info = ty_dataset_info(r->data);
-    if (info->class_names && class_index >= 0 && class_index < info->n_outputs)
-        ty_text_add_html(out, info->class_names[class_index]);
-    else
-        ty_text_addf(out, "%lld", (long long)class_index);
+    ty_arena arena = {0};
+    ty_text_add_html(out, class_name(ty_dataset_info(r->data), class_index, &arena));
+    ty_arena_clear(&arena);
 }
 
 static void add_confusion_row(const report *r, int64_t truth, ty_text *out) {
@@ -175,31 +173,19 @@ static void add_confusion(const report *r, ty_text *out) {
     ty_text_add(out, "</table></div>");
 }
 
-/* u8 images of 1 or 3 planes become PNGs; anything else has no picture. */
 static ty_status add_image(ty_ctx *ctx, const report *r, int64_t sample, ty_text *out) {
-    const ty_data_info *info = ty_dataset_info(r->data);
-    const int64_t channels = info->x_dims[0], height = info->x_dims[1], width = info->x_dims[2];
-    bool is_image = info->x_is_u8 && info->x_rank == 3 && (channels == 1 || channels == 3);
-    if (!is_image || height > 512 || width > 512)
+    if (!samples_are_images(ty_dataset_info(r->data)))
         return TY_OK;
-    const size_t count = (size_t)info->x_count, plane = (size_t)(height * width);
-    uint8_t *planes = malloc(count), *pixels = malloc(count);
-    double target[1] = {0}; /* room for a class; images with several targets are not classified */
-    ty_status st = TY_OK;
-    if (!planes || !pixels) {
-        st = ty_fail_nomem(ctx, "an image of the report");
-        goto done;
+    ty_arena arena = {0};
+    canvas_image image;
+    int64_t class_index;
+    ty_status st = sample_image(ctx, r->data, r->split, sample, &arena, &image, &class_index);
+    if (st == TY_OK) {
+        ty_text_add(out, "<img alt='' src='");
+        st = png_data_uri(ctx, image.pixels, image.width, image.height, image.channels, out);
+        ty_text_add(out, "'>");
     }
-    TY_TRY_GOTO(done, st, ty_dataset_sample(ctx, r->data, r->split, sample, planes, target));
-    for (size_t p = 0; p < plane; p++)
-        for (size_t c = 0; c < (size_t)channels; c++)
-            pixels[p * (size_t)channels + c] = planes[c * plane + p];
-    ty_text_add(out, "<img alt='' src='");
-    TY_TRY_GOTO(done, st, png_data_uri(ctx, pixels, (int)width, (int)height, (int)channels, out));
-    ty_text_add(out, "'>");
-done:
-    free(planes);
-    free(pixels);
+    ty_arena_clear(&arena);
     return st;
 }
 

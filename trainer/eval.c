@@ -142,6 +142,10 @@ static ty_status evaluate_best(ty_ctx *ctx, ty_trainer *trainer, ty_split split,
     return st;
 }
 
+const ty_eval_result *ty_trainer_newest_eval(const ty_trainer *trainer) {
+    return trainer->has_newest_eval ? &trainer->newest_eval : NULL;
+}
+
 ty_status ty_trainer_evaluate(ty_ctx *ctx, ty_trainer *trainer, ty_split split, bool use_best,
                               ty_eval_result *out) {
     if (trainer->options.is_plan_only)
@@ -149,6 +153,7 @@ ty_status ty_trainer_evaluate(ty_ctx *ctx, ty_trainer *trainer, ty_split split, 
     /* Only rank 0 knows paths: whether it has one is everybody's question. */
     uint64_t has_best = 0;
     TY_TRY(ty_comm_vote(ctx, trainer->comm, use_best && trainer->best_path[0] ? 1 : 0, &has_best));
+    trainer->has_newest_eval = false; /* its memory is the next one's */
     TY_TRY(has_best ? evaluate_best(ctx, trainer, split, out)
                     : ty_eval_run(ctx, trainer, split, out));
     const char *path = has_best ? trainer->best_path : trainer->last_path;

@@ -158,6 +158,10 @@ typedef struct ty_eval_result {
     const char *checkpoint; /* whose parameters these are; NULL: of no file, or not rank 0 */
 } ty_eval_result;
 
+/* The newest evaluation while training, for observers of an EVAL: the numbers behind it, until the
+ * next one. NULL before the first. */
+const ty_eval_result *ty_trainer_newest_eval(const ty_trainer *trainer);
+
 /* Evaluates the current parameters on all ranks, exactly, also for uneven data; sums run in sample
  * order, so the bits do not depend on the number of ranks. use_best: the best checkpoint's
  * parameters, where there is one. Result lives in the trainer until the next call.

@@ -126,6 +126,8 @@ struct ty_trainer {
     int64_t saves_failed;
 
     ty_arena eval_arena; /* eval.c: the last result */
+    ty_eval_result newest_eval; /* while training */
+    bool has_newest_eval;
 };
 
 /* --- report.c: what was planned --------------------------------------------------------------- */

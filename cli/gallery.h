@@ -1,0 +1,34 @@
+/* Images by step, as MLflow's UI shows them with a slider: at evaluations what is taken for what, and
+ * the worst mistakes where samples are images. Few: every one of the first 16 evaluations, then every
+ * second, every fourth, ... */
+#ifndef TY_CLI_GALLERY_H
+#define TY_CLI_GALLERY_H
+
+#include "tracking/tracking.h"
+#include "trainer/trainer.h"
+
+typedef struct gallery {
+    ty_ctx *ctx;
+    const ty_trainer *trainer;
+    const ty_dataset *data;
+    const char *folder;  /* the run's artifacts/images */
+    ty_observer tracker; /* hears of the files */
+    int64_t n_evaluations;
+    bool has_failed; /* said once */
+} gallery;
+
+/* g is the caller's and lives as long as its observer; all but g is borrowed. n_before: evaluations
+ * before this sitting. Rank 0 only. */
+void gallery_init(gallery *g, ty_ctx *ctx, const ty_trainer *trainer, const ty_dataset *data,
+                  const char *folder, ty_observer tracker, int64_t n_before);
+ty_observer gallery_observer(gallery *g);
+
+/* Whether the n-th evaluation (from 1) has pictures. */
+bool gallery_is_due(int64_t n);
+
+/* "confusion_matrix%step%211%timestamp%1790000000000%z0123...": what MLflow's UI reads; key has no
+ * slash. The name's last part is a hash of the rest and begins with no hex digit, which would be one
+ * of an escape. In arena; NULL: no memory. */
+char *gallery_name(ty_arena *arena, const char *key, int64_t step, int64_t time_ns);
+
+#endif
