@@ -1,5 +1,6 @@
 #include "cli/canvas.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,11 +107,21 @@ void canvas_draw(canvas *c, int x, int y, int width, int height, const canvas_im
     }
 }
 
+static ty_status write_file(ty_ctx *ctx, const char *path, const ty_text *content) {
+    int fd;
+    TY_TRY(ty_file_open(ctx, path, O_WRONLY | O_CREAT | O_TRUNC, 0666, &fd));
+    const ty_status st = ty_file_write(ctx, path, fd, content->data, content->length);
+    if (st == TY_OK)
+        return ty_file_close(ctx, path, fd);
+    (void)ctx->io->close(ctx->io->self, fd);
+    return st;
+}
+
 ty_status canvas_write(ty_ctx *ctx, const canvas *c, const char *path) {
     ty_text file = {0};
     ty_status st = png_encode(ctx, c->pixels, c->width, c->height, 3, &file);
     if (st == TY_OK)
-        st = ty_file_write_atomic(ctx, path, file.data, file.length);
+        st = write_file(ctx, path, &file);
     ty_text_clear(&file);
     return st;
 }

@@ -31,7 +31,7 @@ typedef struct canvas_image {
 } canvas_image;
 void canvas_draw(canvas *c, int x, int y, int width, int height, const canvas_image *image);
 
-/* As a PNG file, atomically. */
+/* As a PNG file. It need not survive a power cut: nobody waits for the disk. */
 ty_status canvas_write(ty_ctx *ctx, const canvas *c, const char *path) TY_MUST_USE;
 
 #endif

@@ -7,13 +7,13 @@
 #include "cli/compare.h"
 #include "cli/export.h"
 #include "cli/facts.h"
+#include "cli/gallery.h"
 #include "cli/job.h"
 #include "cli/launch.h"
 #include "cli/monitor.h"
-#include "cli/note.h"
 #include "cli/plan.h"
 #include "cli/progress.h"
-#include "cli/report.h"
+#include "cli/shown.h"
 #include "cli/summary.h"
 #include "cli/tags.h"
 #include "tracking/tracking.h"
@@ -31,7 +31,8 @@ typedef struct train_run {
     progress progress;
     monitor *monitor; /* NULL: none */
     ty_post post;     /* the monitor's */
-    ty_observer observer_rows[2];
+    gallery gallery;
+    ty_observer observer_rows[3];
     ty_observers observers;
     facts facts;
     ty_text command_line;
@@ -102,14 +103,16 @@ static report facts_of_run(train_run *t) {
     return r;
 }
 
-/* The description in MLflow's UI; one that somebody wrote there stays. */
-static void emit_note(train_run *t, const report *r) {
-    ty_text note = {0};
-    if (note_write(&t->app->ctx, r, &note) == TY_OK)
-        emit_text(t, TY_EVENT_TAG, "mlflow.note.content", ty_text_string(&note));
-    else
-        ty_log(&t->app->ctx, TY_LOG_WARN, "run", "no description: %s", t->app->ctx.message);
-    ty_text_clear(&note);
+static void tell_file(void *self, const char *path) {
+    emit_file(self, path);
+}
+
+static shown what_is_shown(train_run *t) {
+    return (shown){.ctx = &t->app->ctx,
+                   .arena = &t->job.arena,
+                   .tell_file = tell_file,
+                   .tell_tag = emit_tag,
+                   .self = t};
 }
 
 /* What is known before the first step: config keys, facts, data sets, files. */
@@ -138,7 +141,8 @@ static ty_status emit_start(train_run *t) {
     publish(t, "environment.json", ty_text_string(&environment));
     ty_text_clear(&environment);
     const report r = facts_of_run(t);
-    emit_note(t, &r);
+    const shown s = what_is_shown(t);
+    shown_note(&s, &r);
     return TY_OK;
 }
 
@@ -250,6 +254,11 @@ static void wire_observers(train_run *t) {
     t->observer_rows[0] = progress_observer(&t->progress);
     t->observer_rows[1] = ty_tracker_observer(t->tracker);
     t->observers = (ty_observers){.v = t->observer_rows, .n = 2};
+    const char *images = ty_path_join(&t->job.arena, t->job.run_folder, "artifacts/images");
+    if (!images)
+        return;
+    gallery_init(&t->gallery, &t->app->ctx, t->trainer, t->job.data, images, t->observer_rows[1]);
+    t->observer_rows[t->observers.n++] = gallery_observer(&t->gallery);
 }
 
 /* The machine's load goes to the journal alone, from a thread of its own. */
@@ -291,29 +300,49 @@ static void emit_test_metrics(train_run *t, const ty_eval_result *test, const ch
     }
 }
 
-static void write_report(train_run *t, const ty_train_result *result, const ty_eval_result *test,
-                         ty_split split) {
+/* Where this rank's time went. */
+static csv_timing timing_of(const train_run *t, const ty_train_result *result) {
+    csv_timing mine;
+    memset(&mine, 0, sizeof mine);
+    (void)snprintf(mine.host, sizeof mine.host, "%.63s", t->facts.host);
+    (void)snprintf(mine.device, sizeof mine.device, "%.63s", ty_trainer_report(t->trainer)->device);
+    mine.seconds = result->seconds;
+    mine.data = result->seconds_data;
+    mine.compute = result->seconds_compute;
+    mine.comm = result->seconds_comm;
+    mine.eval = result->seconds_eval;
+    return mine;
+}
+
+static ty_status gather_timings(train_run *t, const ty_train_result *result, csv_timing **out) {
+    ty_ctx *ctx = &t->app->ctx;
+    const csv_timing mine = timing_of(t, result);
+    *out = ty_arena_array(&t->job.arena, (size_t)ty_comm_size(t->job.comm), sizeof **out);
+    const ty_status st = *out ? TY_OK : ty_fail_nomem(ctx, "the ranks' timings");
+    TY_TRY(ty_comm_agree(ctx, t->job.comm, st));
+    return ty_comm_all_gather(ctx, t->job.comm, &mine, sizeof mine, *out);
+}
+
+/* The record lives as long as the job. */
+static void show_result(train_run *t, const ty_train_result *result, const ty_eval_result *test,
+                        ty_split split, const csv_timing *timings) {
     ty_ctx *ctx = &t->app->ctx;
     ty_run_record record = {0};
-    char *path = ty_path_join(&t->job.arena, t->job.run_folder, "report.html");
-    ty_status st = path ? ty_tracker_flush(ctx, t->tracker) : ty_fail_nomem(ctx, "a path");
+    ty_status st = ty_tracker_flush(ctx, t->tracker);
     if (st == TY_OK)
         st = ty_runs_read(ctx, t->job.run_folder, &t->job.arena, &record);
-    if (st == TY_OK) {
-        report r = facts_of_run(t);
-        r.run = &record;
-        r.result = result;
-        r.test = test;
-        r.test_split = ty_split_names[split];
-        r.split = split;
-        emit_note(t, &r);
-        st = report_write(ctx, &r, path);
-    }
-    if (st == TY_OK) {
-        t->report = path;
-        emit_file(t, path);
-    } else
+    if (st != TY_OK) {
         ty_log(ctx, TY_LOG_WARN, "report", "report.html was not written: %s", ctx->message);
+        return;
+    }
+    report r = facts_of_run(t);
+    r.run = &record;
+    r.result = result;
+    r.test = test;
+    r.test_split = ty_split_names[split];
+    r.split = split;
+    const shown s = what_is_shown(t);
+    t->report = shown_result(&s, &r, timings);
 }
 
 static void say_summary(train_run *t, const ty_train_result *result, const ty_eval_result *test,
@@ -384,13 +413,15 @@ static ty_status finish(train_run *t, const ty_train_result *result) {
     bool has_test = info->count[split] > 0;
     if (has_test)
         TY_TRY(ty_trainer_evaluate(&t->app->ctx, t->trainer, split, true, &test));
+    csv_timing *timings = NULL;
+    TY_TRY(gather_timings(t, result, &timings));
     if (ty_comm_rank(t->job.comm) != 0)
         return TY_OK;
     if (has_test && split == TY_SPLIT_TEST)
         emit_test_metrics(t, &test, "test",
                           result->best_step >= 0 ? result->best_step : result->step);
     export_best(t, result);
-    write_report(t, result, has_test ? &test : NULL, split);
+    show_result(t, result, has_test ? &test : NULL, split, timings);
     say_summary(t, result, has_test ? &test : NULL, split);
     return check_saved(t, result);
 }

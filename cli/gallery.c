@@ -7,16 +7,6 @@
 
 enum { EACH = 16 }; /* pictures before every second evaluation is left out, and again */
 
-void gallery_init(gallery *g, ty_ctx *ctx, const ty_trainer *trainer, const ty_dataset *data,
-                  const char *folder, ty_observer tracker, int64_t n_before) {
-    *g = (gallery){.ctx = ctx,
-                   .trainer = trainer,
-                   .data = data,
-                   .folder = folder,
-                   .tracker = tracker,
-                   .n_evaluations = n_before};
-}
-
 bool gallery_is_due(int64_t n) {
     int64_t every = 1;
     for (int64_t last = EACH; n > last && every < INT64_C(1) << 40; last += EACH * every)
@@ -34,6 +24,40 @@ char *gallery_name(ty_arena *arena, const char *key, int64_t step, int64_t time_
     return ty_arena_printf(arena, "%s%%z%016llx", name, (unsigned long long)hash);
 }
 
+/* --- what is there ---------------------------------------------------------------------------- */
+
+static bool ends_with(const char *text, const char *ending) {
+    const size_t length = strlen(text), ending_length = strlen(ending);
+    return length >= ending_length && strcmp(text + length - ending_length, ending) == 0;
+}
+
+/* Pictures of a matrix in the folder, those of one step or (-1) of all. */
+static int64_t count_pictures(ty_ctx *ctx, const char *folder, int64_t step) {
+    char prefix[64] = "confusion_matrix%";
+    char **names = NULL;
+    size_t n = 0;
+    int64_t count = 0;
+    const ty_arena_mark mark = ty_arena_mark_here(&ctx->scratch);
+    if (step >= 0)
+        (void)snprintf(prefix, sizeof prefix, "confusion_matrix%%step%%%lld%%", (long long)step);
+    if (!ty_file_exists(ctx, folder) ||
+        ty_dir_list(ctx, folder, &ctx->scratch, &names, &n) != TY_OK)
+        n = 0;
+    for (size_t i = 0; i < n; i++)
+        count += ends_with(names[i], "%compressed.png") &&
+                 strncmp(names[i], prefix, strlen(prefix)) == 0;
+    ty_arena_reset(&ctx->scratch, mark);
+    return count;
+}
+
+void gallery_init(gallery *g, ty_ctx *ctx, const ty_trainer *trainer, const ty_dataset *data,
+                  const char *folder, ty_observer tracker) {
+    *g = (gallery){
+        .ctx = ctx, .trainer = trainer, .data = data, .folder = folder, .tracker = tracker};
+    for (int64_t left = count_pictures(ctx, folder, -1); left > 0;)
+        left -= gallery_is_due(++g->n_evaluations);
+}
+
 /* --- files ------------------------------------------------------------------------------------ */
 
 static void tell_file(gallery *g, const ty_event *at, const char *path) {
@@ -45,18 +69,20 @@ static void tell_file(gallery *g, const ty_event *at, const char *path) {
     (void)g->tracker.notify(g->tracker.self, &event, &reason);
 }
 
-/* The picture, and the one that the UI's overview loads, which is the same: it is small. */
+/* The picture, and under a second name the one that the UI's overview loads: it is small enough. */
 static ty_status publish(gallery *g, const ty_event *at, const char *key, const canvas *picture) {
-    ty_arena *arena = &g->ctx->scratch;
-    const char *name = gallery_name(arena, key, at->step, at->time_ns);
-    static const char *const endings[] = {".png", "%compressed.png"};
-    for (int i = 0; name && i < 2; i++) {
-        const char *path = ty_arena_printf(arena, "%s/%s%s", g->folder, name, endings[i]);
-        if (!path)
-            break;
-        TY_TRY(canvas_write(g->ctx, picture, path));
-        tell_file(g, at, path);
-    }
+    ty_ctx *ctx = g->ctx;
+    const char *name = gallery_name(&ctx->scratch, key, at->step, at->time_ns);
+    const char *path = name ? ty_arena_printf(&ctx->scratch, "%s/%s.png", g->folder, name) : NULL;
+    const char *small =
+        name ? ty_arena_printf(&ctx->scratch, "%s/%s%%compressed.png", g->folder, name) : NULL;
+    if (!path || !small)
+        return ty_fail_nomem(ctx, "a picture's name");
+    TY_TRY(canvas_write(ctx, picture, path));
+    if (ctx->io->link(ctx->io->self, path, small) != 0)
+        TY_TRY(canvas_write(ctx, picture, small));
+    tell_file(g, at, path);
+    tell_file(g, at, small);
     return TY_OK;
 }
 
@@ -90,7 +116,7 @@ static ty_status show_mistakes(gallery *g, const ty_event *at, const ty_eval_res
 static ty_status show(gallery *g, const ty_event *at) {
     const ty_eval_result *eval = ty_trainer_newest_eval(g->trainer);
     char title[96];
-    if (!picture_has_confusion(eval))
+    if (!picture_has_confusion(eval) || count_pictures(g->ctx, g->folder, at->step) > 0)
         return TY_OK;
     (void)snprintf(title, sizeof title, "val, step %lld: accuracy %.4f", (long long)at->step,
                    eval->accuracy);

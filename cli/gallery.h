@@ -17,10 +17,10 @@ typedef struct gallery {
     bool has_failed; /* said once */
 } gallery;
 
-/* g is the caller's and lives as long as its observer; all but g is borrowed. n_before: evaluations
- * before this sitting. Rank 0 only. */
+/* g is the caller's and lives as long as its observer; all but g is borrowed. A run that goes on
+ * counts from the pictures that are there, and draws none again. Rank 0 only. */
 void gallery_init(gallery *g, ty_ctx *ctx, const ty_trainer *trainer, const ty_dataset *data,
-                  const char *folder, ty_observer tracker, int64_t n_before);
+                  const char *folder, ty_observer tracker);
 ty_observer gallery_observer(gallery *g);
 
 /* Whether the n-th evaluation (from 1) has pictures. */

@@ -122,5 +122,63 @@ class Origin(Look):
                          [("mine",)])
 
 
+class Files(Look):
+    STEPPED = re.compile(r"^(confusion_matrix|worst_mistakes)%step%(\d+)%timestamp%\d{13}%z[0-9a-f]{16}"
+                         r"(%compressed)?\.png$")
+
+    def images(self, run):
+        """{key: {step: number of pictures}} of images by step; each has to be a PNG under a name that MLflow reads."""
+        found = {}
+        for path in sorted((self.folder / run / "artifacts/images").iterdir()):
+            match = self.STEPPED.match(path.name)
+            self.assertTrue(match, path.name)
+            self.assertEqual(path.read_bytes()[:8], b"\x89PNG\r\n\x1a\n")
+            steps = found.setdefault(match.group(1), {})
+            if match.group(3):  # what is drawn last
+                steps[int(match.group(2))] = steps.get(int(match.group(2)), 0) + 1
+        return found
+
+    def test_a_run_leaves_tables_and_pictures(self):
+        done = self.train(ranks=2)
+        artifacts = self.folder / done["run"] / "artifacts"
+        table = [line.split(",") for line in (artifacts / "metrics.csv").read_text().splitlines()]
+        self.assertEqual(table[0][0], "step")
+        self.assertLessEqual({"train/loss", "val/accuracy", "test/accuracy"}, set(table[0]))
+        self.assertEqual([len(row) for row in table], [len(table[0])] * len(table))
+        steps = [int(row[0]) for row in table[1:]]
+        self.assertEqual(steps, sorted(set(steps)))
+        matrix = [line.split(",") for line in (artifacts / "confusion_matrix.csv").read_text().splitlines()]
+        self.assertEqual(sum(int(v) for row in matrix[1:] for v in row[1:-1]), 1024)
+        timings = (artifacts / "timings.csv").read_text().splitlines()
+        self.assertEqual([row.split(",")[0] for row in timings], ["rank", "0", "1"])
+        for name in ("confusion_matrix.png", "worst_mistakes.png"):
+            self.assertEqual((artifacts / name).read_bytes()[:8], b"\x89PNG\r\n\x1a\n")
+        evaluations = {step: 1 for (step,) in self.query("select step from metrics where key = 'val/loss'")}
+        self.assertEqual(self.images(done["run"]), {"confusion_matrix": evaluations, "worst_mistakes": evaluations})
+        self.assertEqual(self.query("select value from tags where key = 'mlflow.loggedImages'"), [("True",)])
+
+    def test_an_evaluation_that_is_done_again_has_one_picture(self):
+        words = ("--set", "checkpoint.every=1000 steps", "--set", "checkpoint.best=none", "--set",
+                 "train.duration=40 epochs")
+        process = self.start("train", SYNTHETIC, *words)
+        self.wait_for(lambda: len(list(self.folder.glob("runs/*/*/artifacts/images/*"))) > 8, what="pictures")
+        process.kill()
+        process.communicate()
+        done = self.train(*words)
+        for key, steps in self.images(done["run"]).items():
+            self.assertEqual(set(steps.values()), {1}, key)
+
+    def test_a_regression_of_a_table_has_no_pictures(self):
+        rows = [f"{i % 13},{i % 5},{i % 13 * 2 + i % 5}\n" for i in range(600)]
+        (self.folder / "t.csv").write_text("a,b,y\n" + "".join(rows))
+        done = self.train("--set", "data.source=t.csv", "--set", "data.target=y", "--set", "data.task=regression",
+                          config=ROOT / "configs/tabular.json")
+        artifacts = self.folder / done["run"] / "artifacts"
+        self.assertTrue((artifacts / "metrics.csv").is_file())
+        self.assertEqual([p.name for p in artifacts.rglob("*.png")], [])
+        (note,) = self.query("select value from tags where key = 'mlflow.note.content'")
+        self.assertIn("mean absolute error", note[0])
+
+
 if __name__ == "__main__":
     unittest.main()

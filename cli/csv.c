@@ -1,4 +1,4 @@
-#include "cli/tables.h"
+#include "cli/csv.h"
 
 #include <math.h>
 #include <string.h>
@@ -52,7 +52,7 @@ static void add_curve_row(const ty_run_record *run, int64_t step, int64_t *at, t
     ty_text_add(out, "\n");
 }
 
-ty_status table_curves(ty_ctx *ctx, const ty_run_record *run, ty_text *out) {
+ty_status csv_curves(ty_ctx *ctx, const ty_run_record *run, ty_text *out) {
     const ty_arena_mark mark = ty_arena_mark_here(&ctx->scratch);
     int64_t *at = ty_arena_array(&ctx->scratch, (size_t)run->n_curves + 1, sizeof *at);
     if (!at)
@@ -73,8 +73,8 @@ ty_status table_curves(ty_ctx *ctx, const ty_run_record *run, ty_text *out) {
 
 /* --- what is taken for what ------------------------------------------------------------------- */
 
-ty_status table_confusion(ty_ctx *ctx, const ty_data_info *info, const ty_eval_result *eval,
-                          ty_text *out) {
+ty_status csv_confusion(ty_ctx *ctx, const ty_data_info *info, const ty_eval_result *eval,
+                        ty_text *out) {
     const int64_t n = eval->n_classes;
     ty_arena arena = {0};
     ty_text_add(out, "truth \\ predicted");
@@ -102,11 +102,11 @@ ty_status table_confusion(ty_ctx *ctx, const ty_data_info *info, const ty_eval_r
 
 /* --- time ------------------------------------------------------------------------------------- */
 
-void table_timings(const table_timing *rows, int n, ty_text *out) {
+void csv_timings(const csv_timing *rows, int n, ty_text *out) {
     ty_text_add(out, "rank,host,device,seconds,waiting for data,computing,communicating,evaluating,"
                      "the rest\n");
     for (int i = 0; i < n; i++) {
-        const table_timing *t = &rows[i];
+        const csv_timing *t = &rows[i];
         const double rest = t->seconds - t->data - t->compute - t->comm - t->eval;
         ty_text_addf(out, "%d,", i);
         add_text(out, t->host);

@@ -1,24 +1,24 @@
 /* Tables about a run as CSV (RFC 4180), which MLflow's UI shows and spreadsheets read. */
-#ifndef TY_CLI_TABLES_H
-#define TY_CLI_TABLES_H
+#ifndef TY_CLI_CSV_H
+#define TY_CLI_CSV_H
 
 #include "tracking/tracking.h"
 #include "trainer/trainer.h"
 
 /* A row for each step that has a point, a column for each curve but the machine's load, whose steps
  * are others. Errors: TY_ERR_NOMEM. */
-ty_status table_curves(ty_ctx *ctx, const ty_run_record *run, ty_text *out) TY_MUST_USE;
+ty_status csv_curves(ty_ctx *ctx, const ty_run_record *run, ty_text *out) TY_MUST_USE;
 
 /* Truth by rows, predictions by columns, recall at the end. */
-ty_status table_confusion(ty_ctx *ctx, const ty_data_info *info, const ty_eval_result *eval,
-                          ty_text *out) TY_MUST_USE;
+ty_status csv_confusion(ty_ctx *ctx, const ty_data_info *info, const ty_eval_result *eval,
+                        ty_text *out) TY_MUST_USE;
 
 /* Where one rank's time went. Plain bytes: ranks exchange it. */
-typedef struct table_timing {
+typedef struct csv_timing {
     char host[64], device[64];
     double seconds, data, compute, comm, eval;
-} table_timing;
+} csv_timing;
 
-void table_timings(const table_timing *rows, int n, ty_text *out);
+void csv_timings(const csv_timing *rows, int n, ty_text *out);
 
 #endif
