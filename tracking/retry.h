@@ -1,8 +1,7 @@
 /* When to ask a server again. Waits grow from 0.5 s to 60 s with full jitter (M. Brooker,
  * "Exponential Backoff and Jitter", 2015), so that a thousand jobs whose server comes back do not
  * all return in the same second; what the server itself asks for (Retry-After) comes first. After
- * several failures in a row the circuit opens: all calls wait for one that tries. Time is ctx's
- * clock. */
+ * a failure the circuit is open: the next call, whichever it is, waits as well. Time is ctx's clock. */
 #ifndef TY_TRACKING_RETRY_H
 #define TY_TRACKING_RETRY_H
 
@@ -24,8 +23,8 @@ typedef struct ty_patience {
     int max_retries;    /* BOUNDED only; [MLFLOW_HTTP_REQUEST_MAX_RETRIES, else 7] */
     double backoff;     /* each wait's bound is the last one's times this;
                              [MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR, else 2] */
-    int64_t request_ms; /* one request may take this long without an answer beginning;
-                             [MLFLOW_HTTP_REQUEST_TIMEOUT in seconds, else 120 s] */
+    int64_t request_ms; /* one request, or a file's standing still, may take this long;
+                           [MLFLOW_HTTP_REQUEST_TIMEOUT in seconds, else 120 s] */
 } ty_patience;
 
 typedef struct ty_retry ty_retry;
@@ -50,10 +49,13 @@ ty_status ty_retry_begin(ty_ctx *ctx, ty_retry *retry) TY_MUST_USE;
 /* The server answered, whatever it said: the count of failures begins anew. */
 void ty_retry_answered(ty_retry *retry);
 
-/* The try failed and another one may help; retry_after_ns is what the server asked for, 0 where it
- * did not. Waits. true: try again; false: the patience or the deadline ended, the caller fails with
- * what it has. */
-bool ty_retry_wait(ty_ctx *ctx, ty_retry *retry, int64_t retry_after_ns) TY_MUST_USE;
+/* The call's try number `tries` (1, 2, ...) failed for a while; retry_after_ns is what the server
+ * asked for, 0 where it did not. Says when the next try is welcome. */
+void ty_retry_failed(ty_ctx *ctx, ty_retry *retry, int tries, int64_t retry_after_ns);
+
+/* Waits until then. true: try again; false: the patience or the deadline ended, the caller fails
+ * with what it has. */
+bool ty_retry_wait(ty_ctx *ctx, ty_retry *retry, int tries) TY_MUST_USE;
 
 /* When (ctx's clock) the next try is welcome; 0: at once. For TY_PATIENCE_NONE's callers. */
 int64_t ty_retry_next_ns(const ty_retry *retry);

@@ -1,0 +1,148 @@
+"""What tests of the client of MLflow servers share: a real server, our client at the end of two pipes, odd values."""
+import json
+import os
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+
+PEERS = os.environ.get("TILTYARD_PEERS_PYTHON")
+
+
+def go_to_peers():
+    """Goes on under the peers' python, where there is one."""
+    if PEERS and os.environ.get("TILTYARD_IN_PEERS") != "1":
+        os.execve(PEERS, [PEERS, *sys.argv], {**os.environ, "TILTYARD_IN_PEERS": "1"})
+    for name in [n for n in os.environ if n.startswith("MLFLOW_") or n.startswith("AWS_") or n.endswith("_proxy")]:
+        del os.environ[name]
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class MlflowServer:
+    """One real `mlflow server` on loopback with a database and artifacts of its own."""
+
+    def __init__(self, *options, env=None):
+        self.folder = tempfile.mkdtemp(prefix="tiltyard-server-")
+        self.options, self.env = options, {**os.environ, **(env or {})}
+        self.port = free_port()
+        self.process = None
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self, seconds=300):
+        words = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{self.folder}/mlflow.db",
+                 "--host", "127.0.0.1", "--port", str(self.port), "--workers", "1", *self.options]
+        if not any(o.startswith("--artifacts-destination") or o.startswith("--default-artifact") for o in self.options):
+            words += ["--artifacts-destination", f"{self.folder}/artifacts"]
+        self.log = open(f"{self.folder}/server.log", "ab")
+        self.process = subprocess.Popen(words, stdout=self.log, stderr=self.log, cwd=self.folder, env=self.env,
+                                        start_new_session=True)
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if self.process.poll() is not None:
+                break
+            try:
+                with urllib.request.urlopen(f"{self.url}/health", timeout=5) as answer:
+                    if answer.status == 200:
+                        return self
+            except OSError:
+                time.sleep(0.3)
+        with open(self.log.name, encoding="utf-8", errors="replace") as log:
+            raise AssertionError(f"mlflow server did not start\n{log.read()[-4000:]}")
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            os.killpg(self.process.pid, 15)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, 9)
+                self.process.wait()
+        self.log.close()
+
+    def remove(self):
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Refused(AssertionError):
+    def __init__(self, name, answer):
+        super().__init__(f"{name}: {answer}")
+        self.answer = answer
+
+
+class Probe:
+    """Our client: probe.make_run(name=...) answers its dictionary, or raises Refused."""
+
+    def __init__(self, program, url, patience="3", env=None):
+        environment = {"HOME": "/nonexistent", "PATH": os.environ["PATH"], "MLFLOW_HTTP_REQUEST_TIMEOUT": "60"}
+        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"):
+            if name in os.environ:
+                environment[name] = os.environ[name]
+        environment.update(env or {})
+        self.process = subprocess.Popen([program, url, patience], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, env=environment)
+        self.errors = b""
+        self.reader = threading.Thread(target=self.read_errors, daemon=True)
+        self.reader.start()
+        self.opened = json.loads(self.process.stdout.readline())["status"]
+
+    def read_errors(self):
+        for line in self.process.stderr:
+            self.errors += line
+
+    def try_call(self, name, /, **arguments):
+        line = json.dumps({"call": name, **arguments}) + "\n"
+        self.process.stdin.write(line.encode())
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        if not answer:
+            self.process.wait()
+            self.reader.join()
+            raise AssertionError(f"the probe died with {self.process.returncode}\n{self.errors.decode()}")
+        return json.loads(answer)
+
+    def __getattr__(self, name):
+        def call(**arguments):
+            answer = self.try_call(name, **arguments)
+            if answer["status"] != "OK":
+                raise Refused(name, answer)
+            return answer
+        return call
+
+    def close(self):
+        self.process.stdin.close()
+        code = self.process.wait()
+        self.reader.join()
+        self.process.stdout.close()
+        self.process.stderr.close()
+        return code
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        code = self.close()
+        if code != 0 and self.opened == "OK":
+            raise AssertionError(f"the probe ended with {code}\n{self.errors.decode()}")
+
+
+def double_of(bits):
+    return struct.unpack(">d", bytes.fromhex(bits))[0]
+
+
+def bits_of(value):
+    return struct.pack(">d", value).hex()
