@@ -164,10 +164,27 @@ static ty_status write_package(exporting *e) {
     return ty_package_write(e->ctx, e->out->folder, &facts);
 }
 
+/* What a killed writer left half done would be taken for part of the package. */
+static ty_status sweep(exporting *e) {
+    char **names = NULL;
+    size_t n = 0;
+    TY_TRY(ty_dir_list(e->ctx, e->out->folder, e->arena, &names, &n));
+    for (size_t i = 0; i < n; i++) {
+        if (strncmp(names[i], ".tmp-", 5) != 0)
+            continue;
+        const char *path = ty_path_join(e->arena, e->out->folder, names[i]);
+        if (!path)
+            return no_memory(e);
+        TY_TRY(ty_file_unlink(e->ctx, path));
+    }
+    return TY_OK;
+}
+
 static ty_status write_files(exporting *e) {
     const ty_onnx_options options = {.version = TY_VERSION_TEXT};
     const char *folder = e->out->folder;
     TY_TRY(ty_dir_make(e->ctx, folder));
+    TY_TRY(sweep(e));
     TY_TRY(ty_onnx_write(e->ctx, e->content, folder, &options, e->arena, &e->signature));
     TY_TRY(ty_safetensors_write(e->ctx, e->content, folder, TY_VERSION_TEXT));
     TY_TRY(make_example(e));

@@ -3,8 +3,9 @@
  * fitted state of the data, tensors), and the first one is read back into one.
  *
  * The graph takes what the data's files hold and encodes it itself: bytes or floats of one sample's
- * shape as input "x"; a table of numbers as "x" [batch, columns] of doubles, NaN where a cell is
- * missing; a table with texts as one input [batch] a column, by the columns' names. It answers
+ * shape as input "x"; a table as one input [batch] a column, by the columns' names, doubles with NaN
+ * where a cell is missing or texts; a table of numbers that has no names, or more than 256, as "x"
+ * [batch, columns]. It answers
  * "logits" and "probabilities" for classes, "prediction" for numbers. The batch may have any size.
  *
  *   onnx_ops.c     which nodes an op becomes: one row an op
@@ -38,7 +39,7 @@ enum {
 /* One input or output of the graph. */
 typedef struct ty_onnx_value {
     const char *name;
-    const char *dtype; /* numpy's word: "uint8", "float32", "float64", "str" */
+    const char *dtype; /* numpy's word: "uint8", "float32", "float64", "object" for texts */
     int rank;
     int64_t shape[TY_ONNX_MAX_RANK]; /* [0] is -1: the batch */
 } ty_onnx_value;

@@ -56,7 +56,7 @@ static void add_columns(ty_text *out, const ty_onnx_source *source, const float 
         if (column->n_features == 0)
             continue;
         ty_text_add(out, comma);
-        if (source->has_texts) {
+        if (source->is_by_column) {
             ty_text_add_json(out, column->input);
             ty_text_add(out, ":[");
         }
@@ -64,7 +64,7 @@ static void add_columns(ty_text *out, const ty_onnx_source *source, const float 
             add_category(out, column, x);
         else
             add_number(out, source, column, x);
-        ty_text_add(out, source->has_texts ? "]" : "");
+        ty_text_add(out, source->is_by_column ? "]" : "");
         comma = ",";
         x = x ? x + column->n_features : NULL;
     }
@@ -72,7 +72,7 @@ static void add_columns(ty_text *out, const ty_onnx_source *source, const float 
 
 static void add_sample(ty_text *out, const ty_onnx_source *source, const void *x) {
     int64_t at = 0;
-    if (source->has_texts) {
+    if (source->is_by_column) {
         ty_text_add(out, "{");
         add_columns(out, source, x);
         ty_text_add(out, "}");

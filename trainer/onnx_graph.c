@@ -90,7 +90,7 @@ static const char *numpy_name(ty_onnx_type type) {
     case TY_ONNX_INT64:
         return "int64";
     case TY_ONNX_STRING:
-        return "str";
+        return "object";
     case TY_ONNX_DOUBLE:
         return "float64";
     case TY_ONNX_BOOL:

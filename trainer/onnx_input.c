@@ -158,7 +158,7 @@ static ty_status encode_table(ty_ctx *ctx, ty_onnx_graph *g, const ty_onnx_sourc
     numbers of = {.name = "x"};
     TY_TRY(gather_numbers(ctx, g, source, &of));
     *name = "/x/features";
-    if (!source->has_texts) {
+    if (!source->is_by_column) {
         ty_onnx_add_input(g, "x", TY_ONNX_DOUBLE, matrix(of.n));
         encode_numbers(g, &of, source->is_standardised, *name);
         return TY_OK;

@@ -70,7 +70,8 @@ typedef struct ty_onnx_source {
     ty_graph graph;                /* for evaluation */
     const ty_onnx_column *columns; /* NULL: x is stored as it is */
     int64_t n_columns;
-    bool is_standardised, has_texts;
+    bool is_standardised;
+    bool is_by_column; /* one input a column, not one matrix */
 } ty_onnx_source;
 
 /* Reads config and data state, and builds the model. Clear also after a failure.

@@ -7,6 +7,9 @@
 
 #include "trainer/model.h"
 
+/* A table of more numbers than that is one matrix: nobody names so many inputs. */
+enum { MOST_INPUTS = 256 };
+
 typedef struct reading {
     ty_ctx *ctx;
     ty_onnx_source *out;
@@ -144,6 +147,7 @@ static ty_status read_columns(const reading *r) {
     ty_onnx_source *out = r->out;
     const json_t *list = json_object_get(r->root, "columns");
     int64_t n_features = 0;
+    bool has_texts = false;
     if (!list)
         return TY_OK;
     out->is_standardised = json_is_true(json_object_get(r->root, "standardised"));
@@ -155,10 +159,12 @@ static ty_status read_columns(const reading *r) {
     for (int64_t c = 0; c < out->n_columns; c++) {
         TY_TRY(read_column(r, json_array_get(list, (size_t)c), &columns[c]));
         TY_TRY(name_input(r, columns, c));
-        out->has_texts |= columns[c].is_text;
+        has_texts |= columns[c].is_text;
         n_features += columns[c].n_features;
     }
     out->columns = columns;
+    out->is_by_column = has_texts || (json_is_true(json_object_get(r->root, "header")) &&
+                                      out->n_columns <= MOST_INPUTS);
     if (out->info.x_rank != 1 || out->info.x_is_u8 || n_features != out->info.x_count)
         return contradicts(r, "columns that make as many features as x has");
     return TY_OK;

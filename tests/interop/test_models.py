@@ -185,14 +185,31 @@ class Inputs(Case):
     def numbers_of(rows, column):
         return np.array([math.nan if row[column] == "" else float(row[column]) for row in rows])
 
-    def test_a_table_of_numbers_is_one_matrix(self):
+    def test_a_table_of_numbers_has_an_input_a_column(self):
         rows = self.write_table()
-        columns = ["time", "size", "same", "logits"]
+        columns = ["time", "size", "same", "weight"]
         for normalize in ("standard", "none"):
             with self.subTest(normalize):
                 path = self.make(self.table("kind", ",".join(columns), normalize=normalize))
                 onnx.checker.check_model(path, full_check=True)
-                x = np.stack([self.numbers_of(rows, c) for c in columns], axis=1)
+                got = session(path).run(["logits"], {c: self.numbers_of(rows, c) for c in columns})[0]
+                self.assert_close(got, self.ours(self.encoded(), 3), "logits")
+
+    def test_numbers_without_names_or_of_many_columns_are_one_matrix(self):
+        for header, n in ((False, 7), (True, 300)):
+            with self.subTest(header=header, columns=n):
+                x = np.round(self.numbers.normal(3, 2, (50, n)), 3)
+                x[::7, 2] = np.nan
+                with open(self.path("table.csv"), "w", newline="") as file:
+                    lines = csv.writer(file)
+                    if header:
+                        lines.writerow([f"c{i}" for i in range(n)] + ["kind"])
+                    lines.writerows([*("" if math.isnan(v) else repr(v) for v in row), "abc"[i % 3]]
+                                    for i, row in enumerate(x.tolist()))
+                config = self.table("kind", None)
+                config["data"].update(target=None)
+                path = self.make(config)
+                onnx.checker.check_model(path, full_check=True)
                 self.assert_classes(path, x, self.encoded(), outputs=3)
 
     def test_a_table_with_texts_has_an_input_a_column(self):
