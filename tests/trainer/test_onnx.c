@@ -47,6 +47,48 @@ static void every_op_has_its_row(void **state) {
             fail_msg("%s has no row in trainer/onnx_ops.c", ty_ops[id].name);
 }
 
+/* --- nodes of ops that no layer has ----------------------------------------------------------- */
+
+/* What an op's nodes are called, one behind the other. */
+static void assert_nodes(const ty_text *nodes, const char *want) {
+    enum { NODE_OP = 4 };
+    ty_text got = {0};
+    ty_pb_field node, field;
+    const unsigned char *bytes = (const unsigned char *)ty_text_string(nodes);
+    for (ty_pb at = {bytes, bytes + nodes->length}; ty_pb_next(&at, &node) == TY_PB_FIELD;)
+        for (ty_pb within = ty_pb_inner(&node); ty_pb_next(&within, &field) == TY_PB_FIELD;)
+            if (field.number == NODE_OP)
+                ty_text_addf(&got, " %.*s", (int)field.bytes, (const char *)field.data);
+    assert_string_equal(ty_text_string(&got), want);
+    ty_text_clear(&got);
+}
+
+static void assert_op_becomes(onnx_fixture *f, ty_op_id op, const void *attrs, const char *want) {
+    static const ty_shape shape = {4, {1, 3, 4, 5}};
+    ty_graph graph;
+    int x[2], y;
+    ty_graph_init(&graph, false, 1, 1);
+    for (int i = 0; i < 2; i++)
+        assert_ok(f, ty_graph_input(&f->ctx, &graph, TY_DTYPE_F32, shape, &x[i]));
+    assert_ok(f, ty_graph_add(&f->ctx, &graph, op, attrs, x, &y));
+    const char *names[] = {"a", "b", "y"};
+    ty_onnx_graph g = {.model = &graph, .arena = &f->arena, .names = names};
+    ty_onnx_emit(&g, &graph.nodes[0]);
+    assert_nodes(&g.nodes, want);
+    ty_onnx_graph_clear(&g);
+    ty_graph_clear(&graph);
+}
+
+static void ops_that_no_layer_has_become_nodes_too(void **state) {
+    const ty_scale_attrs half = {.factor = 0.5};
+    const ty_pool2d_attrs largest = {.is_max = true, .is_global = true};
+    const ty_dropout_attrs some = {.rate = 0.5};
+    assert_op_becomes(*state, TY_OP_ADD, NULL, " Add");
+    assert_op_becomes(*state, TY_OP_SCALE, &half, " Constant Mul");
+    assert_op_becomes(*state, TY_OP_POOL2D, &largest, " GlobalMaxPool");
+    assert_op_becomes(*state, TY_OP_DROPOUT, &some, " Identity");
+}
+
 static void what_is_written_is_read_back(void **state) {
     onnx_fixture *f = *state;
     for (uint64_t external = 0; external < 2; external++) {
@@ -352,6 +394,7 @@ static void a_disk_that_fails_leaves_a_whole_model(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_op_has_its_row),
+        WITH_FIXTURE(ops_that_no_layer_has_become_nodes_too),
         WITH_FIXTURE(what_is_written_is_read_back),
         WITH_FIXTURE(a_file_without_its_tensors_is_refused),
         WITH_FIXTURE(a_file_cut_anywhere_is_refused),
