@@ -11,7 +11,7 @@ typedef struct option_row {
     const char *help;
 } option_row;
 
-enum { ARGS_MAX_OPERANDS = 512, ARGS_MAX_OPTIONS = 256 };
+enum { ARGS_MAX_OPERANDS = 4096, ARGS_MAX_OPTIONS = 256 };
 
 typedef struct args {
     const char *operand[ARGS_MAX_OPERANDS];

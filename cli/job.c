@@ -61,12 +61,24 @@ static ty_status say_after(ty_ctx *ctx, ty_status st, const char *line) {
     return st;
 }
 
+/* Applies --set, which may change how but not what is computed. */
+static ty_status resolve_again(cli *app, job *j, const char *model) {
+    uint64_t before = 0;
+    TY_TRY(ty_rows_hash(&app->ctx, &ty_train_rows, j->doc, &before));
+    TY_TRY(resolve(app, j));
+    if (j->config_hash == before)
+        return TY_OK;
+    return ty_fail(&app->ctx, TY_ERR_CONFIG,
+                   "--set changes what %s has computed; only keys of speed, memory and display may "
+                   "change here",
+                   model);
+}
+
 ty_status job_read_run_config(cli *app, job *j, const char *run_folder) {
     char *path = ty_path_join(&j->arena, run_folder, "config.json");
     char *folder = ty_arena_string(&j->arena, run_folder);
     if (!path || !folder)
         return ty_fail_nomem(&app->ctx, "a path");
-    uint64_t before = 0;
     ty_status st = ty_doc_read(&app->ctx, path, &j->doc);
     if (st == TY_OK)
         st = ty_train_config_load(&app->ctx, j->doc, &j->config);
@@ -75,16 +87,21 @@ ty_status job_read_run_config(cli *app, job *j, const char *run_folder) {
                          "the run's own config.json cannot be read; the command that trained it "
                          "writes it anew");
     TY_TRY(st);
-    TY_TRY(ty_rows_hash(&app->ctx, &ty_train_rows, j->doc, &before));
-    TY_TRY(resolve(app, j));
-    if (j->config_hash != before)
-        return ty_fail(
-            &app->ctx, TY_ERR_CONFIG,
-            "--set changes what %s has computed; only keys of speed, memory and display may "
-            "change here",
-            run_folder);
+    TY_TRY(resolve_again(app, j, run_folder));
     j->run_folder = folder;
     return TY_OK;
+}
+
+ty_status job_read_model_config(cli *app, job *j, const char *model, const char *json) {
+    ty_status st = ty_doc_parse(&app->ctx, model, json, strlen(json), &j->doc);
+    if (st == TY_OK)
+        st = ty_train_config_load(&app->ctx, j->doc, &j->config);
+    if (st != TY_OK && st != TY_ERR_NOMEM)
+        return say_after(&app->ctx, TY_ERR_INTEGRITY,
+                         "the config inside the model cannot be read: it is damaged, or of a newer "
+                         "tiltyard");
+    TY_TRY(st);
+    return resolve_again(app, j, model);
 }
 
 /* Digests of data files are kept for the machine, so that a set is hashed once and not once a run;
@@ -99,12 +116,18 @@ static const char *cache_folder(cli *app, job *j) {
     return home && *home ? ty_path_join(&j->arena, home, ".cache/tiltyard") : NULL;
 }
 
-ty_status job_open(cli *app, job *j) {
-    ty_comm_options options = {.deadline_s = j->config.train.comm_deadline_s};
+ty_status job_meet(cli *app, job *j, double deadline_s) {
+    const ty_comm_options options = {.deadline_s = deadline_s};
     if (!j->saves_nothing)
         TY_TRY(signals_init(&app->ctx, &j->signals));
     TY_TRY(ty_comm_open(&app->ctx, &options, &j->comm));
     app->ctx.rank = ty_comm_rank(j->comm);
+    return TY_OK;
+}
+
+ty_status job_open(cli *app, job *j) {
+    if (!j->comm)
+        TY_TRY(job_meet(app, j, j->config.train.comm_deadline_s));
     ty_status st = ty_dataset_open(&app->ctx, &j->config.data, cache_folder(app, j), &j->data);
     return job_place(app, j, ty_comm_agree(&app->ctx, j->comm, st));
 }

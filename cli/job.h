@@ -34,6 +34,13 @@ ty_status job_read_config(cli *app, job *j, const char *path) TY_MUST_USE;
  * DISPLAY keys. */
 ty_status job_read_run_config(cli *app, job *j, const char *run_folder) TY_MUST_USE;
 
+/* The same from a model's own config; model: what it is called, for messages. */
+ty_status job_read_model_config(cli *app, job *j, const char *model, const char *json) TY_MUST_USE;
+
+/* Blocks signals and meets the other ranks; job_open does it where nobody has before. deadline_s: 0
+ * for the default. */
+ty_status job_meet(cli *app, job *j, double deadline_s) TY_MUST_USE;
+
 /* Blocks signals, meets the other ranks, opens the data on each; all ranks agree. */
 ty_status job_open(cli *app, job *j) TY_MUST_USE;
 

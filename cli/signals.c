@@ -20,7 +20,7 @@ static sigset_t stop_set(void) {
     return set;
 }
 
-static ty_status status_of(int which) {
+ty_status signals_status(int which) {
     return which == SIGINT    ? TY_STOP_INTERRUPT
            : which == SIGTERM ? TY_STOP_TERMINATE
                               : TY_STOP_REQUEUE;
@@ -36,7 +36,7 @@ static void *wait_for_signals(void *argument) {
         if (which == SIGHUP)
             which = SIGTERM;
         if (!s->is_training)
-            _exit(ty_status_exit_code(status_of(which)));
+            _exit(ty_status_exit_code(signals_status(which)));
         if (s->stop < 0)
             _exit(128 + which); /* asked three times: saving is not wanted any more */
         s->stop = s->stop ? -which : which;

@@ -26,6 +26,9 @@ ty_status signals_init(ty_ctx *ctx, signals *s) TY_MUST_USE;
 /* Ends the waiting thread; the signals stay blocked. Accepts a zeroed one. */
 void signals_clear(signals *s);
 
+/* What a job that stopped for this signal answers with. */
+ty_status signals_status(int which);
+
 /* Whether this process was started to ignore a signal, as nohup does with SIGHUP. */
 bool signals_is_ignored(int which);
 

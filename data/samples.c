@@ -114,6 +114,7 @@ static ty_status choose_reader(ty_ctx *ctx, const ty_samples_options *options, t
 static ty_status open_file(ty_ctx *ctx, const ty_fitted *fitted, const ty_samples_options *options,
                            ty_dataset *set) {
     set->content.arena = &set->arena;
+    set->shuffle_window = TY_AUTO;
     describe(set, fitted);
     const bool is_stream = strcmp(options->path, "-") == 0;
     set->info.source = set->info.name =

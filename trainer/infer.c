@@ -32,9 +32,9 @@ static ty_status take_block(ty_lane *lane, const ty_pass *pass, int64_t first) {
 static ty_status end_batch(ty_ctx *ctx, const ty_pass *pass) {
     const inference *in = (const inference *)(const void *)pass;
     const int64_t rows = pass->trainer->geometry.eval_rows;
-    const int64_t left = pass->n - ty_pass_position(pass, pass->rank, pass->batch, 0);
-    const int64_t taken = left < pass->rank_rows ? left : pass->rank_rows;
-    return in->sink->batch(ctx, in->sink->self, (int)((taken + rows - 1) / rows));
+    const int64_t before = ty_pass_position(pass, pass->rank, pass->batch, 0);
+    const int64_t taken = pass->n - before < pass->rank_rows ? pass->n - before : pass->rank_rows;
+    return in->sink->batch(ctx, in->sink->self, (int)((taken + rows - 1) / rows), before + taken);
 }
 
 static bool is_of_shape(const ty_trainer *trainer, const ty_dataset *data) {

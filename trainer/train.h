@@ -176,8 +176,9 @@ typedef struct ty_infer_sink {
      * samples): outputs[n, n_outputs] of samples first .. first + n - 1, logits or numbers. */
     ty_status (*block)(ty_ctx *ctx, void *self, int slot, int64_t first, int64_t n,
                        const float *outputs);
-    /* On the caller's thread, when n_slots blocks of a batch are there; what fails ends the pass. */
-    ty_status (*batch)(ty_ctx *ctx, void *self, int n_slots);
+    /* On the caller's thread, when n_slots blocks of a batch are there, and with them the first `done`
+     * samples; what fails ends the pass. */
+    ty_status (*batch)(ty_ctx *ctx, void *self, int n_slots, int64_t done);
     void *self;
 } ty_infer_sink;
 

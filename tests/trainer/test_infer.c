@@ -29,8 +29,10 @@ static ty_status hear_block(ty_ctx *ctx, void *self, int slot, int64_t first, in
     return TY_OK;
 }
 
-static ty_status hear_batch(ty_ctx *ctx, void *self, int n_slots) {
+static ty_status hear_batch(ty_ctx *ctx, void *self, int n_slots, int64_t done) {
     heard *h = self;
+    assert_in_range(done, h->done + 1, SAMPLES);
+    h->done = done;
     assert_int_equal(h->blocks, h->next + n_slots);
     h->next = h->blocks;
     h->batches++;
@@ -56,6 +58,7 @@ static void outputs_are_what_the_evaluation_scored(void **state) {
     ty_eval_result result;
     train(w, &j, NULL, NULL);
     assert_int_equal(infer(w, j.trainer, j.data, &h), TY_OK);
+    assert_int_equal(h.done, SAMPLES);
     assert_int_equal(ty_trainer_evaluate(&w->ctx, j.trainer, TY_SPLIT_TRAIN, false, &result),
                      TY_OK);
     int64_t confusion[CLASSES * CLASSES] = {0};
