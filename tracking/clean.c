@@ -1,9 +1,9 @@
 /* Deleting runs, and who of them is registered. */
 #include "tracking/clean.h"
 
-#include <sqlite3.h>
 #include <string.h>
 
+#include "tracking/peek.h"
 #include "tracking/record.h"
 #include "tracking/remove.h"
 #include "tracking/run_info.h"
@@ -94,6 +94,14 @@ static bool is_of_run(const ty_run_record *run, sqlite3_stmt *row, const char *p
     return false;
 }
 
+static ty_status cannot_ask(ty_ctx *ctx, sqlite3 *db, const char *path) {
+    const int code = db ? sqlite3_errcode(db) & 0xff : SQLITE_NOMEM;
+    return ty_fail(ctx,
+                   code == SQLITE_BUSY || code == SQLITE_LOCKED ? TY_ERR_BUSY : TY_ERR_INTEGRITY,
+                   "%s: what is registered cannot be read, and what is may not be touched: %s",
+                   path, db ? sqlite3_errmsg(db) : "out of memory");
+}
+
 static ty_status ask(ty_ctx *ctx, sqlite3 *db, const char *path, const ty_run_record *run,
                      const char *place, ty_text *out) {
     sqlite3_stmt *row = NULL;
@@ -110,23 +118,17 @@ static ty_status ask(ty_ctx *ctx, sqlite3 *db, const char *path, const ty_run_re
     (void)sqlite3_finalize(row);
     if (code == SQLITE_DONE)
         return TY_OK;
-    return ty_fail(ctx,
-                   code == SQLITE_BUSY || code == SQLITE_LOCKED ? TY_ERR_BUSY : TY_ERR_INTEGRITY,
-                   "%s: what is registered cannot be read, and what is may not be touched: %s",
-                   path, sqlite3_errmsg(db));
+    return cannot_ask(ctx, db, path);
 }
 
 static ty_status ask_store(ty_ctx *ctx, const char *path, const ty_run_record *run,
                            const char *place, ty_text *out) {
     sqlite3 *db = NULL;
     ty_status st = TY_OK;
-    if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK) {
-        (void)sqlite3_busy_timeout(db, PATIENCE_MS);
-        (void)sqlite3_exec(db, "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON", NULL, NULL,
-                           NULL);
+    if (ty_peek_open(ctx, path, PATIENCE_MS, &db)) {
         st = ask(ctx, db, path, run, place, out);
     } else {
-        st = ty_fail(ctx, TY_ERR_IO, "%s: %s", path, db ? sqlite3_errmsg(db) : "out of memory");
+        st = cannot_ask(ctx, db, path);
     }
     (void)sqlite3_close(db);
     return st;

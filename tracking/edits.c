@@ -1,7 +1,8 @@
 #include "tracking/edits.h"
 
-#include <sqlite3.h>
 #include <string.h>
+
+#include "tracking/peek.h"
 
 enum { PATIENCE_MS = 2000 };
 
@@ -73,9 +74,6 @@ static ty_status each_row(reading *r, const char *sql,
 }
 
 static ty_status read_all(reading *r, bool with_tags, bool *is_read) {
-    (void)sqlite3_busy_timeout(r->db, PATIENCE_MS);
-    (void)sqlite3_exec(r->db, "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON", NULL, NULL,
-                       NULL);
     TY_TRY(
         each_row(r,
                  "SELECT f.run_uuid, coalesce(r.lifecycle_stage = 'deleted', 1), r.name, f.sequence"
@@ -93,7 +91,7 @@ static ty_status read_store(ty_ctx *ctx, const char *path, bool with_tags, ty_ed
     reading r = {.ctx = ctx, .edits = edits};
     bool is_read = false;
     ty_status st = TY_OK;
-    if (sqlite3_open_v2(path, &r.db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK)
+    if (ty_peek_open(ctx, path, PATIENCE_MS, &r.db))
         st = read_all(&r, with_tags, &is_read);
     if (st == TY_OK && !is_read) {
         ty_log(ctx, TY_LOG_WARN, "tracking",

@@ -9,7 +9,7 @@
 #include "tracking/relocate.h"
 
 static const char topic[] = "tracking";
-enum { FIRST_PAUSE_MS = 1000, LONGEST_PAUSE_MS = 60000, CLOSING_PAUSE_MS = 50 };
+enum { FIRST_PAUSE_MS = 1000, LONGEST_PAUSE_MS = 60000, CLOSING_PAUSE_MS = 50, SILENT_MS = 1000 };
 
 struct ty_sink {
     _Atomic int64_t give_up_ns;
@@ -26,7 +26,7 @@ struct ty_sink {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     uint64_t offered, folded;
-    bool is_closing;
+    bool is_closing, has_ended;
 };
 
 /* --- one attempt ------------------------------------------------------------------------------ */
@@ -82,12 +82,17 @@ static ty_status attempt(ty_sink *s, uint64_t sequence) {
 
 /* --- the thread (lock held unless said) ------------------------------------------------------- */
 
-static void pause_for(ty_sink *s, int ms) {
+static struct timespec in_ms(int ms) {
     struct timespec until;
     (void)clock_gettime(CLOCK_MONOTONIC, &until);
     const int64_t ns = until.tv_nsec + (int64_t)ms * 1000000;
     until.tv_sec += ns / 1000000000;
     until.tv_nsec = ns % 1000000000;
+    return until;
+}
+
+static void pause_for(ty_sink *s, int ms) {
+    const struct timespec until = in_ms(ms);
     const bool was_closing = s->is_closing;
     while (s->is_closing == was_closing)
         if (pthread_cond_timedwait(&s->wake, &s->lock, &until) != 0)
@@ -122,6 +127,8 @@ static void *run_thread(void *self) {
         if (st != TY_OK)
             pause_for(s, s->is_closing ? CLOSING_PAUSE_MS : s->pause_ms);
     }
+    s->has_ended = true;
+    (void)pthread_cond_broadcast(&s->wake);
     (void)pthread_mutex_unlock(&s->lock);
     return NULL;
 }
@@ -173,13 +180,27 @@ int64_t ty_sink_experiment(const ty_sink *s) {
     return atomic_load(&s->experiment_id);
 }
 
+/* Whoever waits for longer than a moment is told what for. */
+static void await_end(ty_ctx *ctx, ty_sink *s, int deadline_ms) {
+    const struct timespec until = in_ms(SILENT_MS);
+    int code = 0;
+    while (!s->has_ended && code == 0)
+        code = pthread_cond_timedwait(&s->wake, &s->lock, &until);
+    if (!s->has_ended && deadline_ms > SILENT_MS)
+        ty_log(ctx, TY_LOG_INFO, topic,
+               "waiting for %s/mlflow.db to take the rest of the run, at most %d s more (is it "
+               "locked by somebody?); the journal has it all",
+               s->store_folder, (deadline_ms - SILENT_MS) / 1000);
+}
+
 void ty_sink_close(ty_ctx *ctx, ty_sink *s, int deadline_ms) {
     if (!s)
         return;
     atomic_store(&s->give_up_ns, ty_now_ns(ctx) + (int64_t)deadline_ms * 1000000);
     (void)pthread_mutex_lock(&s->lock);
     s->is_closing = true;
-    (void)pthread_cond_signal(&s->wake);
+    (void)pthread_cond_broadcast(&s->wake);
+    await_end(ctx, s, deadline_ms);
     (void)pthread_mutex_unlock(&s->lock);
     (void)pthread_join(s->thread, NULL);
     if (s->offered != s->folded)

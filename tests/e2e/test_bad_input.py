@@ -301,6 +301,7 @@ class Damage(Case):
         holder.execute("begin exclusive")
         _, err = self.run_it("train", SYNTHETIC, *SHORT, "--name", "late")
         self.assertIn("locked", err)
+        self.assertEqual(err.count("mlflow.db to take the rest of the run, at most"), 1, err)
         holder.rollback()
         self.run_it("runs", "rebuild")
         self.assertEqual(holder.execute("select status from runs where name = 'late'").fetchall(), [("FINISHED",)])
