@@ -11,6 +11,7 @@
 #include "cli/job.h"
 #include "cli/launch.h"
 #include "cli/monitor.h"
+#include "cli/note.h"
 #include "cli/plan.h"
 #include "cli/progress.h"
 #include "cli/shown.h"
@@ -146,15 +147,38 @@ static ty_status emit_start(train_run *t) {
     return TY_OK;
 }
 
+/* What a checkpoint is best by: "val/accuracy:max". */
+static void primary_metric(const train_run *t, char metric[64], const char **goal) {
+    const char *best = t->job.config.checkpoint.best;
+    const bool has_classes = ty_dataset_info(t->job.data)->is_classification;
+    if (!best || strcmp(best, "auto") == 0)
+        best = has_classes ? "val/accuracy:max" : "val/loss:min";
+    (void)snprintf(metric, 64, "%.*s", (int)strcspn(best, ":"), best);
+    *goal = strstr(best, ":max") ? "max" : "min";
+}
+
+/* In the job's arena; NULL: no memory, and no description. */
+static const char *experiment_note(train_run *t) {
+    ty_text note = {0};
+    note_write_experiment(t->job.data, &note);
+    const char *kept = ty_arena_string(&t->job.arena, ty_text_string(&note));
+    ty_text_clear(&note);
+    return kept;
+}
+
 static ty_status open_tracker(train_run *t) {
+    char metric[64];
     if (ty_comm_rank(t->job.comm) != 0)
         return TY_OK;
     ty_tracker_options options = {.store_folder = t->app->folder,
                                   .run_folder = t->job.run_folder,
                                   .experiment = t->job.config.experiment,
                                   .run_name = t->job.run_name,
+                                  .experiment_note = experiment_note(t),
+                                  .primary_metric = metric,
                                   .source = ty_text_string(&t->command_line)};
     ty_ctx *ctx = &t->app->ctx;
+    primary_metric(t, metric, &options.primary_goal);
     TY_TRY(ty_dir_make(ctx, t->job.run_folder));
     const ty_status st = ty_tracker_open(ctx, &options, &t->tracker);
     if (st == TY_ERR_BUSY)

@@ -110,8 +110,8 @@ static void add_result(const report *r, ty_text *out) {
 
 /* --- what is trained on what ------------------------------------------------------------------ */
 
-static void add_data(const report *r, ty_text *out) {
-    const ty_data_info *info = ty_dataset_info(r->data);
+static void add_data(const ty_dataset *data, ty_text *out) {
+    const ty_data_info *info = ty_dataset_info(data);
     char count[32];
     add_cell(out, info->name);
     ty_text_add(out, ": ");
@@ -127,7 +127,7 @@ static void add_data(const report *r, ty_text *out) {
 static void add_setup(const report *r, ty_text *out) {
     char count[32];
     ty_text_add(out, "### What is trained\n\n| | |\n|---|---|\n| data | ");
-    add_data(r, out);
+    add_data(r->data, out);
     ty_text_addf(out, " |\n| | fingerprint `%.16s...` |\n", ty_dataset_info(r->data)->fingerprint);
     ty_text_addf(out, "| model | %s parameters, %lld layers |\n",
                  console_count(r->plan->parameters, count), (long long)r->n_layers);
@@ -214,8 +214,8 @@ ty_status note_write(ty_ctx *ctx, const report *r, ty_text *out) {
     return out->is_short ? ty_fail_nomem(ctx, "a run's description") : TY_OK;
 }
 
-void note_write_experiment(const report *r, ty_text *out) {
+void note_write_experiment(const ty_dataset *data, ty_text *out) {
     ty_text_add(out, "Models for ");
-    add_data(r, out);
+    add_data(data, out);
     ty_text_add(out, ".\n");
 }

@@ -110,6 +110,10 @@ class Origin(Look):
                      "tiltyard eval runs/synthetic/", "layers.0.conv2d", "Most often mistaken"):
             self.assertIn(part, note)
         self.assertLess(len(note), 8000)
+        about = dict(self.query("select key, value from experiment_tags"))
+        self.assertIn("Models for synthetic", about["mlflow.note.content"])
+        self.assertEqual(about["mlflow.experiment.primaryMetric.name"], "val/accuracy")
+        self.assertEqual(about["mlflow.experiment.primaryMetric.greaterIsBetter"], "True")
         process = self.start("train", SYNTHETIC, "--fresh", "--set", "train.duration=5000 steps")
         find = "select run_uuid, value from tags where key = 'mlflow.note.content' and value like '%Started by%'"
         ((run, begun),) = self.wait_for(lambda: (self.folder / "mlflow.db").exists() and self.query(find))
