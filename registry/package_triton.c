@@ -1,5 +1,6 @@
 /* A package laid out for Triton, KServe's and Seldon's ONNX servers: NAME/1/model.onnx and
  * NAME/config.pbtxt (NVIDIA Triton Inference Server, docs/user_guide/model_configuration.md). */
+#include "registry/files.h"
 #include "registry/manifest.h"
 #include "registry/package_private.h"
 #include "tracking/tracking.h"
@@ -79,7 +80,7 @@ static ty_status copy_model(ty_ctx *ctx, const char *package, const ty_package *
         const char *to = ty_path_join(arena, version, list.files[i].path);
         if (!from || !to)
             return ty_fail_nomem(ctx, "a path");
-        TY_TRY(ty_artifact_publish(ctx, from, to));
+        TY_TRY(ty_file_copy(ctx, from, to));
     }
     return TY_OK;
 }

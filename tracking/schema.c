@@ -154,10 +154,12 @@ static const char own_table[] = "CREATE TABLE IF NOT EXISTS tiltyard_folded"
                                 " (run_uuid VARCHAR(32) NOT NULL PRIMARY KEY,"
                                 " sequence BIGINT NOT NULL)";
 
-/* The columns that our statements name. */
-static const struct {
+typedef struct needed_column {
     const char *table, *column;
-} needed[] = {
+} needed_column;
+
+/* The columns that our statements name. */
+static const needed_column needed[] = {
     {"experiments", "experiment_id"},
     {"experiments", "name"},
     {"experiments", "artifact_location"},
@@ -244,9 +246,39 @@ static const struct {
     {"logged_model_metrics", "dataset_name"},
     {"logged_model_metrics", "dataset_digest"},
 };
+
+/* Those of a registry: one that is foreign keeps no run from being recorded. */
+static const needed_column needed_by_registry[] = {
+    {"registered_models", "name"},
+    {"registered_models", "creation_time"},
+    {"registered_models", "last_updated_time"},
+    {"registered_models", "description"},
+    {"registered_model_tags", "key"},
+    {"registered_model_tags", "value"},
+    {"registered_model_tags", "name"},
+    {"registered_model_aliases", "alias"},
+    {"registered_model_aliases", "version"},
+    {"registered_model_aliases", "name"},
+    {"model_versions", "name"},
+    {"model_versions", "version"},
+    {"model_versions", "creation_time"},
+    {"model_versions", "last_updated_time"},
+    {"model_versions", "description"},
+    {"model_versions", "current_stage"},
+    {"model_versions", "source"},
+    {"model_versions", "run_id"},
+    {"model_versions", "status"},
+    {"model_versions", "run_link"},
+    {"model_versions", "storage_location"},
+    {"model_version_tags", "key"},
+    {"model_version_tags", "value"},
+    {"model_version_tags", "name"},
+    {"model_version_tags", "version"},
+};
 enum {
     STATEMENT_COUNT = sizeof statements / sizeof statements[0],
-    NEEDED_COUNT = sizeof needed / sizeof needed[0]
+    NEEDED_COUNT = sizeof needed / sizeof needed[0],
+    REGISTRY_COUNT = sizeof needed_by_registry / sizeof needed_by_registry[0]
 };
 
 static ty_status run_sql(ty_ctx *ctx, sqlite3 *db, const char *sql) {
@@ -283,16 +315,21 @@ ty_status ty_schema_has_column(ty_ctx *ctx, sqlite3 *db, const char *table, cons
                    out);
 }
 
-static bool is_needed(const char *table, const char *column) {
-    for (int i = 0; i < NEEDED_COUNT; i++)
-        if (strcmp(needed[i].table, table) == 0 && strcmp(needed[i].column, column) == 0)
+typedef struct needs {
+    const needed_column *v;
+    int n;
+} needs;
+
+static bool is_needed(needs list, const char *table, const char *column) {
+    for (int i = 0; i < list.n; i++)
+        if (strcmp(list.v[i].table, table) == 0 && strcmp(list.v[i].column, column) == 0)
             return true;
     return false;
 }
 
 /* A column that we don't know and that takes no NULL and has no default would refuse every row of
  * ours. */
-static ty_status check_demands(ty_ctx *ctx, sqlite3 *db, const char *table) {
+static ty_status check_demands(ty_ctx *ctx, sqlite3 *db, needs list, const char *table) {
     sqlite3_stmt *stmt = NULL;
     if (sqlite3_prepare_v2(db,
                            "SELECT name FROM pragma_table_info(?1)"
@@ -303,7 +340,7 @@ static ty_status check_demands(ty_ctx *ctx, sqlite3 *db, const char *table) {
     ty_status st = TY_OK;
     while (st == TY_OK && sqlite3_step(stmt) == SQLITE_ROW) {
         const char *column = (const char *)sqlite3_column_text(stmt, 0);
-        if (column && !is_needed(table, column))
+        if (column && !is_needed(list, table, column))
             st = ty_fail(ctx, TY_ERR_INTEGRITY, "table %s demands a column that is new to us: %s",
                          table, column);
     }
@@ -311,17 +348,25 @@ static ty_status check_demands(ty_ctx *ctx, sqlite3 *db, const char *table) {
     return st;
 }
 
-ty_status ty_schema_check(ty_ctx *ctx, sqlite3 *db) {
-    for (int i = 0; i < NEEDED_COUNT; i++) {
+static ty_status check_columns(ty_ctx *ctx, sqlite3 *db, needs list) {
+    for (int i = 0; i < list.n; i++) {
         bool has_column = false;
-        TY_TRY(ty_schema_has_column(ctx, db, needed[i].table, needed[i].column, &has_column));
+        const char *table = list.v[i].table, *column = list.v[i].column;
+        TY_TRY(ty_schema_has_column(ctx, db, table, column, &has_column));
         if (!has_column)
-            return ty_fail(ctx, TY_ERR_INTEGRITY, "table %s has no column %s", needed[i].table,
-                           needed[i].column);
-        if (i == 0 || strcmp(needed[i].table, needed[i - 1].table) != 0)
-            TY_TRY(check_demands(ctx, db, needed[i].table));
+            return ty_fail(ctx, TY_ERR_INTEGRITY, "table %s has no column %s", table, column);
+        if (i == 0 || strcmp(table, list.v[i - 1].table) != 0)
+            TY_TRY(check_demands(ctx, db, list, table));
     }
     return TY_OK;
+}
+
+ty_status ty_schema_check(ty_ctx *ctx, sqlite3 *db) {
+    return check_columns(ctx, db, (needs){needed, NEEDED_COUNT});
+}
+
+ty_status ty_schema_check_registry(ty_ctx *ctx, sqlite3 *db) {
+    return check_columns(ctx, db, (needs){needed_by_registry, REGISTRY_COUNT});
 }
 
 ty_status ty_schema_join(ty_ctx *ctx, sqlite3 *db) {

@@ -17,6 +17,9 @@ ty_status ty_schema_create(ty_ctx *ctx, sqlite3 *db) TY_MUST_USE;
  * Errors: TY_ERR_INTEGRITY naming the table and the column. */
 ty_status ty_schema_check(ty_ctx *ctx, sqlite3 *db) TY_MUST_USE;
 
+/* The same for the registry's tables. */
+ty_status ty_schema_check_registry(ty_ctx *ctx, sqlite3 *db) TY_MUST_USE;
+
 /* Adds our own table where it is missing. */
 ty_status ty_schema_join(ty_ctx *ctx, sqlite3 *db) TY_MUST_USE;
 

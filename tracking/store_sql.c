@@ -1,6 +1,7 @@
 #include "tracking/store_sql.h"
 
 #include <stdarg.h>
+#include <string.h>
 
 /* ? is the value after the last. */
 #define ADD_POINTS "INSERT INTO metrics (run_uuid, \"key\", step, timestamp, value, is_nan) VALUES "
@@ -10,20 +11,23 @@
 #define POINT_KNOWN " ON CONFLICT DO NOTHING"
 
 /* Columns are named, so that the same text fits a schema that MLflow has widened. Uniqueness is the
- * only conflict that is passed over: a broken CHECK or reference must be heard. */
+ * only conflict that is passed over: a broken CHECK or reference must be heard. Names are unique
+ * within a workspace since MLflow 3.10; ours is the one that it calls default. What stands in braces
+ * is there where the store has workspaces. */
 static const char *const texts[TY_SQL_COUNT] = {
     [TY_SQL_POSITION] = "SELECT sequence FROM tiltyard_folded WHERE run_uuid = ?1",
     [TY_SQL_SET_POSITION] = "INSERT INTO tiltyard_folded (run_uuid, sequence) VALUES (?1, ?2)"
                             " ON CONFLICT (run_uuid) DO UPDATE SET sequence = excluded.sequence",
     [TY_SQL_FIND_EXPERIMENT] = "SELECT experiment_id, lifecycle_stage = 'deleted' FROM experiments"
-                               " WHERE name = ?1",
+                               " WHERE name = ?1{ AND workspace = 'default'}",
     [TY_SQL_ADD_DEFAULT] = "INSERT INTO experiments (experiment_id, name, artifact_location,"
                            " lifecycle_stage, creation_time, last_update_time)"
                            " VALUES (0, 'Default', ?1, 'active', ?2, ?2)",
     [TY_SQL_ADD_EXPERIMENT] = "INSERT INTO experiments (name, artifact_location, lifecycle_stage,"
                               " creation_time, last_update_time) VALUES (?1, ?2, 'active', ?3, ?3)",
-    [TY_SQL_ADD_EXPERIMENT_TAG] = "INSERT INTO experiment_tags (\"key\", value, experiment_id)"
-                                  " VALUES (?2, ?3, ?1) ON CONFLICT DO NOTHING",
+    [TY_SQL_ADD_KIND] = "INSERT INTO experiment_tags (\"key\", value, experiment_id)"
+                        " VALUES ('mlflow.experimentKind', 'custom_model_development', ?1)"
+                        " ON CONFLICT DO NOTHING",
     [TY_SQL_FIND_RUN] = "SELECT experiment_id FROM runs WHERE run_uuid = ?1",
     [TY_SQL_ADD_RUN] =
         "INSERT INTO runs (run_uuid, name, source_type, source_name, entry_point_name,"
@@ -111,12 +115,71 @@ static const char *const texts[TY_SQL_COUNT] = {
     [TY_SQL_MOVE_VERSIONS] = "UPDATE model_versions SET storage_location = ?2 ||"
                              " substr(storage_location, length(?1) + 1)"
                              " WHERE substr(storage_location, 1, length(?1)) = ?1",
+    [TY_SQL_LOGGED_MODEL] = "SELECT artifact_location, source_run_id FROM logged_models"
+                            " WHERE model_id = ?1",
+    [TY_SQL_MODELS] =
+        "SELECT name, creation_time, last_updated_time, description FROM registered_models m"
+        " WHERE (?1 IS NULL OR name = ?1){ AND workspace = 'default'} AND NOT EXISTS"
+        " (SELECT 1 FROM registered_model_tags t WHERE t.name = m.name{ AND t.workspace = "
+        "'default'}"
+        " AND t.\"key\" = 'mlflow.prompt.is_prompt' AND lower(t.value) = 'true') ORDER BY name",
+    [TY_SQL_MODEL_TAGS] = "SELECT \"key\", value FROM registered_model_tags WHERE name = ?1"
+                          "{ AND workspace = 'default'} ORDER BY \"key\"",
+    [TY_SQL_MODEL_ALIASES] = "SELECT alias, version FROM registered_model_aliases WHERE name = ?1"
+                             "{ AND workspace = 'default'} ORDER BY alias",
+    [TY_SQL_MAKE_MODEL] =
+        "INSERT INTO registered_models (name, creation_time, last_updated_time, description)"
+        " VALUES (?1, ?2, ?2, ?3) ON CONFLICT DO NOTHING",
+    [TY_SQL_TOUCH_MODEL] = "UPDATE registered_models SET last_updated_time = ?2 WHERE name = ?1"
+                           "{ AND workspace = 'default'}",
+    [TY_SQL_TAG_MODEL] = "INSERT OR REPLACE INTO registered_model_tags (name, \"key\", value)"
+                         " VALUES (?1, ?2, ?3)",
+    [TY_SQL_UNTAG_MODEL] = "DELETE FROM registered_model_tags WHERE name = ?1 AND \"key\" = ?2"
+                           "{ AND workspace = 'default'}",
+    [TY_SQL_DESCRIBE_MODEL] =
+        "UPDATE registered_models SET description = ?2, last_updated_time = ?3"
+        " WHERE name = ?1{ AND workspace = 'default'}",
+    [TY_SQL_VERSIONS] =
+        "SELECT name, version, creation_time, last_updated_time, description, source, run_id,"
+        " status, run_link, storage_location FROM model_versions WHERE name = ?1"
+        " AND (?2 = 0 OR version = ?2) AND current_stage IS NOT 'Deleted_Internal'"
+        "{ AND workspace = 'default'} ORDER BY version DESC",
+    [TY_SQL_VERSION_TAGS] = "SELECT \"key\", value FROM model_version_tags"
+                            " WHERE name = ?1 AND version = ?2{ AND workspace = 'default'}"
+                            " ORDER BY \"key\"",
+    [TY_SQL_VERSION_OF_UID] =
+        "SELECT v.version FROM model_version_tags t JOIN model_versions v"
+        " ON v.name = t.name AND v.version = t.version{ AND v.workspace = t.workspace}"
+        " WHERE t.name = ?1 AND t.\"key\" = 'tiltyard.uid' AND t.value = ?2"
+        " AND v.current_stage IS NOT 'Deleted_Internal'{ AND t.workspace = 'default'} LIMIT 1",
+    /* Numbers of deleted versions are not given again. */
+    [TY_SQL_ADD_VERSION] =
+        "INSERT INTO model_versions (name, version, creation_time, last_updated_time, description,"
+        " current_stage, source, run_id, status, run_link, storage_location)"
+        " SELECT ?1, coalesce(max(version), 0) + 1, ?2, ?2, ?3, 'None', ?4, ?5, 'READY', ?6, ?7"
+        " FROM model_versions WHERE name = ?1{ AND workspace = 'default'} RETURNING version",
+    [TY_SQL_TAG_VERSION] =
+        "INSERT OR REPLACE INTO model_version_tags (name, version, \"key\", value)"
+        " VALUES (?1, ?2, ?3, ?4)",
+    [TY_SQL_UNTAG_VERSION] = "DELETE FROM model_version_tags WHERE name = ?1 AND version = ?2"
+                             " AND \"key\" = ?3{ AND workspace = 'default'}",
+    [TY_SQL_DESCRIBE_VERSION] = "UPDATE model_versions SET description = ?3, last_updated_time = ?4"
+                                " WHERE name = ?1 AND version = ?2{ AND workspace = 'default'}",
+    /* What MLflow shows on the model's page as its versions. */
+    [TY_SQL_LINK_VERSION] =
+        "INSERT INTO logged_model_tags (model_id, experiment_id, tag_key, tag_value)"
+        " SELECT model_id, experiment_id, 'mlflow.modelVersions',"
+        " json_array(json_object('name', ?2, 'version', ?3)) FROM logged_models WHERE model_id = ?1"
+        " ON CONFLICT (model_id, tag_key) DO UPDATE SET tag_value = CASE WHEN json_valid(tag_value)"
+        " THEN json_insert(tag_value, '$[#]', json_object('name', ?2, 'version', ?3))"
+        " ELSE excluded.tag_value END",
+    [TY_SQL_ALIAS] = "SELECT version FROM registered_model_aliases WHERE name = ?1 AND alias = ?2"
+                     "{ AND workspace = 'default'}",
+    [TY_SQL_SET_ALIAS] = "INSERT OR REPLACE INTO registered_model_aliases (name, alias, version)"
+                         " VALUES (?1, ?2, ?3)",
+    [TY_SQL_DELETE_ALIAS] = "DELETE FROM registered_model_aliases WHERE name = ?1 AND alias = ?2"
+                            "{ AND workspace = 'default'}",
 };
-
-/* Names are unique within a workspace since MLflow 3.10; ours is the one that it calls so. */
-static const char find_experiment_in_workspace[] =
-    "SELECT experiment_id, lifecycle_stage = 'deleted' FROM experiments"
-    " WHERE name = ?1 AND workspace = 'default'";
 
 ty_status ty_sql_fail(ty_ctx *ctx, const ty_store *store) {
     const int code = sqlite3_errcode(store->db) & 0xff;
@@ -134,13 +197,32 @@ ty_status ty_sql_exec(ty_ctx *ctx, ty_store *store, const char *sql) {
     return TY_OK;
 }
 
+/* The text without the braces, and without what they hold where is_kept is false. */
+static void add_text(ty_text *out, const char *text, bool is_kept) {
+    for (const char *brace; (brace = strchr(text, '{')) != NULL;) {
+        const char *end = strchr(brace, '}');
+        ty_text_add_n(out, text, (size_t)(brace - text));
+        if (is_kept)
+            ty_text_add_n(out, brace + 1, (size_t)(end - brace - 1));
+        text = end + 1;
+    }
+    ty_text_add(out, text);
+}
+
+static ty_status prepare(ty_ctx *ctx, ty_store *store, ty_sql which) {
+    ty_text text = {0};
+    add_text(&text, texts[which], store->has_workspaces);
+    const int code = text.is_short ? SQLITE_NOMEM
+                                   : sqlite3_prepare_v3(store->db, ty_text_string(&text), -1,
+                                                        SQLITE_PREPARE_PERSISTENT,
+                                                        &store->statements[which], NULL);
+    ty_text_clear(&text);
+    return code == SQLITE_OK ? TY_OK : ty_sql_fail(ctx, store);
+}
+
 ty_status ty_sql_statement(ty_ctx *ctx, ty_store *store, ty_sql which, sqlite3_stmt **out) {
-    const bool is_other = which == TY_SQL_FIND_EXPERIMENT && store->has_workspaces;
-    const char *text = is_other ? find_experiment_in_workspace : texts[which];
-    if (!store->statements[which] &&
-        sqlite3_prepare_v3(store->db, text, -1, SQLITE_PREPARE_PERSISTENT,
-                           &store->statements[which], NULL) != SQLITE_OK)
-        return ty_sql_fail(ctx, store);
+    if (!store->statements[which])
+        TY_TRY(prepare(ctx, store, which));
     *out = store->statements[which];
     return TY_OK;
 }

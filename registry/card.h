@@ -1,0 +1,22 @@
+/* A model card: what a version is, in markdown, from its run's journal alone. */
+#ifndef TY_REGISTRY_CARD_H
+#define TY_REGISTRY_CARD_H
+
+#include "base/base.h"
+#include "tracking/tracking.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { TY_CARD_MAX_BYTES = 5000 }; /* what MLflow's registry keeps of a description */
+
+/* Appends the card of a package of the run: what it is, its data, its metrics, its config in short,
+ * how to load it and how to make it again. name: the registered model's. */
+void ty_card_write(const ty_run_record *run, const ty_run_package *package, const char *name,
+                   ty_text *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
