@@ -25,19 +25,21 @@ static bool ends_with(const char *text, const char *end) {
 
 /* --- files and folders ------------------------------------------------------------------------ */
 
+static ty_status read_package(ty_ctx *ctx, const char *folder, ty_arena *arena, ty_package *out) {
+    TY_TRY(ty_package_read(ctx, folder, arena, out));
+    if (out->data)
+        return TY_OK;
+    return ty_fail(ctx, TY_ERR_DATA,
+                   "%s holds a model of another kind, want one with the flavor onnx", folder);
+}
+
 /* Where the package has a manifest, all of it is compared. */
-static ty_status take_package(ty_ctx *ctx, const char *folder, const char *expected,
-                              ty_arena *arena, model_source *out) {
+static ty_status take_package(ty_ctx *ctx, const char *folder, ty_arena *arena, model_source *out) {
     ty_package package;
-    TY_TRY(ty_package_read(ctx, folder, arena, &package));
-    if (!package.data)
-        return ty_fail(ctx, TY_ERR_DATA,
-                       "%s holds a model of another kind, want one with the flavor "
-                       "onnx",
-                       folder);
-    out->is_verified = expected || has_file(ctx, folder, TY_MANIFEST_NAME);
+    TY_TRY(read_package(ctx, folder, arena, &package));
+    out->is_verified = has_file(ctx, folder, TY_MANIFEST_NAME);
     if (out->is_verified)
-        TY_TRY(ty_manifest_verify(ctx, folder, expected, NULL));
+        TY_TRY(ty_manifest_verify(ctx, folder, NULL, NULL));
     out->kind = MODEL_ONNX;
     out->package = ty_arena_string(arena, folder);
     out->path = ty_path_join(arena, folder, package.data);
@@ -49,7 +51,7 @@ static ty_status take_file(ty_ctx *ctx, const char *path, ty_arena *arena, model
     if (!folder)
         return ty_fail_nomem(ctx, "a model's name");
     if (ends_with(path, ".onnx") && has_file(ctx, folder, "MLmodel"))
-        TY_TRY(take_package(ctx, folder, NULL, arena, out));
+        TY_TRY(take_package(ctx, folder, arena, out));
     out->kind = ends_with(path, ".onnx") ? MODEL_ONNX : MODEL_CHECKPOINT;
     out->path = ty_arena_string(arena, path);
     return out->path ? TY_OK : ty_fail_nomem(ctx, "a model's name");
@@ -58,27 +60,62 @@ static ty_status take_file(ty_ctx *ctx, const char *path, ty_arena *arena, model
 /* --- runs ------------------------------------------------------------------------------------- */
 
 static ty_status take_run(ty_ctx *ctx, const char *folder, ty_arena *arena, model_source *out) {
-    bool has_checkpoint = true;
+    bool found = false;
+    ty_checkpoint_header header;
     out->kind = MODEL_CHECKPOINT;
     out->run_folder = ty_arena_string(arena, folder);
-    const char *best = ty_path_join(arena, folder, "artifacts/checkpoints/best.h5");
     const char *all = ty_path_join(arena, folder, "checkpoints");
-    if (!out->run_folder || !best || !all)
+    if (!out->run_folder || !all)
         return ty_fail_nomem(ctx, "a run's folder");
-    out->path = best;
-    if (ty_file_exists(ctx, best))
-        return TY_OK;
-    ty_checkpoint_header header;
-    TY_TRY(ty_checkpoint_find(ctx, all, arena, &out->path, &header, &has_checkpoint));
-    return has_checkpoint ? TY_OK
-                          : ty_fail(ctx, TY_ERR_NOT_FOUND, "%s has no checkpoint yet", folder);
+    if (ty_file_exists(ctx, all))
+        TY_TRY(ty_checkpoint_find_best(ctx, all, arena, &out->path, &header, &found));
+    return found ? TY_OK : ty_fail(ctx, TY_ERR_NOT_FOUND, "%s has no checkpoint yet", folder);
+}
+
+/* --- registries ------------------------------------------------------------------------------- */
+
+static ty_status open_version(cli *app, ty_registry *r, const ty_model_ref *ref, const char *cache,
+                              ty_arena *arena, model_source *out, ty_registry_files *files) {
+    ty_mlflow_registered_version v;
+    if (ref->model_id) {
+        out->name = ref->model_id;
+        return ty_registry_open_logged(&app->ctx, r, ref->model_id, cache, arena, files);
+    }
+    TY_TRY(ty_registry_find(&app->ctx, r, ref, arena, &v));
+    out->name = v.name;
+    out->version = v.version;
+    return ty_registry_open_files(&app->ctx, r, &v, cache, arena, files);
+}
+
+/* Its files were compared on opening already. */
+static ty_status take_registered(cli *app, const char *model, ty_arena *arena, model_source *out) {
+    ty_model_ref ref;
+    ty_registry_files files;
+    ty_package package;
+    ty_registry *r = NULL;
+    const char *cache = ty_path_join(arena, app->folder, "models/cache");
+    if (!cache)
+        return ty_fail_nomem(&app->ctx, "a path");
+    TY_TRY(ty_model_ref_parse(&app->ctx, model, arena, &ref));
+    TY_TRY(ty_registry_open(&app->ctx, args_value(&app->args, "registry"), app->folder, &r));
+    const ty_status st = open_version(app, r, &ref, cache, arena, out, &files);
+    ty_registry_close(r);
+    TY_TRY(st);
+    TY_TRY(read_package(&app->ctx, files.folder, arena, &package));
+    out->kind = MODEL_ONNX;
+    out->is_verified = files.is_verified;
+    out->package = files.folder;
+    out->path = ty_path_join(arena, files.folder, package.data);
+    return out->path ? TY_OK : ty_fail_nomem(&app->ctx, "a model's name");
 }
 
 ty_status model_source_find(cli *app, const char *model, ty_arena *arena, model_source *out) {
     ty_ctx *ctx = &app->ctx;
     *out = (model_source){0};
+    if (strncmp(model, "models:/", 8) == 0)
+        return take_registered(app, model, arena, out);
     if (has_file(ctx, model, "MLmodel"))
-        return take_package(ctx, model, NULL, arena, out);
+        return take_package(ctx, model, arena, out);
     if (has_file(ctx, model, "run.journal"))
         return take_run(ctx, model, arena, out);
     if (ty_file_exists(ctx, model) && !is_folder(ctx, model))

@@ -5,7 +5,7 @@ from harness import *
 class Shown(Case):
     def test_help_lists_every_command_and_exits_0(self):
         out, err = self.run_it("--help")
-        for name in ("train", "eval", "check", "runs", "data", "ui", "schema", "info"):
+        for name in ("train", "eval", "check", "runs", "models", "data", "ui", "schema", "info"):
             self.assertRegex(out, rf"(?m)^  {name} ")
             text, _ = self.run_it(name, "--help")
             self.assertIn(f"usage: tiltyard {name}", text)

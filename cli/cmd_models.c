@@ -1,0 +1,185 @@
+/* models: a registry's models by name, and packages that leave. One verb a row. */
+#include <string.h>
+
+#include "cli/models.h"
+
+/* --- what the verbs share --------------------------------------------------------------------- */
+
+ty_status models_open(cli *app, ty_registry **out) {
+    return ty_registry_open(&app->ctx, args_value(&app->args, "registry"), app->folder, out);
+}
+
+ty_status models_find(cli *app, ty_registry *r, ty_arena *arena, int at,
+                      ty_mlflow_registered_version *out) {
+    ty_model_ref ref;
+    TY_TRY(ty_model_ref_parse(&app->ctx, app->args.operand[at], arena, &ref));
+    return ty_registry_find(&app->ctx, r, &ref, arena, out);
+}
+
+ty_status models_cache(cli *app, ty_arena *arena, const char **out) {
+    *out = ty_path_join(arena, app->folder, "models/cache");
+    return *out ? TY_OK : ty_fail_nomem(&app->ctx, "a path");
+}
+
+const char *models_tag(ty_mlflow_pairs tags, const char *key) {
+    for (int64_t i = 0; i < tags.n; i++)
+        if (strcmp(tags.v[i].key, key) == 0)
+            return tags.v[i].value;
+    return NULL;
+}
+
+static void add_tags_json(ty_text *out, ty_mlflow_pairs tags) {
+    ty_text_add(out, ", \"tags\": {");
+    for (int64_t i = 0; i < tags.n; i++) {
+        ty_text_add(out, i ? ", " : "");
+        ty_text_add_json(out, tags.v[i].key);
+        ty_text_add(out, ": ");
+        ty_text_add_json(out, tags.v[i].value);
+    }
+    ty_text_add(out, "}");
+}
+
+void models_add_json(ty_text *out, const ty_mlflow_registered_version *v) {
+    const char *const texts[][2] = {{"source", v->source},
+                                    {"run_id", v->run_id},
+                                    {"model_id", v->model_id},
+                                    {"status", v->status},
+                                    {"description", v->description}};
+    ty_text_add(out, "\"name\": ");
+    ty_text_add_json(out, v->name);
+    ty_text_addf(out, ", \"version\": %s, \"created_ms\": %lld", v->version,
+                 (long long)v->created_ms);
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        ty_text_addf(out, ", \"%s\": ", texts[i][0]);
+        ty_text_add_json(out, texts[i][1] ? texts[i][1] : "");
+    }
+    ty_text_add(out, ", \"aliases\": [");
+    for (int64_t i = 0; i < v->n_aliases; i++) {
+        ty_text_add(out, i ? ", " : "");
+        ty_text_add_json(out, v->aliases[i]);
+    }
+    ty_text_add(out, "]");
+    add_tags_json(out, v->tags);
+}
+
+void models_print_version(cli *app, const ty_registry *r, const char *did,
+                          const ty_mlflow_registered_version *v) {
+    ty_text out = {0};
+    if (app->console.is_json) {
+        ty_text_add(&out, "{");
+        models_add_json(&out, v);
+        ty_text_add(&out, ", \"registry\": ");
+        ty_text_add_json(&out, ty_registry_uri(r));
+        ty_text_add(&out, "}\n");
+    } else {
+        ty_text_addf(&out, "%s models:/%s/%s", did, v->name, v->version);
+        for (int64_t i = 0; i < v->n_aliases; i++)
+            ty_text_addf(&out, " @%s", v->aliases[i]);
+        ty_text_addf(&out, " in %s\n", ty_registry_uri(r));
+    }
+    console_print(&app->console, ty_text_string(&out));
+    ty_text_clear(&out);
+}
+
+/* --- the table -------------------------------------------------------------------------------- */
+
+static const struct verb {
+    const char *name, *usage;
+    int min_operands, max_operands; /* behind the verb */
+    ty_status (*run)(cli *app, ty_arena *arena, ty_registry *r);
+} verbs[] = {
+    {"ls", "models ls [NAME]", 0, 1, models_list},
+    {"show", "models show MODEL", 1, 1, models_show},
+    {"register", "models register RUN [--name NAME] [--alias ALIAS]", 1, 1, models_register},
+    {"alias", "models alias NAME@ALIAS VERSION [--expect VERSION|none]", 1, 2, models_alias},
+    {"tag", "models tag MODEL [KEY=VALUE...] [--delete KEY] [--description TEXT]", 1,
+     ARGS_MAX_OPERANDS - 1, models_set},
+    {"get", "models get MODEL [--output FOLDER]", 1, 1, models_get},
+    {"verify", "models verify [MODEL]", 0, 1, models_verify},
+    {"export", "models export MODEL --output FOLDER [--layout LAYOUT]", 1, 1, models_export},
+    {"copy", "models copy MODEL --to URI", 1, 1, models_copy},
+};
+enum { N_VERBS = sizeof verbs / sizeof verbs[0] };
+
+static ty_status unknown_verb(cli *app, const char *name) {
+    ty_text all = {0};
+    for (int i = 0; i < N_VERBS; i++)
+        ty_text_addf(&all, "%s%s", i ? ", " : "", verbs[i].name);
+    const ty_status st = ty_fail(&app->ctx, TY_ERR_ARG, "`tiltyard models %s`: want one of %s",
+                                 name, ty_text_string(&all));
+    ty_text_clear(&all);
+    return st;
+}
+
+/* Looking for something makes no folder and no mlflow.db. */
+static ty_status check_folder(cli *app) {
+    if (ty_file_exists(&app->ctx, app->folder))
+        return TY_OK;
+    return ty_fail(&app->ctx, TY_ERR_NOT_FOUND, "there is no folder %s", app->folder);
+}
+
+static ty_status models(cli *app) {
+    const char *name = app->args.operand[0];
+    const int n = app->args.n_operands - 1;
+    const struct verb *verb = NULL;
+    for (int i = 0; i < N_VERBS; i++)
+        if (strcmp(verbs[i].name, name) == 0)
+            verb = &verbs[i];
+    if (!verb)
+        return unknown_verb(app, name);
+    if (n < verb->min_operands || n > verb->max_operands)
+        return ty_fail(&app->ctx, TY_ERR_ARG, "want `tiltyard %s`", verb->usage);
+    TY_TRY(check_folder(app));
+    ty_arena arena = {0};
+    ty_registry *r = NULL;
+    ty_status st = TY_OK;
+    if (verb->run != models_export) /* of a run or a file, which no registry knows */
+        st = models_open(app, &r);
+    if (st == TY_OK)
+        st = verb->run(app, &arena, r);
+    ty_registry_close(r);
+    ty_arena_clear(&arena);
+    return st;
+}
+
+static const option_row options[] = {
+    {"registry", 0, "URI",
+     "http(s)://HOST or sqlite:///FOLDER/mlflow.db (default: MLFLOW_REGISTRY_URI, "
+     "MLFLOW_TRACKING_URI, this folder's)"},
+    {"name", 0, "NAME", "register, copy, export --layout triton: the model's name"},
+    {"alias", 0, "ALIAS", "register: an alias that is to name the new version"},
+    {"expect", 0, "VERSION", "alias: only if it is there now; none: only if it is nowhere"},
+    {"delete", 0, "KEY", "tag: take this tag away"},
+    {"remove", 0, NULL, "alias: take it away"},
+    {"description", 0, "TEXT", "tag, register: markdown that says what it is"},
+    {"output", 'o', "FOLDER", "get, export: where to (get: NAME-VERSION here)"},
+    {"layout", 0, "LAYOUT", "export: mlflow (default), onnx, safetensors or triton"},
+    {"to", 0, "URI", "copy: the registry that gets it"},
+    {0}};
+
+const command cmd_models = {
+    .name = "models",
+    .operands = "VERB ...",
+    .summary = "register, name, check, fetch and export models",
+    .about =
+        "  ls [NAME]                   registered models, or a model's versions\n"
+        "  show MODEL                  one version, all of it\n"
+        "  register RUN                a run's exported model (or an exported folder) as a "
+        "version\n"
+        "  alias NAME@ALIAS VERSION    move an alias, if it is where it is expected\n"
+        "  tag MODEL KEY=VALUE...      set tags and descriptions of a model or a version\n"
+        "  get MODEL                   a version's files, each compared with its SHA-256\n"
+        "  verify [MODEL]              compare a version's files, or those of all versions\n"
+        "  export MODEL                write a package for MLflow, ONNX, safetensors or Triton\n"
+        "  copy MODEL --to URI         bring a version into another registry\n"
+        "\n"
+        "MODEL is models:/NAME@ALIAS, models:/NAME/VERSION or models:/m-ID (\"models:/\" may be "
+        "left\n"
+        "out where a name stands); a NAME alone is its newest version (tag: the model itself).\n"
+        "export also takes a run, a checkpoint or an exported folder.\n"
+        "A registry is an MLflow server, or mlflow.db of a working folder: both are MLflow's "
+        "own.\n",
+    .options = options,
+    .min_operands = 1,
+    .max_operands = ARGS_MAX_OPERANDS,
+    .run = models};
