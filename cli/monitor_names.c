@@ -27,8 +27,6 @@ static const struct {
     [LOAD_GPU_WATTS_PERCENT] = {OF_GPU, "power_usage_percentage"},
 };
 
-static const double mb = 1e-6;
-
 bool load_tells_host(const load_seat *seats, int rank) {
     for (int r = 0; r < rank; r++)
         if (seats[r].node == seats[rank].node)
@@ -88,31 +86,40 @@ void load_key(const load_seat *seats, int n, int rank, load_column column,
         (void)snprintf(out, LOAD_KEY_BYTES, "system/rank_%d/%s", rank, name);
 }
 
+/* Digits that the UI would print and that say nothing. */
+static double hundredths(double value) {
+    return round(value * 100) / 100;
+}
+
 static double percent(double part, double whole) {
-    return whole > 0 ? 100 * part / whole : NAN;
+    return whole > 0 ? hundredths(100 * part / whole) : NAN;
+}
+
+static double megabytes(double bytes) {
+    return hundredths(1e-6 * bytes);
 }
 
 void load_of_system(const ty_system_reading *first, const ty_system_reading *before,
                     const ty_system_reading *now, double seconds, bool tells_host,
                     double out[LOAD_COLUMNS]) {
     out[LOAD_PROCESS_CPU] = percent(now->process_cpu_s - before->process_cpu_s, seconds);
-    out[LOAD_PROCESS_MB] = mb * now->process_memory;
+    out[LOAD_PROCESS_MB] = megabytes(now->process_memory);
     if (!tells_host)
         return;
-    out[LOAD_CPU] = ty_system_cpu_percent(before, now);
-    out[LOAD_MEMORY_MB] = mb * now->memory_used;
+    out[LOAD_CPU] = hundredths(ty_system_cpu_percent(before, now));
+    out[LOAD_MEMORY_MB] = megabytes(now->memory_used);
     out[LOAD_MEMORY_PERCENT] = percent(now->memory_used, now->memory_total);
-    out[LOAD_DISK_MB] = mb * now->disk_used;
-    out[LOAD_DISK_FREE_MB] = mb * now->disk_free;
+    out[LOAD_DISK_MB] = megabytes(now->disk_used);
+    out[LOAD_DISK_FREE_MB] = megabytes(now->disk_free);
     out[LOAD_DISK_PERCENT] = percent(now->disk_used, now->disk_used + now->disk_free);
-    out[LOAD_RECEIVED_MB] = mb * (now->network_received - first->network_received);
-    out[LOAD_SENT_MB] = mb * (now->network_sent - first->network_sent);
+    out[LOAD_RECEIVED_MB] = megabytes(now->network_received - first->network_received);
+    out[LOAD_SENT_MB] = megabytes(now->network_sent - first->network_sent);
 }
 
 void load_of_gpu(const ty_nvml_reading *gpu, double out[LOAD_COLUMNS]) {
-    out[LOAD_GPU_MEMORY_MB] = mb * gpu->memory_used;
+    out[LOAD_GPU_MEMORY_MB] = megabytes(gpu->memory_used);
     out[LOAD_GPU_MEMORY_PERCENT] = percent(gpu->memory_used, gpu->memory_total);
     out[LOAD_GPU_BUSY] = gpu->busy_percent;
-    out[LOAD_GPU_WATTS] = gpu->watts;
+    out[LOAD_GPU_WATTS] = hundredths(gpu->watts);
     out[LOAD_GPU_WATTS_PERCENT] = percent(gpu->watts, gpu->watts_limit);
 }

@@ -17,43 +17,46 @@ static void add_cell(ty_text *out, const char *text) {
     ty_text_add(out, n == LONGEST ? "..." : "");
 }
 
-static void add_row(ty_text *out, const char *key, const char *value) {
-    ty_text_addf(out, "| %s | ", key);
-    add_cell(out, value);
-    ty_text_add(out, " |\n");
-}
-
 /* --- result ----------------------------------------------------------------------------------- */
 
-static void add_score_row(ty_text *out, const char *split, const char *name, double value) {
+static void add_score(ty_text *out, const char *split, const char *name, double value) {
     if (isfinite(value))
-        ty_text_addf(out, "| %s %s | **%.4g** |\n", split, name, value);
+        ty_text_addf(out, "**%s %s %.4g**, ", split, name, value);
 }
 
+/* The UI shows the first lines of a description, so they are the result. */
 static void add_scores(const report *r, ty_text *out) {
     const ty_eval_result *test = r->test;
+    if (test && test->confusion)
+        add_score(out, r->test_split, "accuracy", test->accuracy);
+    else if (test)
+        add_score(out, r->test_split, "mean absolute error", test->mean_absolute_error);
+    if (test && isfinite(test->loss))
+        ty_text_addf(out, "loss %.4g", test->loss);
+    if (test && test->confusion && isfinite(test->top_k_accuracy))
+        ty_text_addf(out, ", top-k accuracy %.4g", test->top_k_accuracy);
+    ty_text_add(out, test ? ", by " : "By ");
+    if (r->result->best_step >= 0)
+        ty_text_addf(out, "the best checkpoint (step %lld, val %.4g).",
+                     (long long)r->result->best_step, r->result->best_value);
+    else
+        ty_text_add(out, "the last checkpoint.");
+}
+
+static void add_effort(const report *r, ty_text *out) {
     const ty_train_result *result = r->result;
     char text[32];
-    ty_text_add(out, "| | |\n|---|---|\n");
-    if (test && test->confusion) {
-        add_score_row(out, r->test_split, "accuracy", test->accuracy);
-        add_score_row(out, r->test_split, "top-k accuracy", test->top_k_accuracy);
-    } else if (test)
-        add_score_row(out, r->test_split, "mean absolute error", test->mean_absolute_error);
-    if (test)
-        add_score_row(out, r->test_split, "loss", test->loss);
-    if (result->best_step >= 0)
-        ty_text_addf(out, "| best checkpoint | step %s, val %.4g |\n",
-                     console_count(result->best_step, text), result->best_value);
-    ty_text_addf(out, "| trained | %s steps, ", console_count(result->step, text));
-    ty_text_addf(out, "%.2f epochs |\n", result->epoch);
+    ty_text_addf(out, " Trained for %s steps", console_count(result->step, text));
+    ty_text_addf(out, ", %.2f epochs", result->epoch);
     if (result->seconds > 0) {
-        ty_text_addf(out, "| took | %s", console_duration(result->seconds, text));
-        ty_text_addf(out, ", %s samples/s |\n",
-                     console_count((int64_t)result->samples_per_s, text));
+        ty_text_addf(out, ", in %s", console_duration(result->seconds, text));
+        ty_text_addf(out, " at %s samples/s", console_count((int64_t)result->samples_per_s, text));
     }
-    if (result->reason && *result->reason)
-        add_row(out, "ended by", result->reason);
+    if (result->reason && *result->reason) {
+        ty_text_add(out, ", until: ");
+        add_cell(out, result->reason);
+    }
+    ty_text_add(out, ".");
 }
 
 static void add_class(const report *r, int64_t k, ty_text *out) {
@@ -91,27 +94,27 @@ static void add_mistakes(const report *r, ty_text *out) {
     mistaken top[3];
     const int n = most_mistaken(r->test, top, 3);
     for (int i = 0; i < n; i++) {
-        ty_text_add(out, i == 0 ? "\nMost often mistaken: " : ", ");
+        ty_text_add(out, i == 0 ? " Most often mistaken: " : ", ");
         add_class(r, top[i].truth, out);
         ty_text_add(out, " for ");
         add_class(r, top[i].predicted, out);
         ty_text_addf(out, " (%lld)", (long long)top[i].count);
     }
-    ty_text_add(out, n ? ".\n" : "");
+    ty_text_add(out, n ? "." : "");
 }
 
 static void add_result(const report *r, ty_text *out) {
-    ty_text_add(out, "### Result\n\n");
     add_scores(r, out);
     if (r->test && r->test->confusion)
         add_mistakes(r, out);
-    ty_text_add(out, "\n");
+    add_effort(r, out);
+    ty_text_add(out, "\n\n");
 }
 
 /* --- what is trained on what ------------------------------------------------------------------ */
 
-static void add_data(const report *r, ty_text *out) {
-    const ty_data_info *info = ty_dataset_info(r->data);
+static void add_data(const ty_dataset *data, ty_text *out) {
+    const ty_data_info *info = ty_dataset_info(data);
     char count[32];
     add_cell(out, info->name);
     ty_text_add(out, ": ");
@@ -127,7 +130,7 @@ static void add_data(const report *r, ty_text *out) {
 static void add_setup(const report *r, ty_text *out) {
     char count[32];
     ty_text_add(out, "### What is trained\n\n| | |\n|---|---|\n| data | ");
-    add_data(r, out);
+    add_data(r->data, out);
     ty_text_addf(out, " |\n| | fingerprint `%.16s...` |\n", ty_dataset_info(r->data)->fingerprint);
     ty_text_addf(out, "| model | %s parameters, %lld layers |\n",
                  console_count(r->plan->parameters, count), (long long)r->n_layers);
@@ -207,6 +210,8 @@ static void add_layers(const report *r, ty_text *out) {
 ty_status note_write(ty_ctx *ctx, const report *r, ty_text *out) {
     if (r->result)
         add_result(r, out);
+    else
+        ty_text_add(out, "Running: the result will stand here.\n\n");
     add_setup(r, out);
     TY_TRY(add_config(ctx, r, out));
     add_commands(r, out);
@@ -214,8 +219,8 @@ ty_status note_write(ty_ctx *ctx, const report *r, ty_text *out) {
     return out->is_short ? ty_fail_nomem(ctx, "a run's description") : TY_OK;
 }
 
-void note_write_experiment(const report *r, ty_text *out) {
+void note_write_experiment(const ty_dataset *data, ty_text *out) {
     ty_text_add(out, "Models for ");
-    add_data(r, out);
+    add_data(data, out);
     ty_text_add(out, ".\n");
 }

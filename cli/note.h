@@ -13,6 +13,6 @@ enum { NOTE_BYTES = 7500 };
 ty_status note_write(ty_ctx *ctx, const report *r, ty_text *out) TY_MUST_USE;
 
 /* The same for the experiment, which many runs share: the data. */
-void note_write_experiment(const report *r, ty_text *out);
+void note_write_experiment(const ty_dataset *data, ty_text *out);
 
 #endif

@@ -9,15 +9,15 @@
  * copies of our own, but for d_w in bf16: its engines give bf16, which is then added to the f32. */
 #include <stdlib.h>
 
-#include "kernels/cuda/affine.h"
+#include "kernels/cuda/affine_layer.h"
 #include "kernels/cuda/dnn_conv.h"
 #include "kernels/cuda/widen_add.h"
 #include "kernels/cuda/workspace.h"
 
 typedef struct conv_state {
+    ty_cuda_layer layer;
     ty_dnn_plan *forward, *to_filter, *to_x;
-    bool has_epilogue;
-    size_t dz_bytes, partials_bytes, dw_bytes; /* parts of the workspace, in this order; 0: none */
+    size_t layer_bytes, dw_bytes; /* of the workspace, in this order; the plans' own follows */
 } conv_state;
 
 static const ty_conv2d_attrs *attrs_of(const ty_op_args *args) {
@@ -55,8 +55,8 @@ static ty_status open_forward(ty_ctx *ctx, ty_device *dev, const ty_op_args *arg
         spec.has_epilogue = spec.is_optional = true;
         TY_TRY(ty_dnn_conv_open(ctx, ty_cuda_of(dev), &spec, &state->forward));
     }
-    state->has_epilogue = state->forward != NULL;
-    if (state->has_epilogue)
+    state->layer.has_epilogue = state->forward != NULL;
+    if (state->layer.has_epilogue)
         return TY_OK;
     spec.has_epilogue = spec.is_optional = false;
     return ty_dnn_conv_open(ctx, ty_cuda_of(dev), &spec, &state->forward);
@@ -75,29 +75,29 @@ static ty_status open_backward(ty_ctx *ctx, ty_device *dev, const ty_op_args *ar
 }
 
 static void divide_workspace(ty_op_args *args) {
-    const ty_conv2d_attrs *a = attrs_of(args);
     conv_state *state = args->state;
     const ty_dnn_plan *const plans[] = {state->forward, state->to_filter, state->to_x};
     size_t most = 0;
     for (int i = 0; i < 3; i++)
         if (most < ty_dnn_workspace(plans[i]))
             most = ty_dnn_workspace(plans[i]);
-    if (args->is_training && a->activation != TY_ACT_NONE)
-        state->dz_bytes = ty_cuda_part(args->y.bytes);
-    if (args->is_training && a->has_bias)
-        state->partials_bytes =
-            ty_cuda_part(ty_cuda_affine_partials(pixels_of(args), a->out, args->y.dtype));
+    state->layer_bytes = ty_cuda_layer_place(&state->layer, args);
     if (args->is_training && args->x[0].dtype == TY_DTYPE_BF16)
         state->dw_bytes = ty_cuda_part((size_t)ty_shape_count(args->param[0].shape) *
                                        ty_dtype_bytes(TY_DTYPE_BF16));
-    args->workspace_bytes =
-        ty_cuda_parts(state->dz_bytes + state->partials_bytes + state->dw_bytes + most);
+    args->workspace_bytes = ty_cuda_parts(state->layer_bytes + state->dw_bytes + most);
 }
 
 static ty_status prepare(ty_ctx *ctx, ty_device *dev, ty_op_args *args) {
-    args->state = calloc(1, sizeof(conv_state));
-    if (!args->state)
+    const ty_conv2d_attrs *a = attrs_of(args);
+    conv_state *state = calloc(1, sizeof *state);
+    args->state = state;
+    if (!state)
         return ty_fail_nomem(ctx, "a convolution");
+    state->layer = (ty_cuda_layer){.rows = pixels_of(args),
+                                   .columns = a->out,
+                                   .has_bias = a->has_bias,
+                                   .activation = a->activation};
     ty_cuda_set_y(dev, args, TY_CUDA_CHANNELS_LAST);
     args->aux.bytes = 0;
     args->param[0].dtype = args->param[1].dtype = ty_cuda_dtype(dev);
@@ -116,56 +116,24 @@ static ty_status prepare(ty_ctx *ctx, ty_device *dev, ty_op_args *args) {
 
 static void *plan_workspace(const ty_op_args *args) {
     const conv_state *state = args->state;
-    return ty_cuda_part_at(args, state->dz_bytes + state->partials_bytes + state->dw_bytes);
-}
-
-/* What the plan left undone; nothing: activation none and no bias. */
-static ty_cuda_affine_args rest_of_forward(const ty_op_args *args) {
-    const ty_conv2d_attrs *a = attrs_of(args);
-    const conv_state *state = args->state;
-    const bool is_done = state->has_epilogue;
-    return (ty_cuda_affine_args){.y = args->y.data,
-                                 .bias = a->has_bias && !is_done ? args->param[1].data : NULL,
-                                 .rows = pixels_of(args),
-                                 .columns = a->out,
-                                 .dtype = args->y.dtype,
-                                 .activation = is_done ? TY_ACT_NONE : a->activation};
+    return ty_cuda_part_at(args, state->layer_bytes + state->dw_bytes);
 }
 
 static ty_status forward(ty_ctx *ctx, ty_device *dev, const ty_op_args *args) {
     const conv_state *state = args->state;
-    const ty_cuda_affine_args rest = rest_of_forward(args);
-    void *const data[TY_DNN_MAX_DATA] = {[TY_CONV_X] = args->x[0].data,
-                                         [TY_CONV_FILTER] = args->param[0].data,
-                                         [TY_CONV_Y] = args->y.data,
-                                         [TY_CONV_BIAS] =
-                                             state->has_epilogue ? args->param[1].data : NULL};
+    void *const data[TY_DNN_MAX_DATA] = {
+        [TY_CONV_X] = args->x[0].data,
+        [TY_CONV_FILTER] = args->param[0].data,
+        [TY_CONV_Y] = args->y.data,
+        [TY_CONV_BIAS] = state->layer.has_epilogue ? args->param[1].data : NULL};
     TY_TRY(ty_dnn_run(ctx, ty_cuda_of(dev), state->forward, data, plan_workspace(args)));
-    if (!rest.bias && rest.activation == TY_ACT_NONE)
-        return TY_OK;
-    return ty_cuda_affine(ctx, dev, &rest);
-}
-
-/* What comes before the convolutions of the backward pass; nothing: neither dz nor d_bias. */
-static ty_cuda_affine_grad_args start_of_backward(const ty_op_args *args) {
-    const ty_conv2d_attrs *a = attrs_of(args);
-    const conv_state *state = args->state;
-    return (ty_cuda_affine_grad_args){.dy = args->d_y.data,
-                                      .y = args->y.data,
-                                      .dz = state->dz_bytes ? ty_cuda_part_at(args, 0) : NULL,
-                                      .d_bias = a->has_bias ? args->d_param[1].data : NULL,
-                                      .partials = ty_cuda_part_at(args, state->dz_bytes),
-                                      .rows = pixels_of(args),
-                                      .columns = a->out,
-                                      .dtype = args->y.dtype,
-                                      .activation = a->activation};
+    return ty_cuda_layer_finish(ctx, dev, &state->layer, args);
 }
 
 static ty_status add_filter_gradient(ty_ctx *ctx, ty_device *dev, const ty_op_args *args,
                                      void *dz) {
     const conv_state *state = args->state;
-    void *dw = state->dw_bytes ? ty_cuda_part_at(args, state->dz_bytes + state->partials_bytes)
-                               : args->d_param[0].data;
+    void *dw = state->dw_bytes ? ty_cuda_part_at(args, state->layer_bytes) : args->d_param[0].data;
     void *const data[TY_DNN_MAX_DATA] = {
         [TY_CONV_X] = args->x[0].data, [TY_CONV_FILTER] = dw, [TY_CONV_Y] = dz};
     TY_TRY(ty_dnn_run(ctx, ty_cuda_of(dev), state->to_filter, data, plan_workspace(args)));
@@ -177,10 +145,8 @@ static ty_status add_filter_gradient(ty_ctx *ctx, ty_device *dev, const ty_op_ar
 
 static ty_status backward(ty_ctx *ctx, ty_device *dev, const ty_op_args *args) {
     const conv_state *state = args->state;
-    const ty_cuda_affine_grad_args start = start_of_backward(args);
-    void *dz = start.dz ? start.dz : args->d_y.data;
-    if (attrs_of(args)->has_bias || start.dz)
-        TY_TRY(ty_cuda_affine_grad(ctx, dev, &start));
+    void *dz;
+    TY_TRY(ty_cuda_layer_begin(ctx, dev, &state->layer, args, &dz));
     TY_TRY(add_filter_gradient(ctx, dev, args, dz));
     if (!state->to_x)
         return TY_OK;
@@ -206,14 +172,9 @@ static void cost_of_plan(const ty_op_args *args, const ty_dnn_plan *plan, double
 }
 
 static int cost_of_backward(const ty_op_args *args, ty_op_cost *out) {
-    const ty_conv2d_attrs *a = attrs_of(args);
     const conv_state *state = args->state;
     const double w_bytes = 4 * (double)ty_shape_count(args->param[0].shape);
-    int n = 0;
-    if (a->has_bias || state->dz_bytes) {
-        const ty_cuda_affine_grad_args start = start_of_backward(args);
-        n += ty_cuda_affine_grad_cost(&start, a->has_bias, &out[n]);
-    }
+    int n = ty_cuda_layer_begin_cost(&state->layer, args, out);
     cost_of_plan(args, state->to_filter, state->dw_bytes ? 0 : w_bytes, &out[n++]);
     if (state->dw_bytes)
         n += ty_cuda_widen_add_cost(ty_shape_count(args->param[0].shape), &out[n]);
@@ -229,11 +190,8 @@ static int cost(const ty_device *dev, const ty_op_args *args, bool is_backward,
     const conv_state *state = args->state;
     if (is_backward)
         return cost_of_backward(args, out);
-    const ty_cuda_affine_args rest = rest_of_forward(args);
     cost_of_plan(args, state->forward, 0, out);
-    if (!(attrs_of(args)->has_bias && !state->has_epilogue) && rest.activation == TY_ACT_NONE)
-        return 1;
-    return 1 + ty_cuda_affine_cost(&rest, out + 1);
+    return 1 + ty_cuda_layer_finish_cost(&state->layer, args, out + 1);
 }
 
 const ty_op_impl ty_conv2d_cuda = {

@@ -23,6 +23,9 @@ typedef struct ty_segment {
     int64_t fan_in, fan_out;
 } ty_segment;
 
+/* Segments that a GPU's kernel takes at once: more of them take more launches. */
+enum { TY_FLAT_SEGMENTS_AT_ONCE = 112 };
+
 /* to[0..n) = value, = from[0..n); x *= factor. Ranges that overlap only where they are the same. */
 ty_status ty_flat_fill(ty_ctx *ctx, ty_device *dev, float *to, int64_t n, float value) TY_MUST_USE;
 ty_status ty_flat_copy(ty_ctx *ctx, ty_device *dev, float *to, const float *from,

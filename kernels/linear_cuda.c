@@ -12,13 +12,14 @@
  * sums, d_W and d_b are f32. */
 #include <stdlib.h>
 
-#include "kernels/cuda/affine.h"
+#include "kernels/cuda/affine_layer.h"
 #include "kernels/cuda/gemm.h"
 #include "kernels/cuda/workspace.h"
 
 typedef struct linear_state {
+    ty_cuda_layer layer;
     ty_cuda_gemm *forward, *to_weight, *to_x;
-    size_t dz_bytes, partials_bytes; /* at the workspace's start; 0: none */
+    size_t layer_bytes; /* of the workspace; the products' own begins there */
 } linear_state;
 
 static int64_t batch_of(const ty_op_args *args) {
@@ -82,26 +83,32 @@ static ty_status open_backward(ty_ctx *ctx, ty_device *dev, const ty_op_args *ar
     return ty_cuda_gemm_open(ctx, ty_cuda_of(dev), &to_x, &state->to_x);
 }
 
-/* dz, partial sums of the bias gradient, then the products' own. */
+/* The layer's parts, then the products'. */
 static void divide_workspace(ty_op_args *args) {
-    const ty_linear_attrs *a = attrs_of(args);
     linear_state *state = args->state;
-    size_t most = 0;
     const ty_cuda_gemm *const products[] = {state->forward, state->to_weight, state->to_x};
+    size_t most = 0;
     for (int i = 0; i < 3; i++)
         if (most < ty_cuda_gemm_workspace(products[i]))
             most = ty_cuda_gemm_workspace(products[i]);
-    if (args->is_training && a->activation != TY_ACT_NONE)
-        state->dz_bytes = ty_cuda_part(args->y.bytes);
-    if (args->is_training && a->has_bias)
-        state->partials_bytes =
-            ty_cuda_part(ty_cuda_affine_partials(batch_of(args), a->out, args->y.dtype));
-    args->workspace_bytes = ty_cuda_parts(state->dz_bytes + state->partials_bytes + most);
+    state->layer_bytes = ty_cuda_layer_place(&state->layer, args);
+    args->workspace_bytes = ty_cuda_parts(state->layer_bytes + most);
+}
+
+static ty_cuda_layer layer_of(const ty_op_args *args) {
+    const ty_linear_attrs *a = attrs_of(args);
+    const linear_state *state = args->state;
+    return (ty_cuda_layer){.rows = batch_of(args),
+                           .columns = a->out,
+                           .has_bias = a->has_bias,
+                           .activation = a->activation,
+                           .has_epilogue = ty_cuda_gemm_has_epilogue(state->forward)};
 }
 
 static ty_status prepare(ty_ctx *ctx, ty_device *dev, ty_op_args *args) {
-    args->state = calloc(1, sizeof(linear_state));
-    if (!args->state)
+    linear_state *state = calloc(1, sizeof *state);
+    args->state = state;
+    if (!state)
         return ty_fail_nomem(ctx, "a linear layer");
     ty_cuda_set_y(dev, args, NULL);
     args->aux.bytes = 0;
@@ -113,6 +120,7 @@ static ty_status prepare(ty_ctx *ctx, ty_device *dev, ty_op_args *args) {
         release(dev, args);
         return st;
     }
+    state->layer = layer_of(args);
     divide_workspace(args);
     return TY_OK;
 }
@@ -121,62 +129,24 @@ static ty_status prepare(ty_ctx *ctx, ty_device *dev, ty_op_args *args) {
 
 static void *product_workspace(const ty_op_args *args) {
     const linear_state *state = args->state;
-    return ty_cuda_part_at(args, state->dz_bytes + state->partials_bytes);
-}
-
-/* What the product left undone; nothing: activation none and no bias. */
-static ty_cuda_affine_args rest_of_forward(const ty_op_args *args) {
-    const ty_linear_attrs *a = attrs_of(args);
-    const linear_state *state = args->state;
-    ty_cuda_affine_args rest = {.y = args->y.data,
-                                .bias = a->has_bias ? args->param[1].data : NULL,
-                                .rows = batch_of(args),
-                                .columns = a->out,
-                                .dtype = args->y.dtype,
-                                .activation = a->activation};
-    if (ty_cuda_gemm_has_epilogue(state->forward)) {
-        rest.bias = NULL;
-        rest.activation = a->activation == TY_ACT_RELU ? TY_ACT_NONE : a->activation;
-    }
-    return rest;
+    return ty_cuda_part_at(args, state->layer_bytes);
 }
 
 static ty_status forward(ty_ctx *ctx, ty_device *dev, const ty_op_args *args) {
     const linear_state *state = args->state;
-    const ty_cuda_affine_args rest = rest_of_forward(args);
     const ty_cuda_gemm_data data = {.a = args->x[0].data,
                                     .b = args->param[0].data,
                                     .bias = args->param[1].data,
                                     .d = args->y.data,
                                     .workspace = product_workspace(args)};
     TY_TRY(ty_cuda_gemm_run(ctx, ty_cuda_of(dev), state->forward, &data));
-    if (!rest.bias && rest.activation == TY_ACT_NONE)
-        return TY_OK;
-    return ty_cuda_affine(ctx, dev, &rest);
-}
-
-/* What comes before the products of the backward pass; nothing: neither dz nor d_bias. */
-static ty_cuda_affine_grad_args start_of_backward(const ty_op_args *args) {
-    const ty_linear_attrs *a = attrs_of(args);
-    const linear_state *state = args->state;
-    return (ty_cuda_affine_grad_args){.dy = args->d_y.data,
-                                      .y = args->y.data,
-                                      .dz = state->dz_bytes ? ty_cuda_part_at(args, 0) : NULL,
-                                      .d_bias = a->has_bias ? args->d_param[1].data : NULL,
-                                      .partials = ty_cuda_part_at(args, state->dz_bytes),
-                                      .rows = batch_of(args),
-                                      .columns = a->out,
-                                      .dtype = args->y.dtype,
-                                      .activation = a->activation};
+    return ty_cuda_layer_finish(ctx, dev, &state->layer, args);
 }
 
 static ty_status backward(ty_ctx *ctx, ty_device *dev, const ty_op_args *args) {
-    const ty_linear_attrs *a = attrs_of(args);
     const linear_state *state = args->state;
-    const ty_cuda_affine_grad_args start = start_of_backward(args);
-    const void *dz = start.dz ? start.dz : start.dy;
-    if (a->has_bias || start.dz)
-        TY_TRY(ty_cuda_affine_grad(ctx, dev, &start));
+    void *dz;
+    TY_TRY(ty_cuda_layer_begin(ctx, dev, &state->layer, args, &dz));
     const ty_cuda_gemm_data to_weight = {.a = dz,
                                          .b = args->x[0].data,
                                          .d = args->d_param[0].data,
@@ -196,21 +166,12 @@ static ty_status backward(ty_ctx *ctx, ty_device *dev, const ty_op_args *args) {
 static int cost(const ty_device *dev, const ty_op_args *args, bool is_backward,
                 ty_op_cost out[TY_OP_MAX_COSTS]) {
     (void)dev;
-    const ty_linear_attrs *a = attrs_of(args);
     const linear_state *state = args->state;
-    int n = 0;
     if (!is_backward) {
-        const ty_cuda_affine_args rest = rest_of_forward(args);
-        ty_cuda_gemm_cost(state->forward, &out[n++]);
-        if (rest.activation != TY_ACT_NONE ||
-            (a->has_bias && !ty_cuda_gemm_has_epilogue(state->forward)))
-            n += ty_cuda_affine_cost(&rest, &out[n]);
-        return n;
+        ty_cuda_gemm_cost(state->forward, out);
+        return 1 + ty_cuda_layer_finish_cost(&state->layer, args, out + 1);
     }
-    if (a->has_bias || state->dz_bytes) {
-        const ty_cuda_affine_grad_args start = start_of_backward(args);
-        n += ty_cuda_affine_grad_cost(&start, a->has_bias, &out[n]);
-    }
+    int n = ty_cuda_layer_begin_cost(&state->layer, args, out);
     ty_cuda_gemm_cost(state->to_weight, &out[n++]);
     if (state->to_x)
         ty_cuda_gemm_cost(state->to_x, &out[n++]);

@@ -1,6 +1,7 @@
 /* What a run.journal holds: one JSON object a record, in UTF-8.
  *
- *   1 RUN      {"time_ns","run_id","experiment","run","user","source","store"}   record 1, once
+ *   1 RUN      {"time_ns","run_id","experiment","run","user","source","store","experiment_note",
+ *              "primary_metric","primary_goal"}   record 1, once; the goal is "max" or "min"
  *   2 START    {"time_ns","step","is_resumed","from_step","total_steps","samples_per_epoch"}
  *              the run begins or goes on; with is_resumed, what follows after from_step is computed
  *              again
@@ -60,6 +61,7 @@ typedef struct ty_track_record {
     union {
         struct {
             const char *run_id, *experiment, *name, *user, *source, *store;
+            const char *experiment_note, *primary_metric, *primary_goal; /* may be NULL */
         } run;
         struct {
             int64_t is_resumed, from_step, total_steps, samples_per_epoch;

@@ -94,12 +94,24 @@ static ty_status add_run_row(ty_ctx *ctx, ty_store *store, const ty_track_record
     return st;
 }
 
+static ty_status add_experiment_tags(ty_ctx *ctx, ty_store *store, const ty_track_record *run,
+                                     int64_t experiment_id) {
+    const char *tags[TY_TRACK_EXPERIMENT_TAGS][2];
+    ty_track_experiment_tags(run, tags);
+    for (int i = 0; i < TY_TRACK_EXPERIMENT_TAGS; i++)
+        if (tags[i][1])
+            TY_TRY(ty_sql_run(ctx, store, TY_SQL_ADD_EXPERIMENT_TAG, NULL, "isn", experiment_id,
+                              tags[i][0], tags[i][1],
+                              ty_limit_bytes(tags[i][1], TY_LIMIT_EXPERIMENT_TAG)));
+    return TY_OK;
+}
+
 ty_status ty_store_add_run(ty_ctx *ctx, ty_store *store, const ty_track_record *run,
                            const char *run_folder, int64_t *out_experiment_id) {
     TY_TRY(find_experiment(ctx, store, run->run.experiment, out_experiment_id));
     if (*out_experiment_id < 0)
         TY_TRY(add_experiment(ctx, store, run, out_experiment_id));
-    TY_TRY(ty_sql_run(ctx, store, TY_SQL_ADD_KIND, NULL, "i", *out_experiment_id));
+    TY_TRY(add_experiment_tags(ctx, store, run, *out_experiment_id));
     TY_TRY(add_run_row(ctx, store, run, run_folder, *out_experiment_id));
     return add_own_tags(ctx, store, run);
 }

@@ -25,9 +25,8 @@ static const char *const texts[TY_SQL_COUNT] = {
                            " VALUES (0, 'Default', ?1, 'active', ?2, ?2)",
     [TY_SQL_ADD_EXPERIMENT] = "INSERT INTO experiments (name, artifact_location, lifecycle_stage,"
                               " creation_time, last_update_time) VALUES (?1, ?2, 'active', ?3, ?3)",
-    [TY_SQL_ADD_KIND] = "INSERT INTO experiment_tags (\"key\", value, experiment_id)"
-                        " VALUES ('mlflow.experimentKind', 'custom_model_development', ?1)"
-                        " ON CONFLICT DO NOTHING",
+    [TY_SQL_ADD_EXPERIMENT_TAG] = "INSERT INTO experiment_tags (\"key\", value, experiment_id)"
+                                  " VALUES (?2, ?3, ?1) ON CONFLICT DO NOTHING",
     [TY_SQL_FIND_RUN] = "SELECT experiment_id FROM runs WHERE run_uuid = ?1",
     [TY_SQL_ADD_RUN] =
         "INSERT INTO runs (run_uuid, name, source_type, source_name, entry_point_name,"

@@ -38,3 +38,15 @@ void ty_track_own_tags(const ty_track_record *run, const char *out[TY_TRACK_OWN_
                                                     {"mlflow.source.type", "LOCAL"}};
     memcpy(out, tags, sizeof tags);
 }
+
+void ty_track_experiment_tags(const ty_track_record *run,
+                              const char *out[TY_TRACK_EXPERIMENT_TAGS][2]) {
+    const char *goal = run->run.primary_goal;
+    const char *is_greater = !goal ? NULL : strcmp(goal, "max") == 0 ? "True" : "False";
+    const char *const tags[TY_TRACK_EXPERIMENT_TAGS][2] = {
+        {"mlflow.experimentKind", "custom_model_development"},
+        {"mlflow.note.content", run->run.experiment_note},
+        {"mlflow.experiment.primaryMetric.name", run->run.primary_metric},
+        {"mlflow.experiment.primaryMetric.greaterIsBetter", is_greater}};
+    memcpy(out, tags, sizeof tags);
+}

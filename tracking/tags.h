@@ -13,4 +13,10 @@ bool ty_track_tag_of(ty_arena *arena, const ty_track_record *record, const char 
 enum { TY_TRACK_OWN_TAGS = 4 };
 void ty_track_own_tags(const ty_track_record *run, const char *out[TY_TRACK_OWN_TAGS][2]);
 
+/* The same of its experiment, for a sink to add where an experiment has no such tag yet: other runs
+ * and people may have said better. */
+enum { TY_TRACK_EXPERIMENT_TAGS = 4 };
+void ty_track_experiment_tags(const ty_track_record *run,
+                              const char *out[TY_TRACK_EXPERIMENT_TAGS][2]);
+
 #endif

@@ -158,7 +158,10 @@ static ty_status begin_run(ty_ctx *ctx, ty_tracker *t, const ty_tracker_options 
                                          .name = options->run_name,
                                          .user = ty_identity_user(ctx, arena),
                                          .source = options->source,
-                                         .store = t->store_folder}};
+                                         .store = t->store_folder,
+                                         .experiment_note = options->experiment_note,
+                                         .primary_metric = options->primary_metric,
+                                         .primary_goal = options->primary_goal}};
     ty_text payload = {0};
     ty_track_encode(&run, &payload);
     ty_status st = payload.is_short ? ty_fail_nomem(ctx, "a run's first record") : TY_OK;

@@ -24,6 +24,9 @@ typedef struct ty_tracker_options {
     const char *run_folder;   /* holds run.journal and artifacts/ */
     const char *experiment;
     const char *run_name;
+    /* Of the experiment, where it has none: a description in Markdown; the metric that counts, and
+     * whether more of it is better ("max", "min"). May be NULL. */
+    const char *experiment_note, *primary_metric, *primary_goal;
     const char *source; /* argv as typed, for mlflow.source.name */
 } ty_tracker_options;
 

@@ -56,6 +56,18 @@ static pair find_sharers(const ty_devices_report *reports, int n) {
     return (pair){-1, -1};
 }
 
+/* The most ranks that are on one GPU: they have its memory between them. */
+static int most_sharers(const ty_devices_report *reports, int n) {
+    int most = 1;
+    for (int a = 0; a < n; a++) {
+        int sharers = 1;
+        for (int b = a + 1; b < n; b++)
+            sharers += is_same_gpu(&reports[a], &reports[b]);
+        most = sharers > most ? sharers : most;
+    }
+    return most;
+}
+
 static ty_status check_sharers(ty_ctx *ctx, const ty_devices_report *reports, pair sharers,
                                const ty_devices_wish *wish) {
     const ty_devices_report *it = &reports[sharers.a];
@@ -85,6 +97,7 @@ static ty_status check_nccl_wish(ty_ctx *ctx, bool has_gpus, const ty_devices_wi
 ty_status ty_devices_judge(ty_ctx *ctx, const ty_devices_report *reports, int n_ranks,
                            const ty_devices_wish *wish, ty_devices *out) {
     out->is_staged = false;
+    out->ranks_per_gpu = most_sharers(reports, n_ranks);
     out->sums[0] = '\0';
     TY_TRY(check_kinds(ctx, reports, n_ranks));
     const pair sharers = find_sharers(reports, n_ranks);

@@ -17,7 +17,8 @@ enum { TY_DEVICES_HOST_BYTES = 64, TY_DEVICES_SUMS_BYTES = 160 };
 
 typedef struct ty_devices {
     ty_device_found found; /* this rank's: what to open */
-    bool is_staged; /* GPUs are summed over ranks through host memory (ty_reduction_options) */
+    bool is_staged;    /* GPUs are summed over ranks through host memory (ty_reduction_options) */
+    int ranks_per_gpu; /* the most that share one; at least 1 */
     char sums
         [TY_DEVICES_SUMS_BYTES]; /* how ranks are summed, for people: "nccl", "mpi", "mpi through
                                          host memory: ..."; empty with one rank */

@@ -61,7 +61,8 @@ static void tell_curves(ty_ctx *ctx, ty_trainer *trainer, const ty_step_report *
     }
     ty_tell_metric(ctx, trainer, "train/learning_rate", report->learning_rate);
     ty_tell_metric(ctx, trainer, "train/samples_per_s", rate_since_log(ctx, trainer));
-    ty_tell_metric(ctx, trainer, "train/skipped_steps", (double)progress->skipped);
+    if (progress->skipped > 0)
+        ty_tell_metric(ctx, trainer, "train/skipped_steps", (double)progress->skipped);
     progress->window_loss = progress->window_hits = progress->window_weight = 0;
     progress->window_steps = 0;
     trainer->times.log_ns = ty_now_ns(ctx);

@@ -150,7 +150,7 @@ double ty_gradient_weight(const ty_trainer *trainer) {
     return sum;
 }
 
-/* In the order of rows, in double. */
+/* In the order of rows, in double. A row without a class (its target is ignored) is no hit. */
 static void sum_rows(const float *rows, const float *weight, int64_t n, double out[TY_SUM_COUNT]) {
     memset(out, 0, TY_SUM_COUNT * sizeof *out);
     for (int64_t i = 0; i < n; i++) {
@@ -158,7 +158,7 @@ static void sum_rows(const float *rows, const float *weight, int64_t n, double o
         const double w = (double)weight[i];
         out[TY_SUM_LOSS] += w == 0 ? 0 : w * (double)row[0];
         out[TY_SUM_WEIGHT] += w;
-        out[TY_SUM_HITS] += row[3] == 0 ? w : 0;
+        out[TY_SUM_HITS] += row[1] >= 0 && row[3] == 0 ? w : 0;
     }
 }
 

@@ -8,6 +8,8 @@
  * products about 70 % of the peak where they are large. A launch is queued in about 3 us. */
 static const double bandwidth_share = 0.85, flops_share = 0.7, launch_s = 3e-6;
 
+enum { MOST_OTHERS = 16 }; /* rows of a prediction that are no op's */
+
 typedef struct prediction {
     const ty_device *dev;
     const ty_device_info *info;
@@ -43,6 +45,12 @@ static void add_flat(prediction *p, const char *op, const char *kernel, double b
         add(p, op, &cost, times);
 }
 
+/* Between host and GPU, a few KB: what counts is that they are queued. */
+static void add_copy(prediction *p, const char *op, double bytes, int times) {
+    const ty_op_cost cost = {.bytes = bytes, .engine = "a copy"};
+    add(p, op, &cost, times);
+}
+
 static ty_status add_pass(ty_ctx *ctx, ty_trainer *trainer, prediction *p, bool is_backward) {
     const ty_plan *plan = &trainer->work[0].train;
     for (int k = 0; k < plan->graph->n_nodes; k++) {
@@ -71,23 +79,68 @@ static double update_bytes(const ty_trainer *trainer) {
     return 12 + 8.0 * n_slots + (rounds ? 2 : 0);
 }
 
-/* Its kernel is called as its type is. */
-static ty_status add_update(ty_ctx *ctx, ty_trainer *trainer, prediction *p) {
-    const double n = (double)trainer->train_graph.params_count;
-    const double all = (double)ty_gradient_count(trainer);
+/* Bytes of one row of all four inputs: sample, target, weight, number. */
+static double input_bytes(const ty_graph *graph) {
+    double bytes = sizeof(float) + sizeof(int64_t);
+    const int inputs[] = {graph->x, graph->target};
+    for (int i = 0; i < 2; i++) {
+        const ty_value *value = &graph->values[inputs[i]];
+        bytes += (double)(ty_shape_count(value->shape) / graph->rows) *
+                 (double)ty_dtype_bytes(value->dtype);
+    }
+    return bytes;
+}
+
+/* What surrounds the passes over a shard (gradient.c, feed.c). Batches of a step travel on another
+ * queue, beside the step before, yet the host queues them, too. */
+static void add_shards(prediction *p, const ty_graph *graph, double all) {
+    enum { INPUTS = 4 };
+    const double rows = (double)graph->rows, row_bytes = TY_LOSS_ROW * sizeof(float);
+    const double inputs = rows * input_bytes(graph) / INPUTS;
+    add_copy(p, "batch in", inputs * p->shards, INPUTS);
+    add_copy(p, "rows of a shard", 2 * inputs, INPUTS * p->shards);
     add_flat(p, "clear gradients", "flat_fill", 4 * all, p->shards);
+    add_flat(p, "loss of a shard", "flat_loss", rows * (row_bytes + sizeof(float)), p->shards);
+    add_copy(p, "loss rows out", rows * row_bytes, p->shards);
     add_flat(p, "sum of shards", "flat_add", 12 * all, p->shards - 1);
-    add_flat(p, "norms", "flat_norm_parts", 4 * all, 1);
+}
+
+static int launches_for(int64_t n_segments) {
+    return (int)((n_segments + TY_FLAT_SEGMENTS_AT_ONCE - 1) / TY_FLAT_SEGMENTS_AT_ONCE);
+}
+
+/* From the gradient to its verdict: norms of parameters' segments, and of what lies behind them. */
+static void add_judgement(prediction *p, const ty_graph *graph, double all) {
+    const int times = launches_for(graph->n_params) + 1;
+    const double norm_bytes = 2 * sizeof(double) * ((double)graph->n_params + 1);
+    add_flat(p, "norms", "flat_norm_parts", 4 * all / times, times);
+    add_flat(p, "norms", "flat_norm_totals", norm_bytes / times, times);
+    add_flat(p, "verdict", "flat_judge", norm_bytes, 1);
+    add_copy(p, "norms, verdict out", norm_bytes / 2, 2);
+}
+
+/* The optimizer's kernel is called as its type is. */
+static ty_status add_update(ty_ctx *ctx, ty_trainer *trainer, prediction *p) {
+    const ty_graph *graph = &trainer->train_graph;
+    const double n = (double)graph->params_count, n_stats = (double)graph->stats_count;
+    const double all = (double)ty_gradient_count(trainer);
+    const int times = launches_for(graph->n_params);
     const char *kernel =
         ty_arena_printf(&trainer->arena, "flat_%s", trainer->config->optimizer.row->type);
     if (!kernel)
         return ty_fail_nomem(ctx, "the prediction");
-    add_flat(p, "update", kernel, update_bytes(trainer) * n, 1);
+    add_shards(p, graph, all);
+    add_judgement(p, graph, all);
+    if (times > 0)
+        add_flat(p, "update", kernel, update_bytes(trainer) * n / times, times);
+    if (graph->n_stats > 0)
+        add_flat(p, "running statistics", "flat_blend", 12 * n_stats / graph->n_stats,
+                 graph->n_stats);
     return TY_OK;
 }
 
 static int64_t most_rows(const ty_trainer *trainer) {
-    return 2 * (int64_t)trainer->train_graph.n_nodes * TY_OP_MAX_COSTS + 8;
+    return 2 * (int64_t)trainer->train_graph.n_nodes * TY_OP_MAX_COSTS + MOST_OTHERS;
 }
 
 static void total(const ty_trainer *trainer, const prediction *p, ty_prediction *out) {

@@ -93,7 +93,9 @@ static ty_status check(ty_ctx *ctx, const ty_trainer *trainer, const json_t *roo
         return ty_fail(ctx, TY_ERR_DATA,
                        "the checkpoint was trained on other data (%.16s...), this is %.16s...",
                        text_of(root, "data"), trainer->data->fingerprint);
-    if (strcmp(text_of(root, "numeric"), trainer->report.numeric) != 0)
+    /* An evaluation plans less, and goes on with nothing. */
+    if (!trainer->options.is_forward_only &&
+        strcmp(text_of(root, "numeric"), trainer->report.numeric) != 0)
         ty_log(ctx, TY_LOG_WARN, "train",
                "resuming on \"%s\" what was trained on \"%s\": the same bits are not promised",
                trainer->report.numeric, text_of(root, "numeric"));

@@ -238,18 +238,21 @@ static const int64_t libraries_bytes = INT64_C(256) << 20;
 static ty_status check_gpu_memory(ty_ctx *ctx, const ty_trainer *trainer) {
     const ty_train_report *report = &trainer->report;
     const ty_device_info *info = ty_device_describe(ty_lanes_device(trainer->lanes));
-    const int64_t has = info->memory_bytes - libraries_bytes;
-    char advice[64] = "want a smaller model";
+    const int sharers = trainer->devices.ranks_per_gpu;
+    const int64_t has = info->memory_bytes / sharers - libraries_bytes;
+    char advice[64] = "want a smaller model", share[48] = "";
     if (report->bytes_total <= has)
         return TY_OK;
     const int64_t fits = trainer->options.is_forward_only ? 0 : rows_that_fit(trainer, has);
     if (fits > 0)
         (void)snprintf(advice, sizeof advice, "train.micro_batch_size up to %" PRId64 " would fit",
                        fits);
+    if (sharers > 1)
+        (void)snprintf(share, sizeof share, "each of the %d ranks that share it", sharers);
     return ty_fail(ctx, TY_ERR_DEVICE,
-                   "model.layers takes %.1f GiB of memory on %s (%s), which has %.1f for it: %s",
+                   "model.layers takes %.1f GiB of memory on %s (%s), which has %.1f for %s: %s",
                    (double)report->bytes_total / gib, info->name, info->model, (double)has / gib,
-                   advice);
+                   sharers > 1 ? share : "it", advice);
 }
 
 /* Asking the system for it might succeed, and using it end other people's work. */

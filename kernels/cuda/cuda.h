@@ -52,6 +52,8 @@ typedef struct ty_cuda {
     void *blas_handle; /* cublasLtHandle_t */
     void *dnn_handle;  /* cudnnHandle_t */
     char model[64];
+    char basis[208];  /* numeric's first part: the GPU, what drives it, libraries' versions */
+    uint64_t engines; /* a hash of what ty_cuda_note_engine was told, in that order; 0: nothing */
     char numeric[256];
     char name[TY_DEVICE_NAME_BYTES];
 } ty_cuda;

@@ -86,7 +86,8 @@ ty_status ty_cuda_open_described(ty_ctx *ctx, const ty_device_options *options, 
     dev->facts = *facts_of(options->name);
     memcpy(dev->model, dev->facts.model, sizeof dev->model);
     (void)snprintf(dev->name, sizeof dev->name, "%s", options->name);
-    (void)snprintf(dev->numeric, sizeof dev->numeric, "described %s", dev->model);
+    (void)snprintf(dev->basis, sizeof dev->basis, "described %s", dev->model);
+    memcpy(dev->numeric, dev->basis, sizeof dev->basis);
     dev->device =
         (ty_device){.backend = &ty_backend_plugin,
                     .info = {.kind = TY_DEVICE_IS_CUDA,

@@ -113,6 +113,19 @@ static ty_status check_precision(ty_ctx *ctx, const ty_cuda *dev, ty_precision p
         dev->model, dev->facts.major, dev->facts.minor, names[precision]);
 }
 
+/* What decides bits before any library is asked. Heuristics look at the number of processors, which
+ * differs between slices and yields of one model; the variable forbids libraries TF32. */
+static void write_basis(const ty_ctx *ctx, ty_cuda *dev, const struct cudaDeviceProp *p,
+                        int runtime, int driver) {
+    const char *tf32 = ctx->getenv("NVIDIA_TF32_OVERRIDE");
+    (void)snprintf(dev->basis, sizeof dev->basis,
+                   "cuda sm_%d%d %s processors-%d runtime-%d.%d driver-%d.%d%s%.8s", p->major,
+                   p->minor, dev->model, p->multiProcessorCount, runtime / 1000,
+                   runtime % 1000 / 10, driver / 1000, driver % 1000 / 10,
+                   tf32 ? " tf32-override-" : "", tf32 ? tf32 : "");
+    memcpy(dev->numeric, dev->basis, sizeof dev->basis);
+}
+
 static ty_status read_facts(ty_ctx *ctx, ty_cuda *dev) {
     struct cudaDeviceProp p;
     size_t n_free = 0, total = 0;
@@ -123,9 +136,7 @@ static ty_status read_facts(ty_ctx *ctx, ty_cuda *dev) {
         ty_cuda_check(ctx, cudaRuntimeGetVersion(&runtime), "reading the CUDA runtime's version"));
     TY_TRY(ty_cuda_check(ctx, cudaDriverGetVersion(&driver), "reading the driver's version"));
     (void)snprintf(dev->model, sizeof dev->model, "%.*s", (int)sizeof dev->model - 1, p.name);
-    (void)snprintf(dev->numeric, sizeof dev->numeric, "cuda sm_%d%d %s runtime-%d.%d driver-%d.%d",
-                   p.major, p.minor, dev->model, runtime / 1000, runtime % 1000 / 10, driver / 1000,
-                   driver % 1000 / 10);
+    write_basis(ctx, dev, &p, runtime, driver);
     dev->facts = (ty_gpu_facts){.major = p.major,
                                 .minor = p.minor,
                                 .multiprocessors = p.multiProcessorCount,

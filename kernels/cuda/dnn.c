@@ -13,10 +13,11 @@ static const int64_t workspace_limit = INT64_C(1) << 30;
 
 struct ty_dnn_plan {
     ty_ctx *ctx; /* while it is built */
-    const ty_cuda *dev;
+    ty_cuda *dev;
     const ty_vendor_dnn *dnn;
     char name[TY_DNN_NAME_BYTES];
     ty_status status;
+    char refusal[320]; /* cuDNN's words, where it does not support what was described; "" */
     cudnnBackendDescriptor_t parts[MAX_PARTS]; /* in the order they were made */
     int n_parts;
     cudnnBackendDescriptor_t plan, gpu; /* the execution plan; what a described GPU is like */
@@ -27,15 +28,39 @@ struct ty_dnn_plan {
 
 /* --- errors ----------------------------------------------------------------------------------- */
 
-static ty_status fail(ty_ctx *ctx, const ty_dnn_plan *p, const char *doing, cudnnStatus_t status) {
+typedef struct words {
+    char text[320];
+} words;
+
+static words words_of(const ty_dnn_plan *p, cudnnStatus_t status) {
     char last[256] = "";
+    words out;
     p->dnn->cudnnGetLastErrorString(last, sizeof last);
-    return ty_fail(ctx, TY_ERR_DEVICE, "%s %s with cuDNN: %s%s%s", doing, p->name,
-                   p->dnn->cudnnGetErrorString(status), *last ? ": " : "", last);
+    (void)snprintf(out.text, sizeof out.text, "%s%s%s", p->dnn->cudnnGetErrorString(status),
+                   *last ? ": " : "", last);
+    return out;
 }
 
+static ty_status fail(ty_ctx *ctx, const ty_dnn_plan *p, const char *doing, cudnnStatus_t status) {
+    const words said = words_of(p, status);
+    return ty_fail(ctx, TY_ERR_DEVICE, "%s %s with cuDNN: %s", doing, p->name, said.text);
+}
+
+static bool goes_on(const ty_dnn_plan *p) {
+    return p->status == TY_OK && !p->refusal[0];
+}
+
+static bool is_refusal(cudnnStatus_t status) {
+    return CUDNN_STATUS_CATEGORY(status) == CUDNN_STATUS_NOT_SUPPORTED;
+}
+
+/* "Not supported" is an answer, given when a descriptor is finished: there may be another graph. */
 static void check(ty_dnn_plan *p, const char *doing, cudnnStatus_t status) {
-    if (status != CUDNN_STATUS_SUCCESS && p->status == TY_OK)
+    if (status == CUDNN_STATUS_SUCCESS || !goes_on(p))
+        return;
+    if (is_refusal(status))
+        (void)snprintf(p->refusal, sizeof p->refusal, "%s", words_of(p, status).text);
+    else
         p->status = fail(p->ctx, p, doing, status);
 }
 
@@ -72,6 +97,7 @@ void ty_dnn_plan_close(ty_dnn_plan *p) {
         (void)p->dnn->cudnnBackendDestroyDescriptor(p->pack);
     while (p->n_parts > 0)
         (void)p->dnn->cudnnBackendDestroyDescriptor(p->parts[--p->n_parts]);
+    ty_cuda_forget_error();
     free(p);
 }
 
@@ -79,7 +105,7 @@ void ty_dnn_plan_close(ty_dnn_plan *p) {
 
 cudnnBackendDescriptor_t ty_dnn_add(ty_dnn_plan *p, cudnnBackendDescriptorType_t type) {
     cudnnBackendDescriptor_t part = NULL;
-    if (p->status != TY_OK)
+    if (!goes_on(p))
         return NULL;
     assert(p->n_parts < MAX_PARTS);
     check(p, "describing", p->dnn->cudnnBackendCreateDescriptor(type, &part));
@@ -90,7 +116,7 @@ cudnnBackendDescriptor_t ty_dnn_add(ty_dnn_plan *p, cudnnBackendDescriptorType_t
 
 void ty_dnn_set(ty_dnn_plan *p, cudnnBackendDescriptor_t part, cudnnBackendAttributeName_t name,
                 cudnnBackendAttributeType_t type, int64_t count, const void *values) {
-    if (p->status == TY_OK)
+    if (goes_on(p))
         check(p, "describing", p->dnn->cudnnBackendSetAttribute(part, name, type, count, values));
 }
 
@@ -100,7 +126,7 @@ void ty_dnn_set_part(ty_dnn_plan *p, cudnnBackendDescriptor_t part,
 }
 
 void ty_dnn_finish(ty_dnn_plan *p, cudnnBackendDescriptor_t part) {
-    if (p->status == TY_OK)
+    if (goes_on(p))
         check(p, "describing", p->dnn->cudnnBackendFinalize(part));
 }
 
@@ -176,7 +202,7 @@ static void ask(ty_dnn_plan *p, cudnnBackendDescriptor_t graph, cudnnBackendHeur
     ty_dnn_set(p, h, CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, 1, &mode);
     if (p->gpu)
         ty_dnn_set_part(p, h, CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, p->gpu);
-    if (p->status != TY_OK)
+    if (!goes_on(p))
         return;
     if (p->dnn->cudnnBackendFinalize(h) == CUDNN_STATUS_SUCCESS)
         check(p, "asking for engines of", take_offers(p, h, o));
@@ -263,7 +289,7 @@ static bool accept_plan(ty_dnn_plan *p, cudnnBackendDescriptor_t config) {
 
 /* The configuration lives as long as the plan that was made of it. */
 static bool take_first(ty_dnn_plan *p, offers *o) {
-    for (int64_t i = 0; i < o->n && p->status == TY_OK; i++) {
+    for (int64_t i = 0; i < o->n && goes_on(p); i++) {
         if (!accept_engine(p, o->config[i]) || !accept_plan(p, o->config[i]))
             continue;
         assert(p->n_parts + 2 <= MAX_PARTS);
@@ -294,10 +320,17 @@ ty_status ty_dnn_choose(ty_dnn_plan *p, const cudnnBackendDescriptor_t *operatio
     }
     p->ctx = NULL;
     *is_planned = p->plan != NULL;
+    if (*is_planned)
+        ty_cuda_note_engine(p->dev, p->engine, p->workspace);
+    ty_cuda_forget_error();
     return p->status;
 }
 
 ty_status ty_dnn_fail_unplanned(ty_ctx *ctx, const ty_dnn_plan *p) {
+    if (p->refusal[0])
+        return ty_fail(ctx, TY_ERR_DEVICE, "cuDNN %zu has no engine for %s on %s in %s: %s",
+                       p->dnn->cudnnGetVersion(), p->name, p->dev->model, precision_name(p),
+                       p->refusal);
     return ty_fail(ctx, TY_ERR_DEVICE,
                    "cuDNN %zu has no engine for %s on %s in %s: it offered %lld, none of them "
                    "deterministic, exact enough and within %lld MiB of workspace",
@@ -361,5 +394,6 @@ ty_status ty_dnn_run(ty_ctx *ctx, const ty_cuda *dev, ty_dnn_plan *p,
         st = bind(p, data, workspace);
     if (st == CUDNN_STATUS_SUCCESS)
         st = p->dnn->cudnnBackendExecute(dev->dnn_handle, p->plan, p->pack);
+    ty_cuda_forget_error();
     return st == CUDNN_STATUS_SUCCESS ? TY_OK : fail(ctx, p, "queueing", st);
 }

@@ -43,8 +43,9 @@ cudnnBackendDescriptor_t ty_dnn_add_tensor(ty_dnn_plan *plan, const ty_dnn_tenso
 
 /* Plans the graph of n operations: the first engine in the heuristics' order that gives the same
  * bits each time, rounds as the device's precision says and is satisfied with the workspace we give.
- * Once a shape; nothing is timed, so equal GPUs choose alike. That there is no such engine is an
- * answer, *is_planned false; ty_dnn_fail_unplanned makes an error of it.
+ * Once a shape; nothing is timed, so equal GPUs choose alike. That there is no such engine, or that
+ * cuDNN does not support the graph, is an answer, *is_planned false; ty_dnn_fail_unplanned makes an
+ * error of it.
  * Errors: TY_ERR_DEVICE what failed while the graph was built or planned. */
 ty_status ty_dnn_choose(ty_dnn_plan *plan, const cudnnBackendDescriptor_t *operations, int64_t n,
                         bool *is_planned) TY_MUST_USE;

@@ -10,7 +10,7 @@
 
 #include "kernels/cuda/cuda.h"
 
-enum { TY_CUDA_MAX_ROWS = 112, TY_CUDA_CHUNK = 4096 };
+enum { TY_CUDA_MAX_ROWS = TY_FLAT_SEGMENTS_AT_ONCE, TY_CUDA_CHUNK = 4096 };
 
 struct ty_cuda_row {
     int64_t offset, count; /* of the segment, in elements */

@@ -177,6 +177,7 @@ static cublasStatus_t plan(const ty_cuda *dev, ty_cuda_gemm *g) {
         st = choose(dev, g, preference);
     if (preference)
         (void)dev->blas->cublasLtMatmulPreferenceDestroy(preference);
+    ty_cuda_forget_error();
     return st;
 }
 
@@ -220,6 +221,7 @@ void ty_cuda_gemm_close(const ty_cuda *dev, ty_cuda_gemm *g) {
     for (int i = 0; i < 3; i++)
         if (layouts[i])
             (void)dev->blas->cublasLtMatrixLayoutDestroy(layouts[i]);
+    ty_cuda_forget_error();
     free(g);
 }
 
@@ -244,6 +246,7 @@ ty_status ty_cuda_gemm_run(ty_ctx *ctx, const ty_cuda *dev, const ty_cuda_gemm *
                                        g->a, &beta, data->d, g->d, data->d, g->d, &g->algorithm,
                                        g->workspace ? data->workspace : NULL, g->workspace,
                                        ty_cuda_stream(&dev->device));
+    ty_cuda_forget_error();
     return st == CUBLAS_STATUS_SUCCESS ? TY_OK : fail(ctx, dev, &g->spec, "queueing", st);
 }
 

@@ -38,6 +38,7 @@ static bool is_failure(ncclResult_t result) {
  * its code, up to the end of their first line. */
 static ty_status check(ty_ctx *ctx, const ty_vendor_nccl *nccl, ncclComm_t comm,
                        ncclResult_t result, const char *what) {
+    ty_cuda_forget_error();
     if (!is_failure(result))
         return TY_OK;
     const char *details = nccl->ncclGetLastError(comm);
@@ -117,6 +118,7 @@ static void abort_clique(ty_clique *base) {
     clique *it = clique_of(base);
     if (it->comm)
         (void)it->nccl->ncclCommAbort(it->comm);
+    ty_cuda_forget_error();
     free(it);
 }
 
@@ -143,6 +145,7 @@ static void close_clique(ty_clique *base) {
         return;
     }
     (void)it->nccl->ncclCommDestroy(it->comm);
+    ty_cuda_forget_error();
     free(it);
 }
 

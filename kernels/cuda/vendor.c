@@ -1,6 +1,7 @@
 #include "kernels/cuda/vendor.h"
 
 #include <dlfcn.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,9 +80,23 @@ static ty_status check_major(ty_ctx *ctx, const library *lib, int major) {
 
 /* --- the three libraries ---------------------------------------------------------------------- */
 
+static void write_numeric(ty_cuda *dev) {
+    char engines[40] = "";
+    if (dev->engines)
+        (void)snprintf(engines, sizeof engines, " engines-%016" PRIx64, dev->engines);
+    (void)snprintf(dev->numeric, sizeof dev->numeric, "%s%s", dev->basis, engines);
+}
+
 static void note_version(ty_cuda *dev, const char *name, size_t version) {
-    const size_t used = strlen(dev->numeric);
-    (void)snprintf(dev->numeric + used, sizeof dev->numeric - used, " %s-%zu", name, version);
+    const size_t used = strlen(dev->basis);
+    (void)snprintf(dev->basis + used, sizeof dev->basis - used, " %s-%zu", name, version);
+    write_numeric(dev);
+}
+
+void ty_cuda_note_engine(ty_cuda *dev, int64_t engine, int64_t workspace) {
+    const int64_t choice[] = {engine, workspace};
+    dev->engines = ty_hash64_pair(&dev->engines, sizeof dev->engines, choice, sizeof choice);
+    write_numeric(dev);
 }
 
 static ty_status fill_blas(ty_ctx *ctx, ty_vendor_blas *table) {
@@ -97,6 +112,7 @@ static ty_status make_blas_handle(ty_ctx *ctx, ty_cuda *dev) {
         return TY_OK;
     cublasLtHandle_t handle = NULL;
     const cublasStatus_t status = dev->blas->cublasLtCreate(&handle);
+    ty_cuda_forget_error();
     if (status != CUBLAS_STATUS_SUCCESS)
         return ty_fail(ctx, TY_ERR_DEVICE, "starting cuBLASLt: %s",
                        dev->blas->cublasLtGetStatusString(status));
@@ -135,6 +151,7 @@ static ty_status make_dnn_handle(ty_ctx *ctx, ty_cuda *dev) {
     cudnnStatus_t status = dev->dnn->cudnnCreate(&handle);
     if (status == CUDNN_STATUS_SUCCESS)
         status = dev->dnn->cudnnSetStream(handle, ty_cuda_stream(&dev->device));
+    ty_cuda_forget_error();
     if (status == CUDNN_STATUS_SUCCESS) {
         dev->dnn_handle = handle;
         return TY_OK;

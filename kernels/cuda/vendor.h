@@ -83,6 +83,15 @@ typedef struct ty_vendor_nccl {
 ty_status ty_cuda_want_blas(ty_ctx *ctx, ty_cuda *dev) TY_MUST_USE;
 ty_status ty_cuda_want_dnn(ty_ctx *ctx, ty_cuda *dev) TY_MUST_USE;
 ty_status ty_cuda_want_nccl(ty_ctx *ctx, ty_cuda *dev) TY_MUST_USE;
+/* Libraries that share the runtime leave errors behind which they got over: the next launch would be
+ * blamed for them. What a call returned is what counts, so this follows each that touches the GPU. */
+static inline void ty_cuda_forget_error(void) {
+    (void)cudaGetLastError();
+}
+
+/* Makes the choice of an engine a part of numeric: another one gives other bits. */
+void ty_cuda_note_engine(ty_cuda *dev, int64_t engine, int64_t workspace);
+
 /* Each library's version or why it can't be had, a line each. */
 void ty_cuda_say_libraries(ty_ctx *ctx, char *out, size_t room);
 /* Frees handles and tables. */

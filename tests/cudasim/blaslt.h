@@ -88,7 +88,7 @@ typedef struct cs_blas_algo {
     } while (0)
 
 static inline cublasStatus_t blas_leave(cublasStatus_t status) {
-    return (cublasStatus_t)cs_leave((int)status);
+    return (cublasStatus_t)cs_library_leave((int)status);
 }
 
 /* Whether a handle or descriptor is alive; reports where it is not. */

@@ -133,7 +133,7 @@ typedef struct cs_dnn_desc {
     } while (0)
 
 static inline cudnnStatus_t dnn_leave(cudnnStatus_t status) {
-    return (cudnnStatus_t)cs_leave((int)status);
+    return (cudnnStatus_t)cs_library_leave((int)status);
 }
 
 /* Reports a broken rule of the function in progress, keeps the words for cudnnGetLastErrorString, returns status. */

@@ -1,4 +1,5 @@
 /* Collectives, sends and receives as programs call them: their arguments, and groups. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,6 +137,19 @@ static bool is_reduction(uint32_t kind) {
     return kind == CS_NCCL_ALL_REDUCE || kind == CS_NCCL_REDUCE_SCATTER || kind == CS_NCCL_REDUCE;
 }
 
+/* CUDASIM_NCCL_SIGNAL=<rank>:<sequence>:<signal>: what this rank's process gets as it asks for that collective. */
+static void raise_where_asked(const cs_nccl_comm *comm) {
+    const char *text = getenv("CUDASIM_NCCL_SIGNAL");
+    int rank = -1, number = 0;
+    unsigned long long sequence = 0;
+    if (!text || !*text)
+        return;
+    if (sscanf(text, "%d:%llu:%d", &rank, &sequence, &number) != 3)
+        cs_unknown("CUDASIM_NCCL_SIGNAL", "\"%s\", want rank:sequence:signal", text);
+    if (rank == comm->rank && comm->n_collectives == sequence)
+        raise(number);
+}
+
 static ncclResult_t begin(const call *c) {
     cs_nccl_comm *comm = cs_nccl_comm_of(c->comm);
     if (!comm)
@@ -158,6 +172,7 @@ static ncclResult_t begin(const call *c) {
         return result;
     }
     op->header.sequence = ++comm->n_collectives;
+    raise_where_asked(comm);
     return submit(op);
 }
 

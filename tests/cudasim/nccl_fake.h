@@ -122,7 +122,7 @@ struct cs_nccl_op {
     } while (0)
 
 static inline ncclResult_t nccl_leave(ncclResult_t result) {
-    return (ncclResult_t)cs_leave((int)result);
+    return (ncclResult_t)cs_library_leave((int)result);
 }
 
 /* --- nccl_library.c --------------------------------------------------------------------------- */

@@ -38,6 +38,12 @@ cudaError_t cs_runtime_leave(int error) {
     return (cudaError_t)cs_leave(error);
 }
 
+int cs_library_leave(int error) {
+    if (!cs_this_thread()->last_error)
+        cs_this_thread()->last_error = cudaErrorNotReady;
+    return cs_leave(error);
+}
+
 cudaError_t cudaGetLastError(void) {
     cs_enter(0);
     int error = cs_sim.sticky_error ? cs_sim.sticky_error : cs_this_thread()->last_error;

@@ -88,6 +88,10 @@ int cs_leave(int error);
 #define cs_enter(natural_error)                                                                    \
     cs_enter_from(__func__, (natural_error), __builtin_return_address(0))
 
+/* cs_leave of a library's function. A library that is linked with this runtime leaves the errors behind that it got
+ * over (attributes it may not set, events that are not ready yet): here every call of one does. */
+int cs_library_leave(int error);
+
 /* Every later CUDA call returns this error, as after a trap or an assertion on the device. */
 void cs_set_sticky(int cuda_error);
 

@@ -64,6 +64,27 @@ class Curves(Gpu):
         self.assert_same_curve(cpu, self.on("cuda", "g", "--set", "train.precision=tf32")["curve"], 0.01)
 
 
+class Predictions(Gpu):
+    """What a prediction counts is what a step does: calls that queue something, in a run of one step more."""
+
+    QUEUEING = ("cudaLaunchKernel", "cudaMemcpyAsync", "cublasLtMatmul", "cudnnBackendExecute")
+
+    def launches(self, folder, steps, words):
+        _, err = self.run_it("train", SYNTHETIC, *SMALL, *words, "--set", "device=cuda", "--set",
+                             f"train.duration={steps} steps", "--set", "checkpoint.every=50 steps", "--dir", folder,
+                             env=self.simulated(trace=1))
+        return sum(int(n) for n in re.findall(rf"cudasim: calls (?:{'|'.join(self.QUEUEING)}) (\d+)", err))
+
+    def test_a_step_has_the_launches_that_are_predicted(self):
+        for folder, *words in (["usual"], ["alone", "--set", "train.shards=1"],
+                               ["bf16", "--set", "train.precision=bf16", "--set", 'optimizer={"type": "sgd"}']):
+            out, _ = self.run_it("train", SYNTHETIC, *SMALL, *words, "--dry-run", "--gpu", "a100")
+            predicted = int(re.search(r"in (\d+) launches", out).group(1))
+            with self.subTest(words=words):
+                more, fewer = (self.launches(f"{folder}{steps}", steps, words) for steps in (4, 3))
+                self.assertEqual(more - fewer, predicted)
+
+
 class Resuming(Gpu):
     """The device is no part of what a run is: the same command goes on elsewhere."""
 
@@ -81,6 +102,13 @@ class Resuming(Gpu):
         whole = self.on("cuda", "whole", steps=30)["params_hash"]
         self.interrupt("cuda", "parts")
         self.assertEqual(self.on("cuda", "parts", steps=30)["params_hash"], whole)
+
+    def test_only_other_numerics_are_warned_of(self):
+        words = ("train", SYNTHETIC, *SMALL, "--set", "device=cuda", "--set", "train.duration=30 steps", "--dir")
+        for folder, more, is_warned in (("same", {}, False), ("other", {"NVIDIA_TF32_OVERRIDE": "0"}, True)):
+            self.interrupt("cuda", folder)
+            _, err = self.run_it(*words, folder, env=dict(self.simulated(devices=2), **more), ranks=2)
+            self.assertEqual("the same bits are not promised" in err, is_warned, err)
 
     def test_what_one_device_saved_another_continues(self):
         cpu = self.on("cpu", "whole", steps=30)["curve"]
@@ -120,6 +148,36 @@ class Ranks(Gpu):
         _, err = self.run_it(*words, ranks=2, code=8, env=self.simulated(devices=1))
         self.assertIn("train.share_gpu", err)
         self.run_it(*words, "--set", "train.share_gpu=true", ranks=2, env=self.simulated(devices=1))
+
+    def test_ranks_that_share_a_gpu_share_its_memory(self):
+        layers = '["flatten", {"type": "linear", "out": 400000}, "linear"]'
+        words = ("train", SYNTHETIC, *SMALL, "--set", "device=cuda", "--set", f"model.layers={layers}", "--dry-run")
+        env = self.simulated(devices=1, memory=1600 << 20)
+        self.run_it(*words, env=env)
+        _, err = self.run_it(*words, "--set", "train.share_gpu=true", ranks=2, code=8, env=env)
+        self.assertIn("which has 0.5 for each of the 2 ranks that share it", err)
+
+
+class Victims(Gpu):
+    """A rank is stopped or killed as it sums the first of two buckets, between two layers of the first
+    backward pass; mpirun is asked to leave the others alone."""
+
+    WIDE = ("--set", 'model.layers=["flatten", {"type": "linear", "out": 100000}, "linear"]', "--set",
+            "train.reduction=fast", "--set", "train.comm_deadline=4", "--set", "device=cuda", "--dir", "x")
+
+    def survivors(self, number):
+        env = dict(self.simulated(devices=2, nccl_signal=f"1:1:{int(number)}"), OMPI_MCA_orte_enable_recovery="1")
+        process = self.start("train", SYNTHETIC, *SMALL, *self.WIDE, ranks=2, env=env)
+        _, err = process.communicate(timeout=250)
+        self.assertNotIn("cudasim:", err)
+        self.assertIn("on rank 0 in communicator MPI_COMM_WORLD\nwith errorcode 8.", err)
+        return err
+
+    def test_the_others_name_a_stopped_rank_and_end(self):
+        self.assertRegex(self.survivors(signal.SIGSTOP), r"error: rank 1 \(.*\).* within 4 s: process is stopped \(T\)")
+
+    def test_the_others_name_a_killed_rank_and_end(self):
+        self.assertRegex(self.survivors(signal.SIGKILL), r"error: rank 1 \(.*\) died \(its process is gone\)")
 
 
 class Refusals(Gpu):

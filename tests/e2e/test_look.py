@@ -106,14 +106,19 @@ class Origin(Look):
     def test_the_description_ends_with_the_result_and_leaves_a_persons_words(self):
         self.train()
         note = self.tags()["mlflow.note.content"]
-        for part in ("### Result", "test accuracy | **", "| `optimizer.learning_rate` | 3e-3 |", "tiltyard train",
+        for part in ("**test accuracy 0.9", "| `optimizer.learning_rate` | 3e-3 |", "tiltyard train",
                      "tiltyard eval runs/synthetic/", "layers.0.conv2d", "Most often mistaken"):
             self.assertIn(part, note)
         self.assertLess(len(note), 8000)
+        about = dict(self.query("select key, value from experiment_tags"))
+        self.assertIn("Models for synthetic", about["mlflow.note.content"])
+        self.assertEqual(about["mlflow.experiment.primaryMetric.name"], "val/accuracy")
+        self.assertEqual(about["mlflow.experiment.primaryMetric.greaterIsBetter"], "True")
         process = self.start("train", SYNTHETIC, "--fresh", "--set", "train.duration=5000 steps")
         find = "select run_uuid, value from tags where key = 'mlflow.note.content' and value like '%Started by%'"
         ((run, begun),) = self.wait_for(lambda: (self.folder / "mlflow.db").exists() and self.query(find))
-        self.assertNotIn("### Result", begun)
+        self.assertTrue(begun.startswith("Running"), begun)
+        self.assertNotIn("Running", note)
         with sqlite3.connect(self.folder / "mlflow.db", timeout=30) as store:
             store.execute("update tags set value = 'mine' where run_uuid = ? and key = 'mlflow.note.content'", (run,))
         process.communicate(timeout=300)

@@ -34,7 +34,25 @@ static void a_gpu_says_what_decides_its_bits(void **state) {
     assert_true(strlen(info->model) > 0 && info->memory_bytes > 0 && !info->is_described);
     assert_non_null(strstr(info->numeric, info->model));
     assert_non_null(strstr(info->numeric, "sm_"));
+    assert_non_null(strstr(info->numeric, " processors-"));
     assert_non_null(strstr(info->numeric, "driver-"));
+    assert_null(strstr(info->numeric, "tf32-override"));
+}
+
+static const char *forbid_tf32(const char *name) {
+    return strcmp(name, "NVIDIA_TF32_OVERRIDE") == 0 ? "0" : getenv(name);
+}
+
+static void a_variable_that_changes_what_libraries_round_is_among_it(void **state) {
+    fixture *f = *state;
+    ty_device *other = NULL;
+    const ty_device_options options = {.name = "cuda", .max_isa_level = -1};
+    const ty_getenv_fn before = f->ctx.getenv;
+    f->ctx.getenv = forbid_tf32;
+    assert_int_equal(ty_device_open(&f->ctx, &options, &other), TY_OK);
+    assert_non_null(strstr(ty_device_describe(other)->numeric, " tf32-override-0"));
+    f->ctx.getenv = before;
+    ty_device_close(other);
 }
 
 static void two_handles_of_a_process_describe_themselves_alike(void **state) {
@@ -338,6 +356,7 @@ int main(int argc, char **argv) {
     };
     const struct CMUnitTest gpu[] = {
         cmocka_unit_test(a_gpu_says_what_decides_its_bits),
+        cmocka_unit_test(a_variable_that_changes_what_libraries_round_is_among_it),
         cmocka_unit_test(a_gpu_that_is_not_there_is_refused),
         cmocka_unit_test(ranks_of_a_host_share_out_its_gpus),
     };

@@ -134,6 +134,33 @@ static void a_product_without_an_epilogue_has_its_bias_added(void **state) {
     }
 }
 
+/* CUDNN_STATUS_NOT_SUPPORTED, whichever descriptor is told so: the graph without its epilogue is used
+ * instead (the first 13 descriptors are those of the one with it), and where there is no other, the
+ * error says what was wanted. */
+static void a_graph_that_cudnn_does_not_support_is_not_planned(void **state) {
+    (void)state;
+    enum { WITH_EPILOGUE = 13 };
+    char *fused = output_of("conv2d", "fp32", "CUDASIM_TRACE=0");
+    child *traced = run_layer("conv2d", "fp32", "CUDASIM_TRACE=1");
+    const int n_calls = calls_of(traced->output, "cudnnBackendFinalize");
+    int n_unplanned = 0;
+    assert_in_range(n_calls, WITH_EPILOGUE + 1, 200);
+    for (int i = 1; i <= n_calls; i++) {
+        char setting[128];
+        (void)snprintf(setting, sizeof setting, "CUDASIM_FAIL=cudnnBackendFinalize:%d:3000", i);
+        child *c = run_layer("conv2d", "fp32", setting);
+        check_ends_well(c, "conv2d");
+        n_unplanned += strstr(c->output, " has no engine for conv2d backward") &&
+                       strstr(c->output, ": CUDNN_STATUS_NOT_SUPPORTED");
+        if ((i <= WITH_EPILOGUE || c->status == 0) && !strstr(c->output, fused))
+            fail_msg("with %s: exit %d, want %s in\n%s", setting, c->status, fused, c->output);
+        free(c);
+    }
+    assert_in_range(n_unplanned, 2, n_calls);
+    free(traced);
+    free(fused);
+}
+
 /* --- GPUs that lack something ------------------------------------------------------------------- */
 
 static void check_on(const char *profile, const char *precision, int status, const char *says) {
@@ -167,6 +194,7 @@ int main(void) {
         cmocka_unit_test(a_linear_layer_survives_any_failing_call),
         cmocka_unit_test(a_convolution_survives_any_failing_call),
         cmocka_unit_test(a_product_without_an_epilogue_has_its_bias_added),
+        cmocka_unit_test(a_graph_that_cudnn_does_not_support_is_not_planned),
         cmocka_unit_test(layers_run_on_every_gpu_in_what_it_has),
         cmocka_unit_test(a_gpu_without_a_precision_is_refused_when_it_is_opened),
     };

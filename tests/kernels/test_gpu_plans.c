@@ -133,6 +133,34 @@ static int costs_of(const fixture *f, bool is_backward, ty_op_cost out[TY_OP_MAX
     return ty_device_op(f->dev, f->args.id)->cost(f->dev, &f->args, is_backward, out);
 }
 
+/* --- what decides bits ------------------------------------------------------------------------ */
+
+/* What a handle says of itself after a plan of 3 x 3 filters; out = 0: after none. */
+static void numeric_after(int64_t out, char text[256]) {
+    fixture f;
+    const ty_conv2d_attrs attrs = {SQUARE(out, 3, 1, 1)};
+    set_up(&f, "a100", TY_PRECISION_FP32);
+    if (out > 0)
+        assert_int_equal(
+            prepare(&f, TY_OP_CONV2D, &attrs, (ty_shape)IMAGES(8, 16, 14, 14), NULL, false), TY_OK);
+    (void)snprintf(text, 256, "%s", ty_device_describe(f.dev)->numeric);
+    tear_down(&f);
+}
+
+static void the_engines_chosen_are_a_part_of_what_decides_bits(void **state) {
+    (void)state;
+    char none[256], first[256], again[256], other[256];
+    numeric_after(0, none);
+    numeric_after(32, first);
+    numeric_after(32, again);
+    numeric_after(5, other);
+    assert_null(strstr(none, "engines-"));
+    assert_non_null(strstr(first, " cudnn-"));
+    assert_non_null(strstr(first, " engines-"));
+    assert_string_equal(again, first);
+    assert_string_not_equal(other, first);
+}
+
 /* --- convolutions ----------------------------------------------------------------------------- */
 
 /* Matrix work of both passes, each of it by an engine of cuDNN. */
@@ -291,6 +319,7 @@ static void products_are_planned_without_asking_cublas(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_engines_chosen_are_a_part_of_what_decides_bits),
         cmocka_unit_test(every_convolution_has_engines_on_described_gpus),
         cmocka_unit_test(bias_and_relu_ride_on_the_convolution),
         cmocka_unit_test(only_tf32_lets_tensor_cores_round_f32),

@@ -58,6 +58,7 @@ static void a_gpu_for_every_rank_is_summed_by_nccl(void **state) {
     const verdict v = judge(reports, (ty_devices_wish){0});
     assert_int_equal(v.st, TY_OK);
     assert_false(v.devices.is_staged);
+    assert_int_equal(v.devices.ranks_per_gpu, 1);
     assert_string_equal(v.devices.sums, "nccl");
 }
 
@@ -103,6 +104,15 @@ static void a_gpu_that_may_be_shared_is_summed_through_host_memory(void **state)
     assert_true(v.devices.is_staged);
     assert_string_equal(v.devices.sums, "mpi through host memory: ranks 0 and 1 share a GPU, which "
                                         "NCCL can't");
+}
+
+static void the_gpu_that_most_ranks_share_is_counted(void **state) {
+    (void)state;
+    const ty_devices_report reports[RANKS] = {gpu(0, 0), gpu(0, 1), gpu(0, 1), gpu(0, 1)};
+    const ty_devices_report cpus[RANKS] = {cpu(0, ""), cpu(0, ""), cpu(0, ""), cpu(0, "")};
+    const ty_devices_wish wish = {.shares_gpu = true};
+    assert_int_equal(judge(reports, wish).devices.ranks_per_gpu, 3);
+    assert_int_equal(judge(cpus, wish).devices.ranks_per_gpu, 1);
 }
 
 static void nccl_and_a_shared_gpu_contradict_each_other(void **state) {
@@ -203,6 +213,7 @@ int main(void) {
         cmocka_unit_test(two_ranks_on_one_gpu_are_refused_naming_both),
         cmocka_unit_test(the_same_gpu_under_two_names_is_still_one),
         cmocka_unit_test(a_gpu_that_may_be_shared_is_summed_through_host_memory),
+        cmocka_unit_test(the_gpu_that_most_ranks_share_is_counted),
         cmocka_unit_test(nccl_and_a_shared_gpu_contradict_each_other),
         cmocka_unit_test(mpi_is_used_where_it_is_asked_for),
         cmocka_unit_test(one_rank_sums_with_nobody),

@@ -16,6 +16,7 @@
 
 #include "trainer/model.h"
 #include "trainer/plan.h"
+#include "trainer/trainer_private.h"
 
 enum { ROWS = 6, MOST = 4096 };
 
@@ -219,6 +220,38 @@ static void a_regression_with_batch_norm(void **state) {
               &numbers);
 }
 
+/* --- what a step tells of its rows ------------------------------------------------------------- */
+
+/* {loss, predicted class, its probability, rank of the true class}, as the loss ops write them. */
+static float told[ROWS][TY_LOSS_ROW] = {
+    {0.25f, 2, 0.75f, 0}, /* right */
+    {2, 1, 0.5f, 1},      /* wrong */
+    {0, -1, 0, 0},        /* of no class: ignored */
+    {0.5f, 0, 0.5f, 0},   /* right, weighs 2 */
+    {1, 3, 0.5f, 0},      /* right, weighs nothing */
+    {3, 0, 0.5f, 4},
+};
+
+static void a_row_without_a_class_is_no_hit(void **state) {
+    static const float weight[ROWS] = {1, 1, 1, 2, 0, 1};
+    const ty_batch batch = {.rows = ROWS, .weight = weight};
+    double of_shard[TY_SUM_COUNT], sums[TY_SUM_COUNT];
+    ty_trainer trainer = {.geometry = {.rows = ROWS, .shards_of_rank = 1},
+                          .loss_rows = &told[0][0],
+                          .shard_sums = of_shard};
+    net n;
+    open_net(*state, &n, "\"linear\"", &numbers);
+    assert_int_equal(ty_feed_open(n.ctx, n.dev, &n.graph, ROWS, &trainer.feed), TY_OK);
+    assert_int_equal(ty_feed_send(n.ctx, trainer.feed, &batch), TY_OK);
+    assert_int_equal(ty_feed_turn(n.ctx, trainer.feed), TY_OK);
+    ty_gradient_sums(&trainer, sums);
+    assert_float_equal(sums[TY_SUM_HITS], 3, 0);
+    assert_float_equal(sums[TY_SUM_WEIGHT], 6, 0);
+    assert_float_equal(sums[TY_SUM_LOSS], 0.25 + 2 + 2 * 0.5 + 3, 0);
+    ty_feed_close(trainer.feed);
+    close_net(&n);
+}
+
 static ty_ctx context;
 
 static int open_ctx(void **state) {
@@ -238,6 +271,7 @@ int main(void) {
         cmocka_unit_test(a_convolutional_classifier),
         cmocka_unit_test(a_net_that_pools_globally),
         cmocka_unit_test(a_regression_with_batch_norm),
+        cmocka_unit_test(a_row_without_a_class_is_no_hit),
     };
     return cmocka_run_group_tests(tests, open_ctx, close_ctx);
 }
