@@ -4,6 +4,9 @@
 #include <string.h>
 
 #include "cli/pictures.h"
+#include "cli/samples.h"
+
+static const char matrix_key[] = "confusion_matrix", samples_key[] = "training_samples";
 
 enum { EACH = 16 }; /* pictures before every second evaluation is left out, and again */
 
@@ -31,15 +34,16 @@ static bool ends_with(const char *text, const char *ending) {
     return length >= ending_length && strcmp(text + length - ending_length, ending) == 0;
 }
 
-/* Pictures of a matrix in the folder, those of one step or (-1) of all. */
-static int64_t count_pictures(ty_ctx *ctx, const char *folder, int64_t step) {
-    char prefix[64] = "confusion_matrix%";
+/* Pictures of a key in the folder, those of one step or (-1) of all. */
+static int64_t count_pictures(ty_ctx *ctx, const char *folder, const char *key, int64_t step) {
+    char prefix[96];
     char **names = NULL;
     size_t n = 0;
     int64_t count = 0;
     const ty_arena_mark mark = ty_arena_mark_here(&ctx->scratch);
+    (void)snprintf(prefix, sizeof prefix, "%s%%step%%", key);
     if (step >= 0)
-        (void)snprintf(prefix, sizeof prefix, "confusion_matrix%%step%%%lld%%", (long long)step);
+        (void)snprintf(prefix, sizeof prefix, "%s%%step%%%lld%%", key, (long long)step);
     if (!ty_file_exists(ctx, folder) ||
         ty_dir_list(ctx, folder, &ctx->scratch, &names, &n) != TY_OK)
         n = 0;
@@ -54,7 +58,7 @@ void gallery_init(gallery *g, ty_ctx *ctx, const ty_trainer *trainer, const ty_d
                   const char *folder, ty_observer tracker) {
     *g = (gallery){
         .ctx = ctx, .trainer = trainer, .data = data, .folder = folder, .tracker = tracker};
-    for (int64_t left = count_pictures(ctx, folder, -1); left > 0;)
+    for (int64_t left = count_pictures(ctx, folder, matrix_key, -1); left > 0;)
         left -= gallery_is_due(++g->n_evaluations);
 }
 
@@ -99,7 +103,7 @@ static ty_status show_confusion(gallery *g, const ty_event *at, const ty_eval_re
                                 const char *title) {
     canvas picture = {0};
     TY_TRY(picture_confusion(g->ctx, ty_dataset_info(g->data), eval, title, &picture));
-    const ty_status st = publish(g, at, "confusion_matrix", &picture);
+    const ty_status st = publish(g, at, matrix_key, &picture);
     canvas_clear(&picture);
     return st;
 }
@@ -113,10 +117,25 @@ static ty_status show_mistakes(gallery *g, const ty_event *at, const ty_eval_res
     return st;
 }
 
-static ty_status show(gallery *g, const ty_event *at) {
+/* Before the first step, so that the sliders' first place is not empty. */
+static ty_status show_samples(gallery *g, const ty_event *at) {
+    canvas picture = {0};
+    if (!samples_are_images(ty_dataset_info(g->data)) ||
+        count_pictures(g->ctx, g->folder, samples_key, at->step) > 0)
+        return TY_OK;
+    TY_TRY(ty_dir_make(g->ctx, g->folder));
+    TY_TRY(
+        picture_samples(g->ctx, g->data, TY_SPLIT_TRAIN, "samples of train, as stored", &picture));
+    const ty_status st = publish(g, at, samples_key, &picture);
+    canvas_clear(&picture);
+    tell_tag(g, at);
+    return st;
+}
+
+static ty_status show_eval(gallery *g, const ty_event *at) {
     const ty_eval_result *eval = ty_trainer_newest_eval(g->trainer);
     char title[96];
-    if (!picture_has_confusion(eval) || count_pictures(g->ctx, g->folder, at->step) > 0)
+    if (!picture_has_confusion(eval) || count_pictures(g->ctx, g->folder, matrix_key, at->step) > 0)
         return TY_OK;
     (void)snprintf(title, sizeof title, "val, step %lld: accuracy %.4f", (long long)at->step,
                    eval->accuracy);
@@ -131,12 +150,13 @@ static ty_status show(gallery *g, const ty_event *at) {
 static ty_answer notify(void *self, const ty_event *event, const char **reason) {
     gallery *g = self;
     (void)reason;
-    if (event->kind != TY_EVENT_EVAL || strcmp(event->eval.split, "val") != 0)
-        return TY_CONTINUE;
-    if (!gallery_is_due(++g->n_evaluations))
+    const bool is_eval = event->kind == TY_EVENT_EVAL && strcmp(event->eval.split, "val") == 0;
+    const bool is_begin = event->kind == TY_EVENT_START && !event->start.is_resumed;
+    if (!is_begin && !(is_eval && gallery_is_due(++g->n_evaluations)))
         return TY_CONTINUE;
     const ty_arena_mark mark = ty_arena_mark_here(&g->ctx->scratch);
-    if (show(g, event) != TY_OK && !g->has_failed) {
+    const ty_status st = is_begin ? show_samples(g, event) : show_eval(g, event);
+    if (st != TY_OK && !g->has_failed) {
         g->has_failed = true;
         ty_log(g->ctx, TY_LOG_WARN, "pictures", "%s", g->ctx->message);
     }

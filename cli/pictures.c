@@ -115,12 +115,30 @@ ty_status picture_confusion(ty_ctx *ctx, const ty_data_info *info, const ty_eval
     return st;
 }
 
-/* --- mistakes --------------------------------------------------------------------------------- */
+/* --- samples ---------------------------------------------------------------------------------- */
 
 enum { MOST = 24, COLUMNS = 8, SIDE = 84, TILE = 112, LETTERS = TILE / FONT_WIDTH - 1 };
 
-bool picture_has_mistakes(const ty_data_info *info, const ty_eval_result *eval) {
-    return eval && eval->confusion && eval->n_mistakes > 0 && samples_are_images(info);
+/* Tiles of an image and lines of text under a title. */
+typedef struct grid {
+    canvas *c;
+    const ty_dataset *data;
+    ty_split split;
+    int tile_height;
+} grid;
+
+static ty_status open_grid(ty_ctx *ctx, grid *g, int n, int lines, const char *title,
+                           const char *legend) {
+    const int rows = (n + COLUMNS - 1) / COLUMNS, used = n < COLUMNS ? n : COLUMNS;
+    const int title_width = canvas_text_width(title, 100) + 2 * FONT_WIDTH;
+    const int heads = title_width + canvas_text_width(legend, 100);
+    const int width = used * TILE > heads ? used * TILE : heads;
+    g->tile_height = SIDE + lines * FONT_HEIGHT + 3 * GAP;
+    TY_TRY(canvas_init(ctx, g->c, 2 * MARGIN + width,
+                       2 * MARGIN + FONT_HEIGHT + 2 * GAP + rows * g->tile_height));
+    canvas_text(g->c, MARGIN, MARGIN, title, 100, ink);
+    canvas_text(g->c, MARGIN + title_width, MARGIN, legend, 100, pale_ink);
+    return TY_OK;
 }
 
 /* As large as fits into a square, whole multiples where it is smaller. */
@@ -133,56 +151,88 @@ static void fit(const canvas_image *image, int *width, int *height) {
     *height = *height ? *height : 1;
 }
 
-static ty_status draw_mistake(ty_ctx *ctx, const ty_dataset *data, ty_split split,
-                              const ty_mistake *mistake, ty_arena *arena, canvas *c, int x, int y) {
-    const ty_data_info *info = ty_dataset_info(data);
+static void tile_place(const grid *g, int i, int *x, int *y) {
+    *x = MARGIN + i % COLUMNS * TILE;
+    *y = MARGIN + FONT_HEIGHT + 2 * GAP + i / COLUMNS * g->tile_height;
+}
+
+static void tile_text(const grid *g, int i, int row, const char *text, uint32_t color) {
+    int x, y;
+    tile_place(g, i, &x, &y);
+    canvas_text(g->c, x, y + SIDE + GAP + row * FONT_HEIGHT, text, LETTERS, color);
+}
+
+static ty_status tile_image(ty_ctx *ctx, const grid *g, int i, int64_t sample, ty_arena *arena,
+                            int64_t *out_class) {
     canvas_image image;
-    int64_t class_index;
-    int width, height;
-    char text[64];
-    TY_TRY(sample_image(ctx, data, split, mistake->sample, arena, &image, &class_index));
+    int x, y, width, height;
+    TY_TRY(sample_image(ctx, g->data, g->split, sample, arena, &image, out_class));
     fit(&image, &width, &height);
-    canvas_fill(c, x, y, SIDE, SIDE, line, 1);
-    canvas_draw(c, x + (SIDE - width) / 2, y + (SIDE - height) / 2, width, height, &image);
-    canvas_text(c, x, y + SIDE + GAP, class_name(info, mistake->truth, arena), LETTERS, right);
-    canvas_text(c, x, y + SIDE + GAP + FONT_HEIGHT, class_name(info, mistake->predicted, arena),
-                LETTERS, wrong);
-    (void)snprintf(text, sizeof text, "%.0f%% #%lld", 100 * mistake->probability,
-                   (long long)mistake->sample);
-    canvas_text(c, x, y + SIDE + GAP + 2 * FONT_HEIGHT, text, LETTERS, pale_ink);
+    tile_place(g, i, &x, &y);
+    canvas_fill(g->c, x, y, SIDE, SIDE, line, 1);
+    canvas_draw(g->c, x + (SIDE - width) / 2, y + (SIDE - height) / 2, width, height, &image);
     return TY_OK;
 }
 
-static ty_status draw_mistakes(ty_ctx *ctx, const ty_dataset *data, ty_split split,
-                               const ty_eval_result *eval, int n, int tile_height, canvas *c) {
-    ty_status st = TY_OK;
+static ty_status draw_sample(ty_ctx *ctx, const grid *g, int i, int64_t sample, ty_arena *arena) {
+    int64_t class_index;
+    char text[32];
+    TY_TRY(tile_image(ctx, g, i, sample, arena, &class_index));
+    (void)snprintf(text, sizeof text, "#%lld", (long long)sample);
+    if (class_index >= 0)
+        tile_text(g, i, 0, class_name(ty_dataset_info(g->data), class_index, arena), right);
+    tile_text(g, i, class_index >= 0, text, pale_ink);
+    return TY_OK;
+}
+
+ty_status picture_samples(ty_ctx *ctx, const ty_dataset *data, ty_split split, const char *title,
+                          canvas *out) {
+    const ty_data_info *info = ty_dataset_info(data);
+    const int64_t count = info->count[split];
+    const int n = count < MOST ? (int)count : MOST;
+    grid g = {.c = out, .data = data, .split = split};
     ty_arena arena = {0};
+    ty_status st = open_grid(ctx, &g, n, info->is_classification ? 2 : 1, title, "");
     for (int i = 0; st == TY_OK && i < n; i++) {
-        const ty_arena_mark mark = ty_arena_mark_here(&arena);
-        st = draw_mistake(ctx, data, split, &eval->mistakes[i], &arena, c,
-                          MARGIN + i % COLUMNS * TILE,
-                          MARGIN + FONT_HEIGHT + 2 * GAP + i / COLUMNS * tile_height);
-        ty_arena_reset(&arena, mark);
+        st = draw_sample(ctx, &g, i, count / n * i, &arena);
+        ty_arena_clear(&arena);
     }
-    ty_arena_clear(&arena);
+    if (st != TY_OK)
+        canvas_clear(out);
     return st;
+}
+
+/* --- mistakes --------------------------------------------------------------------------------- */
+
+bool picture_has_mistakes(const ty_data_info *info, const ty_eval_result *eval) {
+    return eval && eval->confusion && eval->n_mistakes > 0 && samples_are_images(info);
+}
+
+static ty_status draw_mistake(ty_ctx *ctx, const grid *g, int i, const ty_mistake *mistake,
+                              ty_arena *arena) {
+    const ty_data_info *info = ty_dataset_info(g->data);
+    int64_t class_index;
+    char text[64];
+    TY_TRY(tile_image(ctx, g, i, mistake->sample, arena, &class_index));
+    (void)snprintf(text, sizeof text, "%.0f%% #%lld", 100 * mistake->probability,
+                   (long long)mistake->sample);
+    tile_text(g, i, 0, class_name(info, mistake->truth, arena), right);
+    tile_text(g, i, 1, class_name(info, mistake->predicted, arena), wrong);
+    tile_text(g, i, 2, text, pale_ink);
+    return TY_OK;
 }
 
 ty_status picture_mistakes(ty_ctx *ctx, const ty_dataset *data, ty_split split,
                            const ty_eval_result *eval, const char *title, canvas *out) {
-    static const char legend[] = "truth, what it was taken for with which probability, sample";
     const int n = eval->n_mistakes < MOST ? (int)eval->n_mistakes : MOST;
-    const int rows = (n + COLUMNS - 1) / COLUMNS, tile_height = SIDE + 3 * FONT_HEIGHT + 3 * GAP;
-    const int used = n < COLUMNS ? n : COLUMNS;
-    const int heads =
-        canvas_text_width(title, 100) + 2 * FONT_WIDTH + canvas_text_width(legend, 100);
-    const int width = used * TILE > heads ? used * TILE : heads;
-    TY_TRY(canvas_init(ctx, out, 2 * MARGIN + width,
-                       2 * MARGIN + FONT_HEIGHT + 2 * GAP + rows * tile_height));
-    canvas_text(out, MARGIN, MARGIN, title, 100, ink);
-    canvas_text(out, MARGIN + canvas_text_width(title, 100) + 2 * FONT_WIDTH, MARGIN, legend, 100,
-                pale_ink);
-    const ty_status st = draw_mistakes(ctx, data, split, eval, n, tile_height, out);
+    grid g = {.c = out, .data = data, .split = split};
+    ty_arena arena = {0};
+    ty_status st = open_grid(ctx, &g, n, 3, title,
+                             "truth, what it was taken for with which probability, sample");
+    for (int i = 0; st == TY_OK && i < n; i++) {
+        st = draw_mistake(ctx, &g, i, &eval->mistakes[i], &arena);
+        ty_arena_clear(&arena);
+    }
     if (st != TY_OK)
         canvas_clear(out);
     return st;

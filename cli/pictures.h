@@ -15,6 +15,11 @@ bool picture_has_mistakes(const ty_data_info *info, const ty_eval_result *eval);
 ty_status picture_confusion(ty_ctx *ctx, const ty_data_info *info, const ty_eval_result *eval,
                             const char *title, canvas *out) TY_MUST_USE;
 
+/* Samples from all over the split, at most 24, with their classes where they have one.
+ * Owns: *out is the caller's to clear. Errors: as ty_dataset_sample; TY_ERR_NOMEM. */
+ty_status picture_samples(ty_ctx *ctx, const ty_dataset *data, ty_split split, const char *title,
+                          canvas *out) TY_MUST_USE;
+
 /* The worst mistakes, at most 24, with truth and prediction below each.
  * Owns: *out is the caller's to clear. Errors: as ty_dataset_sample; TY_ERR_NOMEM. */
 ty_status picture_mistakes(ty_ctx *ctx, const ty_dataset *data, ty_split split,

@@ -128,7 +128,7 @@ class Origin(Look):
 
 
 class Files(Look):
-    STEPPED = re.compile(r"^(confusion_matrix|worst_mistakes)%step%(\d+)%timestamp%\d{13}%z[0-9a-f]{16}"
+    STEPPED = re.compile(r"^(confusion_matrix|worst_mistakes|training_samples)%step%(\d+)%timestamp%\d{13}%z[0-9a-f]{16}"
                          r"(%compressed)?\.png$")
 
     def images(self, run):
@@ -159,7 +159,8 @@ class Files(Look):
         for name in ("confusion_matrix.png", "worst_mistakes.png"):
             self.assertEqual((artifacts / name).read_bytes()[:8], b"\x89PNG\r\n\x1a\n")
         evaluations = {step: 1 for (step,) in self.query("select step from metrics where key = 'val/loss'")}
-        self.assertEqual(self.images(done["run"]), {"confusion_matrix": evaluations, "worst_mistakes": evaluations})
+        self.assertEqual(self.images(done["run"]), {"confusion_matrix": evaluations, "worst_mistakes": evaluations,
+                                                     "training_samples": {0: 1}})
         self.assertEqual(self.query("select value from tags where key = 'mlflow.loggedImages'"), [("True",)])
 
     def test_an_evaluation_that_is_done_again_has_one_picture(self):
