@@ -154,6 +154,7 @@ static const option_row options[] = {
     {"description", 0, "TEXT", "tag, register: markdown that says what it is"},
     {"output", 'o', "FOLDER", "get, export: where to (get: NAME-VERSION here)"},
     {"layout", 0, "LAYOUT", "export: mlflow (default), onnx, safetensors or triton"},
+    {"opset", 0, "N", "export: of the ONNX graph, 13 to 17 (default), for older runtimes"},
     {"to", 0, "URI", "copy: the registry that gets it"},
     {0}};
 

@@ -181,7 +181,7 @@ static ty_status sweep(exporting *e) {
 }
 
 static ty_status write_files(exporting *e) {
-    const ty_onnx_options options = {.version = TY_VERSION_TEXT};
+    const ty_onnx_options options = {.version = TY_VERSION_TEXT, .opset = e->wish->opset};
     const char *folder = e->out->folder;
     TY_TRY(ty_dir_make(e->ctx, folder));
     TY_TRY(sweep(e));

@@ -15,6 +15,7 @@ typedef struct export_wish {
     const char *name;       /* what MLflow calls the model; NULL: "model" */
     const char *folder;     /* the package's; NULL: run_folder/models/<model_id> */
     const ty_dataset *data; /* the input example is a row of its val part; NULL: of the means */
+    int opset;              /* of the graph; 0: the newest that we write */
 } export_wish;
 
 typedef struct export_made {

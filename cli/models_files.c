@@ -157,14 +157,14 @@ static ty_status lay_out(cli *app, const char *package, const char *layout, cons
     return copy_package(app, package, folder, arena);
 }
 
-/* A checkpoint becomes a package first, in a folder that is gone afterwards. */
+/* A checkpoint, or a model in another opset, becomes a package first, in a folder that is gone afterwards. */
 static ty_status export_checkpoint(cli *app, const model_source *source, const char *layout,
-                                   const char *folder, ty_arena *arena) {
+                                   const char *folder, int opset, ty_arena *arena) {
     const char *temp;
     export_made made = {0};
     ty_run_record run = {0};
     TY_TRY(ty_folder_temp(&app->ctx, folder, arena, &temp));
-    const export_wish wish = {.checkpoint = source->path, .folder = temp};
+    const export_wish wish = {.checkpoint = source->path, .folder = temp, .opset = opset};
     export_wish of_run = wish;
     ty_status st = TY_OK;
     if (source->run_folder) {
@@ -193,14 +193,18 @@ static ty_status choose_layout(cli *app, const char **out) {
 ty_status models_export(cli *app, ty_arena *arena, ty_registry *r) {
     const char *layout, *output = args_value(&app->args, "output");
     model_source source;
+    int64_t opset;
     (void)r;
     TY_TRY(choose_layout(app, &layout));
     if (!output || !*output)
         return ty_fail(&app->ctx, TY_ERR_ARG, "want --output FOLDER");
     TY_TRY(model_source_find(app, app->args.operand[1], arena, &source));
-    TY_TRY(source.package ? lay_out(app, source.package, layout, output,
-                                    source.name ? source.name : "model", arena)
-                          : export_checkpoint(app, &source, layout, output, arena));
+    TY_TRY(
+        args_int(&app->ctx, &app->args, "opset", 0, TY_ONNX_OLDEST_OPSET, TY_ONNX_OPSET, &opset));
+    TY_TRY(source.package && !opset
+               ? lay_out(app, source.package, layout, output, source.name ? source.name : "model",
+                         arena)
+               : export_checkpoint(app, &source, layout, output, (int)opset, arena));
     ty_text out = {0};
     if (app->console.is_json) {
         ty_text_addf(&out, "{\"layout\": \"%s\", \"folder\": ", layout);

@@ -14,8 +14,9 @@
  *   onnx_write.c   the whole file      onnx_read.c   and back
  *   protobuf.c     bytes
  *
- * Opset 17, IR 8 (github.com/onnx/onnx, onnx/onnx.proto, docs/Operators.md); tables with texts take
- * OneHotEncoder of ai.onnx.ml 3 too. */
+ * Opset 17, IR 8 (github.com/onnx/onnx, onnx/onnx.proto, docs/Operators.md, docs/Versioning.md);
+ * tables with texts take OneHotEncoder of ai.onnx.ml too. No node that we write has changed its
+ * meaning since opset 13, which older runtimes read. */
 #ifndef TY_TRAINER_ONNX_H
 #define TY_TRAINER_ONNX_H
 
@@ -27,7 +28,7 @@ extern "C" {
 
 enum {
     TY_ONNX_OPSET = 17,
-    TY_ONNX_IR = 8,
+    TY_ONNX_OLDEST_OPSET = 13,
     TY_ONNX_MAX_RANK = 5,
     TY_ONNX_EXAMPLE_ELEMENTS = 200000
 };
@@ -55,12 +56,13 @@ typedef struct ty_onnx_signature {
 typedef struct ty_onnx_options {
     const char *version;     /* of this program, for the reader's eyes */
     uint64_t external_bytes; /* tensors of more bytes go to TY_ONNX_DATA_FILE; 0: 1.5 GB */
+    int opset;               /* TY_ONNX_OLDEST_OPSET to TY_ONNX_OPSET; 0: TY_ONNX_OPSET */
 } ty_onnx_options;
 
 /* Writes TY_ONNX_FILE (and TY_ONNX_DATA_FILE) into folder, which exists; each is published whole,
  * the data before the graph. Equal content makes equal bytes.
  * Errors: TY_ERR_INTEGRITY the content contradicts itself; TY_ERR_CONFIG its config is not one of
- *         this version; TY_ERR_IO; TY_ERR_NOMEM. */
+ *         this version; TY_ERR_ARG the opset; TY_ERR_IO; TY_ERR_NOMEM. */
 ty_status ty_onnx_write(ty_ctx *ctx, const ty_checkpoint *content, const char *folder,
                         const ty_onnx_options *options, ty_arena *arena,
                         ty_onnx_signature *out) TY_MUST_USE;

@@ -159,17 +159,22 @@ static void add_opset(ty_text *model, const char *domain, int version) {
     ty_text_clear(&opset);
 }
 
+/* The versions that were released together (docs/Versioning.md). */
+static void add_versions(const writing *w, ty_text *model) {
+    const int opset = w->options->opset ? w->options->opset : TY_ONNX_OPSET;
+    ty_pb_add_int(model, TY_ONNX_MODEL_IR, opset < 15 ? 7 : 8);
+    add_opset(model, "", opset);
+    if (w->g.takes_ml)
+        add_opset(model, "ai.onnx.ml", opset < 16 ? 2 : 3);
+}
+
 /* Everything of the model that is not its graph. */
 static void add_model(const writing *w, ty_text *model) {
     char step[32];
-    enum { ML_OPSET = 3 };
     (void)snprintf(step, sizeof step, "%" PRId64, w->content->step);
-    ty_pb_add_int(model, TY_ONNX_MODEL_IR, TY_ONNX_IR);
+    add_versions(w, model);
     ty_pb_add_string(model, TY_ONNX_MODEL_PRODUCER, "tiltyard");
     ty_pb_add_string(model, TY_ONNX_MODEL_PRODUCER_VERSION, w->options->version);
-    add_opset(model, "", TY_ONNX_OPSET);
-    if (w->g.takes_ml)
-        add_opset(model, "ai.onnx.ml", ML_OPSET);
     add_pair(model, TY_ONNX_MODEL_METADATA, TY_ONNX_KEY_CONFIG, w->content->config);
     add_pair(model, TY_ONNX_MODEL_METADATA, TY_ONNX_KEY_DATA, w->content->data_state);
     add_pair(model, TY_ONNX_MODEL_METADATA, TY_ONNX_KEY_VERSION, w->options->version);
@@ -256,7 +261,15 @@ static ty_status write_files(writing *w) {
     return w->is_external ? TY_OK : ty_file_unlink(ctx, data);
 }
 
+static ty_status check_opset(ty_ctx *ctx, int opset) {
+    if (opset == 0 || (opset >= TY_ONNX_OLDEST_OPSET && opset <= TY_ONNX_OPSET))
+        return TY_OK;
+    return ty_fail(ctx, TY_ERR_ARG, "opset %d, want %d to %d", opset, (int)TY_ONNX_OLDEST_OPSET,
+                   (int)TY_ONNX_OPSET);
+}
+
 static ty_status write_model(writing *w) {
+    TY_TRY(check_opset(w->ctx, w->options->opset));
     TY_TRY(ty_onnx_source_init(w->ctx, w->content, &w->source));
     TY_TRY(ty_onnx_tensors(w->ctx, w->content, &w->source.graph, &w->source.arena, &w->tensors,
                            &w->n_tensors));

@@ -71,6 +71,20 @@ class Export(Case):
         self.assertEqual(len([line for line in err.splitlines() if "export" in line]), 1, err)
         self.assertIn("done", out + err)
 
+    def test_a_model_is_exported_again_for_older_runtimes(self):
+        run = self.train()["run"]
+        package = self.package(run)
+        want = self.run_it("eval", run, "--json")[0]
+        for number, model in enumerate((run, package, package / "model.onnx")):
+            out = f"older{number}"
+            self.run_it("models", "export", model, "--output", out, "--opset", "13")
+            self.assertEqual(sorted(p.name for p in (self.folder / out).iterdir()), FILES)
+            graph = self.folder / out / "model.onnx"
+            self.assertEqual(graph.read_bytes()[:2], bytes((8, 7)))  # ir_version 7
+            self.assertEqual(self.run_it("eval", run, "--json", "--checkpoint", graph)[0], want)
+        _, err = self.run_it("models", "export", run, "--output", "oldest", "--opset", "12", code=2)
+        self.assertIn("13", err)
+
     def test_training_can_start_from_an_exported_model(self):
         run = self.train("--name", "first", "--set", "train.duration=2 epochs")["run"]
         model = self.package(run) / "model.onnx"

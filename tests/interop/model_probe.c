@@ -2,7 +2,7 @@
  *
  *   tables                             the types of layers and losses, one "layer NAME" a line
  *   make CONFIG SEED CHECKPOINT        a checkpoint of that config with random tensors
- *   export MODEL FOLDER BYTES          model.onnx (data file from BYTES on), model.safetensors
+ *   export MODEL FOLDER BYTES OPSET    model.onnx (data file from BYTES on), model.safetensors
  *   predict MODEL ROWS X OUT           OUT: f32 [ROWS, outputs] of X's rows, as the data set has them
  *   rows CONFIG X                      X: all training samples, encoded; prints how many
  *   example MODEL                      the inputs of a sample of means, JSON
@@ -146,7 +146,8 @@ static ty_status rows(ty_ctx *ctx, char **words) {
 
 static ty_status export_model(ty_ctx *ctx, const ty_checkpoint *content, char **words) {
     const ty_onnx_options options = {.version = "0.0-probe",
-                                     .external_bytes = strtoull(words[1], NULL, 10)};
+                                     .external_bytes = strtoull(words[1], NULL, 10),
+                                     .opset = atoi(words[2])};
     ty_onnx_signature signature = {0};
     ty_arena arena = {0};
     ty_status st = ty_onnx_write(ctx, content, words[0], &options, &arena, &signature);
@@ -272,7 +273,7 @@ int main(int argc, char **argv) {
         int words;
         ty_status (*run)(ty_ctx *ctx, char **words); /* NULL: of a model */
     } commands[] = {{"tables", 0, say_tables}, {"make", 3, make},    {"rows", 2, rows},
-                    {"export", 3, NULL},       {"predict", 4, NULL}, {"example", 1, NULL},
+                    {"export", 4, NULL},       {"predict", 4, NULL}, {"example", 1, NULL},
                     {"tensors", 1, NULL}};
     ty_ctx ctx;
     ty_status st = TY_ERR_ARG;

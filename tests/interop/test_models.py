@@ -94,13 +94,13 @@ class Case(unittest.TestCase):
     def path(self, name):
         return os.path.join(self.folder, name)
 
-    def make(self, config, seed=1, external=0):
+    def make(self, config, seed=1, external=0, opset=0):
         """A model of that config with random tensors, exported; answers the path of model.onnx."""
         with open(self.path("config.json"), "w") as file:
             json.dump(config, file)
         os.makedirs(self.path("model"), exist_ok=True)
         probe("make", "config.json", seed, "model.h5", cwd=self.folder)
-        probe("export", "model.h5", "model", external, cwd=self.folder)
+        probe("export", "model.h5", "model", external, opset, cwd=self.folder)
         return self.path("model/model.onnx")
 
     def image(self, layers, **more):
@@ -142,6 +142,15 @@ class Ops(Case):
                 onnx.checker.check_model(path, full_check=True)
                 for n in (1, 3, 17, 256):
                     self.assert_classes(path, self.bytes_like(n))
+
+    def test_39_every_layer_at_the_oldest_opset(self):
+        for name, layers in CASES.items():
+            with self.subTest(name):
+                path = self.make(self.image(layers), opset=13)
+                model = onnx.load(path)
+                self.assertEqual((model.ir_version, model.opset_import[0].version), (7, 13))
+                onnx.checker.check_model(path, full_check=True)
+                self.assert_classes(path, self.bytes_like(5))
 
     def test_an_empty_batch_gives_an_empty_answer(self):
         path = self.make(self.image(CASES["conv2d"]))
@@ -301,7 +310,7 @@ class Files(Case):
         x = self.bytes_like(5)
         self.assertEqual(self.ours(x, 5).tobytes(), self.ours(x, 5, "model/model.onnx").tobytes())
         os.makedirs(self.path("again"))
-        probe("export", "model/model.onnx", "again", 0, cwd=self.folder)
+        probe("export", "model/model.onnx", "again", 0, 0, cwd=self.folder)
         for name in ("model.onnx", "model.safetensors"):
             with open(self.path(f"model/{name}"), "rb") as a, open(self.path(f"again/{name}"), "rb") as b:
                 self.assertEqual(a.read(), b.read(), name)

@@ -298,6 +298,18 @@ static void a_place_that_leads_elsewhere_is_refused(void **state) {
 
 /* --- a content that contradicts itself -------------------------------------------------------- */
 
+static void an_opset_that_we_do_not_write_is_refused(void **state) {
+    onnx_fixture *f = *state;
+    ty_onnx_signature signature;
+    for (int opset = TY_ONNX_OLDEST_OPSET - 1; opset <= TY_ONNX_OPSET + 1; opset++) {
+        const ty_onnx_options options = {.version = "test", .opset = opset};
+        const bool is_ours = opset >= TY_ONNX_OLDEST_OPSET && opset <= TY_ONNX_OPSET;
+        assert_int_equal(
+            ty_onnx_write(&f->ctx, &f->content, f->folder.path, &options, &f->arena, &signature),
+            is_ours ? TY_OK : TY_ERR_ARG);
+    }
+}
+
 static void a_content_that_contradicts_itself_is_not_written(void **state) {
     static const char *const data_states[] = {
         "{}",
@@ -404,6 +416,7 @@ int main(void) {
         WITH_FIXTURE(a_config_that_reaches_out_is_refused),
         WITH_FIXTURE(a_tensor_that_is_odd_is_refused),
         WITH_FIXTURE(a_place_that_leads_elsewhere_is_refused),
+        WITH_FIXTURE(an_opset_that_we_do_not_write_is_refused),
         WITH_FIXTURE(a_content_that_contradicts_itself_is_not_written),
         WITH_FIXTURE(a_disk_that_fails_leaves_a_whole_model),
     };
