@@ -15,7 +15,7 @@ static const char *const cnn =
 
 typedef struct heard {
     float outputs[SAMPLES][CLASSES];
-    int64_t rows, next;   /* all, and where the next batch has to begin */
+    int64_t next, done;   /* blocks and samples of the batches so far */
     int batches, stop_at; /* batch that asks to stop; 0: none */
     _Atomic int64_t blocks;
 } heard;
