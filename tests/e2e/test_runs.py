@@ -4,13 +4,14 @@ import csv
 import fcntl
 import pty
 import select
+import shlex
 import sqlite3
 import struct
 import tempfile
 import termios
 import xml.etree.ElementTree
 
-from harness import BINARY, SYNTHETIC, Case, json, os, re, shutil, unittest, Path
+from harness import BINARY, ROOT, SYNTHETIC, Case, json, os, re, shutil, unittest, Path
 
 SHORT = ("--set", "train.duration=30 steps", "--set", "checkpoint.every=10 steps", "--set", "eval.every=10 steps")
 
@@ -115,6 +116,19 @@ class List(Runs):
         self.assertEqual(len([line for line in lines if line]), 4, lines)
         self.assertLessEqual(max(map(len, lines)), 60)
         self.assertIn("\u2026", lines[1])
+
+
+class Documented(Runs):
+    def test_every_command_of_the_docs_does_what_it_says(self):
+        text = (ROOT / "docs/TRACKING.md").read_text()
+        commands = re.findall(r"^    tiltyard (runs .*?)(?: +#.*)?$", text, re.M)
+        self.assertGreater(len(commands), 8)
+        for command in commands:
+            for word, meant in (("RUN RUN", "good fast"), ("RUN...", "good slow"), ("RUN", "good"), ("FOLDER/", "t/")):
+                command = command.replace(word, meant)
+            with self.subTest(command):
+                self.run_it(*shlex.split(command))
+        self.assertEqual(self.names(), ["fast", "good", "slow"])
 
 
 class Compare(Runs):
