@@ -2,7 +2,8 @@
  *
  *   barrier  a bar.sync or bar.warp.sync is gone
  *   guard    a bound no longer holds anything back: a branch on the comparison of integers is never taken, or always,
- *            whichever leads to more being executed; a predicated access is made by all
+ *            whichever leads to more being executed; a predicated access is made by all. The compiler's choice between
+ *            a long and a short division bounds nothing and is none
  *   fence    a membar or fence is gone
  *   atomic   an atomic without a result is an ordinary load, sum and store: a plain store of the operand
  *
@@ -41,6 +42,28 @@ static bool is_bound(const cs_kernel *kernel, uint32_t pc) {
     return false;
 }
 
+/* The last instruction before pc, in the order of the code, that sets a register; NULL: none. */
+static const cs_instr *setter_of(const cs_kernel *kernel, uint32_t pc, uint32_t operand) {
+    for (uint32_t i = pc; i-- > 0;)
+        if (kernel->code[i].opcode && kernel->code[i].d == operand)
+            return &kernel->code[i];
+    return NULL;
+}
+
+/* Compilers divide numbers of 64 bits in 32 where the upper halves of both are 0, with the same quotient: that is no
+ * bound of the program's. Constants are odd operands. */
+static bool is_short_division(const cs_kernel *kernel, uint32_t pc) {
+    const cs_instr *compared = setter_of(kernel, pc, kernel->code[pc].guard);
+    if (!compared || compared->run != cs_setp)
+        return false;
+    const cs_instr *halves = setter_of(kernel, (uint32_t)(compared - kernel->code), compared->a);
+    uint64_t mask = 0;
+    if (!halves || halves->run != cs_and_b64 || !(halves->b & 1))
+        return false;
+    memcpy(&mask, kernel->constants + (halves->b & ~1u), sizeof mask);
+    return mask == 0xffffffff00000000;
+}
+
 /* Nothing is skipped: a forward branch is never taken. A branch back ends a loop by not being taken, which no mutant
  * may leave endless: such bounds show by other mutants. */
 static void mutate_guard(cs_kernel *kernel, uint32_t pc) {
@@ -73,7 +96,9 @@ static void mutate_instr(cs_kernel *kernel, uint32_t pc, counts *n) {
         remove_instr(instr);
     if (instr->run == cs_atom && is_chosen(kernel, pc, "atomic", &n->atomic))
         instr->run = cs_atom_torn;
-    if (is_guard(kernel, pc) && is_chosen(kernel, pc, "guard", &n->guard))
+    if (is_guard(kernel, pc) && is_short_division(kernel, pc))
+        n->guard++;
+    else if (is_guard(kernel, pc) && is_chosen(kernel, pc, "guard", &n->guard))
         mutate_guard(kernel, pc);
 }
 

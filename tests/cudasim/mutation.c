@@ -22,13 +22,27 @@ static bool is_new(const char *point) {
     return true;
 }
 
+bool cs_mutation_is_made(void) {
+    const char *asked = cs_sim.options.mutate;
+    return asked && strcmp(asked, "list") != 0;
+}
+
+/* Whether it is the point asked for; "event:function<*" is every call of a function, whoever calls it. */
+static bool is_asked_for(const char *point) {
+    const char *asked = cs_sim.options.mutate;
+    const size_t length = strlen(asked);
+    if (length > 0 && asked[length - 1] == '*')
+        return strncmp(asked, point, length - 1) == 0;
+    return strcmp(asked, point) == 0;
+}
+
 bool cs_mutation_point(const char *kind, const char *where, uint64_t index, const char *what) {
     if (!cs_sim.options.mutate)
         return false;
     char point[256];
     snprintf(point, sizeof point, "%s:%s:%llu", kind, where, (unsigned long long)index);
     if (strcmp(cs_sim.options.mutate, "list") != 0)
-        return strcmp(cs_sim.options.mutate, point) == 0;
+        return is_asked_for(point);
     if (is_new(point))
         cs_note("mutation %s %s", point, what);
     return false;

@@ -129,6 +129,8 @@ static void report(cs_kind kind, const char *where, const char *format, va_list 
         char text[LINE / 2];
         vsnprintf(text, sizeof text, format, arguments);
         cs_note("%s: %s: %s", kind_names[kind], where, text);
+        if (cs_mutation_is_made()) /* and noticed: the rest of the run would show nothing more */
+            _exit(99);
     }
     pthread_mutex_unlock(&cs_sim.lock);
 }

@@ -113,6 +113,8 @@ bool cs_mutation_point(const char *kind, const char *where, uint64_t index, cons
 /* The call that the program is in as such a point: where is its caller, that one's caller and so on, joined by "<", as
  * far as wrappers usually go; index tells apart their call sites. */
 bool cs_mutation_call(const char *kind);
+/* Whether the run has a mutant: its first report ends it. */
+bool cs_mutation_is_made(void);
 
 /* A generator for choices that a seed must replay: equal streams of numbers for equal (seed, stream). */
 typedef struct cs_random {

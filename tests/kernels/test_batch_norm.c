@@ -215,8 +215,12 @@ static void values_far_from_zero_keep_their_variance(void **state) {
 
 static void a_single_sample_gives_the_shift(void **state) {
     (void)state;
-    const op_case c = case_of("1 x 6", SHAPE(1, 6), &plain);
-    op_check(&c);
+    const op_case odd = case_of("1 x 6", SHAPE(1, 6), &plain);
+    const op_case four = case_of("1 x 12", SHAPE(1, 12), &plain);
+    const op_case eight = case_of("1 x 24", SHAPE(1, 24), &plain);
+    op_check(&odd);
+    op_check(&four);
+    op_check(&eight);
 }
 
 static void inputs_may_come_in_any_layout(void **state) {

@@ -178,6 +178,20 @@ static void polling_ends_when_all_is_done(void **state) {
     ty_device_free_host(f->dev, host);
 }
 
+/* Freeing waits for what was queued, on whatever queue. */
+static void memory_may_be_freed_while_it_is_copied(void **state) {
+    fixture *f = *state;
+    enum { N = 1 << 16 };
+    void *host = NULL, *memory = NULL;
+    assert_int_equal(ty_device_alloc_host(&f->ctx, f->dev, N, &host), TY_OK);
+    assert_int_equal(ty_device_alloc(&f->ctx, f->dev, N, &memory), TY_OK);
+    assert_int_equal(ty_device_copy(&f->ctx, f->dev, TY_QUEUE_COPY_IN, TY_COPY_IN, memory, host, N),
+                     TY_OK);
+    ty_device_free_host(f->dev, host);
+    expect_zeros(f, memory, N);
+    ty_device_free(f->dev, memory);
+}
+
 static void freeing_nothing_is_fine(void **state) {
     fixture *f = *state;
     ty_device_free(f->dev, NULL);
@@ -343,6 +357,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(bytes_go_in_and_come_out),
         cmocka_unit_test(queues_wait_for_what_they_are_told_to),
         cmocka_unit_test(polling_ends_when_all_is_done),
+        cmocka_unit_test(memory_may_be_freed_while_it_is_copied),
         cmocka_unit_test(freeing_nothing_is_fine),
         cmocka_unit_test(unknown_devices_are_refused_by_name),
         cmocka_unit_test(closing_nothing_is_fine),

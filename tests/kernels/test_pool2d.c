@@ -72,6 +72,8 @@ static void max_and_average_pools_take_each_window(void **state) {
     check_both("2x2", SHAPE(2, 16, 8, 8), square(true, 2, 2, 0));
     check_both("3x3 stride 2 padding 1", SHAPE(2, 8, 9, 7), square(true, 3, 2, 1));
     check_both("overlapping 3x3 stride 1", SHAPE(2, 5, 6, 6), square(true, 3, 1, 0));
+    check_both("4x4 of 8 channels", SHAPE(1, 8, 9, 9), square(true, 4, 2, 0));
+    check_both("4x4 of 5 channels", SHAPE(1, 5, 9, 9), square(true, 4, 2, 1));
 }
 
 /* Each number once a plane of 331 elements, exactly in bf16 too: equal maxima have no derivative. */
@@ -221,10 +223,13 @@ static void the_first_of_equal_maxima_gets_the_gradient(void **state) {
 
 static void evaluation_keeps_no_indices(void **state) {
     (void)state;
-    const ty_pool2d_attrs attrs = square(true, 2, 2, 0);
-    op_case c = case_of("evaluation", SHAPE(2, 16, 8, 8), &attrs);
-    c.is_inference = true;
-    op_check(&c);
+    const ty_pool2d_attrs small = square(true, 2, 2, 0), large = square(true, 9, 1, 0);
+    const ty_shape shapes[] = {SHAPE(1, 16, 11, 10), SHAPE(1, 6, 11, 10)};
+    for (int i = 0; i < 4; i++) {
+        op_case c = case_of("evaluation", shapes[i % 2], i < 2 ? &small : &large);
+        c.is_inference = true;
+        op_check(&c);
+    }
 }
 
 static void windows_that_fit_nowhere_are_refused(void **state) {
