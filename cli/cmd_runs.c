@@ -90,6 +90,7 @@ static const option_row options[] = {
     {"output", 'o', "FILE", "plot: FILE.svg; export: FILE.csv, FILE.jsonl or a folder"},
     {"dry-run", 0, NULL, "rm, gc: only show what would go"},
     {"yes", 'y', NULL, "rm: do not ask"},
+    {"server", 0, "URI", "rm: also on this MLflow server, http://HOST..."},
     {"keep-best", 0, "N", "gc: only an experiment's N best runs keep their checkpoints"},
     {"older-than", 0, "AGE", "gc: only runs that ended 30d, 12h, 90m or 2w ago"},
     {0}};

@@ -79,6 +79,47 @@ static ty_status ask(removal *r, bool *out_yes) {
     return TY_OK;
 }
 
+/* A server calls the run by an id of its own, and knows ours as a tag. */
+static ty_status find_there(removal *r, ty_mlflow *server, const ty_run_info *run,
+                            ty_mlflow_runs *out) {
+    ty_ctx *ctx = &r->app->ctx;
+    ty_mlflow_experiment experiment;
+    const char *filter =
+        ty_arena_printf(r->arena, "tags.`%s` = '%s'", TY_MLFLOW_UID_TAG, run->run_id);
+    if (!filter)
+        return ty_fail_nomem(ctx, "a filter");
+    TY_TRY(ty_mlflow_find_experiment(ctx, server, run->experiment, r->arena, &experiment));
+    return ty_mlflow_search_runs(ctx, server, &experiment.id, 1, filter, 1, r->arena, out);
+}
+
+static ty_status delete_there(removal *r, ty_mlflow *server, const ty_run_info *run) {
+    ty_mlflow_runs found = {0};
+    const ty_status st = find_there(r, server, run, &found);
+    if (st != TY_OK && st != TY_ERR_NOT_FOUND)
+        return st;
+    if (found.n == 0) {
+        console_say(&r->app->console, "%s has no run %s", ty_mlflow_describe(server), run->name);
+        return TY_OK;
+    }
+    return ty_mlflow_delete_run(&r->app->ctx, server, found.v[0].id);
+}
+
+/* The server first: when it fails, the run is still listed here and rm may be said again. */
+static ty_status delete_all_there(removal *r) {
+    const char *uri = args_value(&r->app->args, "server");
+    ty_mlflow *server = NULL;
+    if (!uri)
+        return TY_OK;
+    if (!ty_mlflow_is_server(uri))
+        return ty_fail(&r->app->ctx, TY_ERR_ARG, "--server wants http://HOST or https://HOST");
+    TY_TRY(ty_mlflow_open(&r->app->ctx, &(ty_mlflow_options){.uri = uri}, &server));
+    ty_status st = TY_OK;
+    for (int i = 0; st == TY_OK && i < r->n; i++)
+        st = delete_there(r, server, &r->runs[i].info);
+    ty_mlflow_close(server);
+    return st;
+}
+
 static ty_status delete_one(removal *r, const ty_run_record *run) {
     cli *app = r->app;
     ty_text out = {0};
@@ -104,6 +145,7 @@ ty_status runs_remove(cli *app, ty_arena *arena) {
     TY_TRY(ask(&r, &is_sure));
     if (!is_sure)
         return TY_OK;
+    TY_TRY(delete_all_there(&r));
     for (int i = 0; i < r.n; i++)
         TY_TRY(delete_one(&r, &r.runs[i]));
     console_say(&app->console,

@@ -212,11 +212,20 @@ static ty_status judge(ty_ctx *ctx, planning *p) {
 
 /* --- the plan --------------------------------------------------------------------------------- */
 
+/* Somebody brings the run to a server. */
+static bool is_delivered_now(ty_ctx *ctx, const char *run_folder) {
+    ty_arena_mark mark = ty_arena_mark_here(&ctx->scratch);
+    const char *path = ty_path_join(&ctx->scratch, run_folder, "delivery.lease");
+    const bool is_held = path && ty_lease_is_held(ctx, path);
+    ty_arena_reset(&ctx->scratch, mark);
+    return is_held;
+}
+
 static bool is_left_alone(ty_ctx *ctx, const planning *p, const ty_run_info *run) {
     const int64_t end_ns = run->end_ns != 0 ? run->end_ns : run->start_ns;
     const bool is_young =
         p->options->older_than_ns > 0 && ty_now_wall_ns(ctx) - end_ns < p->options->older_than_ns;
-    return run->is_live || is_young;
+    return run->is_live || is_young || is_delivered_now(ctx, run->folder);
 }
 
 static ty_status plan_run(ty_ctx *ctx, planning *p, int64_t at) {

@@ -2,6 +2,7 @@
 import contextlib
 import csv
 import fcntl
+import http.server
 import pty
 import select
 import shlex
@@ -9,6 +10,7 @@ import sqlite3
 import struct
 import tempfile
 import termios
+import threading
 import xml.etree.ElementTree
 
 from harness import BINARY, ROOT, SYNTHETIC, Case, json, os, re, shutil, unittest, Path
@@ -256,6 +258,43 @@ class Delete(Runs):
         self.assertEqual(self.names(), ["fast", "good"])
         self.run_it("runs", "gc")
         self.assertFalse(self.run_folder("slow").exists())
+
+    def test_rm_deletes_on_the_server_that_is_named(self):
+        run_id, asked = self.lines("runs", "show", "slow")[0]["run_id"], []
+
+        class Server(http.server.BaseHTTPRequestHandler):
+            def answer(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                asked.append((self.path, json.loads(body) if body else None))
+                run = {"info": {"run_id": "f" * 32, "experiment_id": "5", "lifecycle_stage": "active"}, "data": {}}
+                answers = {"get-by-name": {"experiment": {"experiment_id": "5", "name": "synthetic",
+                                                          "lifecycle_stage": "active"}}, "search": {"runs": [run]}}
+                text = json.dumps(next((a for name, a in answers.items() if name in self.path), {})).encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text)
+
+            do_GET = do_POST = answer
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            self.run_it("runs", "rm", "slow", "--yes", "--server", f"http://127.0.0.1:{server.server_port}")
+        finally:
+            server.shutdown()
+            server.server_close()
+        searched = next(body for path, body in asked if path.endswith("/runs/search"))
+        self.assertEqual(searched["filter"], f"tags.`tiltyard.uid` = '{run_id}'")
+        deleted = [body for path, body in asked if path.endswith("/runs/delete")]
+        self.assertEqual(deleted, [{"run_id": "f" * 32}])
+        self.assertEqual(self.names("--deleted"), ["slow"])
+        _, err = self.run_it("runs", "rm", "good", "--yes", "--server", "sqlite:///x.db", code=2)
+        self.assertIn("--server wants http", err)
 
     def test_a_run_at_work_is_refused(self):
         process = self.start("train", SYNTHETIC, "--name", "busy", "--set", "train.duration=1000000 steps",
