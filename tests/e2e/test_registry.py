@@ -2,6 +2,20 @@
 from harness import *
 
 
+class Document(Case):
+    def test_every_command_of_the_document_works(self):
+        text = (ROOT / "docs/MODELS.md").read_text().split("## On a server")[0]
+        blocks = re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S)
+        self.assertGreater(len(blocks), 2)
+        (self.folder / "configs").symlink_to(ROOT / "configs")
+        env = {**self.env, "PATH": f"{os.path.dirname(os.path.abspath(BINARY))}:{self.env['PATH']}"}
+        done = subprocess.run(["bash", "-ec", "".join(blocks)], cwd=self.folder, env=env, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("digits@champion is version 2 now, was 1", done.stdout)
+        for name in ("champion/MLmodel", "served/digits/1/model.onnx", "bare/model.safetensors"):
+            self.assertTrue((self.folder / name).is_file(), name)
+
+
 class Models(Case):
     def setUp(self):
         super().setUp()

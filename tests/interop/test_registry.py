@@ -5,6 +5,7 @@ python of TILTYARD_PEERS_PYTHON where that is set. Exit 77: MLflow is missing th
 """
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -28,7 +29,8 @@ except ImportError as why:
     sys.exit(77)
 
 BINARY = SUITE = None
-CONFIG = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "configs", "synthetic.json")
+ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
+CONFIG = os.path.join(ROOT, "configs", "synthetic.json")
 PROCESSES = 8
 
 
@@ -37,12 +39,14 @@ class Folder(unittest.TestCase):
         self.folder = tempfile.mkdtemp(prefix="tiltyard-registry-")
         self.addCleanup(shutil.rmtree, self.folder, True)
 
-    def start(self, *words):
+    def environment(self):
         """MLflow's client leaves its URIs in the environment; ours is to find its own."""
         env = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
-        env.update(OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1", HOME=self.folder)
-        return subprocess.Popen([BINARY, *map(str, words)], cwd=self.folder, env=env, stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, text=True)
+        return {**env, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "HOME": self.folder}
+
+    def start(self, *words):
+        return subprocess.Popen([BINARY, *map(str, words)], cwd=self.folder, env=self.environment(),
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def tiltyard(self, *words, code=0):
         done = self.start(*words)
@@ -145,6 +149,11 @@ class Embedded(Folder):
         self.assertEqual({v.tags["tiltyard.run"] for v in versions}, set(runs))
 
 
+def blocks(language):
+    with open(os.path.join(ROOT, "docs", "MODELS.md"), encoding="utf-8") as file:
+        return "".join(re.findall(rf"^```{language}\n(.*?)^```", file.read(), re.M | re.S))
+
+
 class Server(Folder):
     @classmethod
     def setUpClass(cls):
@@ -154,6 +163,18 @@ class Server(Folder):
     def test_42_the_same_suite_holds_for_a_server(self):
         done = subprocess.run([SUITE, self.server.url], capture_output=True, text=True, cwd=self.folder)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_the_document_is_true_of_a_server_and_of_mlflow(self):
+        os.symlink(os.path.join(ROOT, "configs"), os.path.join(self.folder, "configs"))
+        env = self.environment()
+        env["PATH"] = f"{os.path.dirname(BINARY)}:{env['PATH']}"
+        script = blocks("sh").replace("http://localhost:5000", self.server.url)
+        self.assertIn(f"--to {self.server.url}", script)
+        for words in (["bash", "-ec", script], [sys.executable, "-c", blocks("python")]):
+            done = subprocess.run(words, cwd=self.folder, env=env, capture_output=True, text=True)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("probabilities", done.stdout)
+        self.assertTrue(os.path.exists(os.path.join(self.folder, "from-server", "model.onnx")))
 
     def test_37_a_model_goes_to_a_server_and_back(self):
         run, there = self.train(), ("--registry", self.server.url)
