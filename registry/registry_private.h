@@ -50,4 +50,15 @@ struct ty_registry {
 ty_status ty_registry_open_embedded(ty_ctx *ctx, const char *folder, ty_registry **out) TY_MUST_USE;
 ty_status ty_registry_open_server(ty_ctx *ctx, const char *uri, ty_registry **out) TY_MUST_USE;
 
+/* A package on its way to a server. */
+typedef struct ty_placing {
+    ty_mlflow *m;
+    const ty_registry_entry *entry;
+    const ty_package *package;
+    const char *digest; /* of its manifest */
+    ty_arena *arena;
+} ty_placing;
+
+ty_status ty_registry_place_on_server(ty_ctx *ctx, const ty_placing *p, ty_placed *out) TY_MUST_USE;
+
 #endif

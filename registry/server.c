@@ -1,5 +1,4 @@
-/* The registry of an MLflow server. A package that the server does not have yet is uploaded as a
- * logged model; what a run's delivery brought there before is found by its uid and used. */
+/* The registry of an MLflow server. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -219,120 +218,11 @@ static ty_status fetch(ty_ctx *ctx, ty_registry *r, const char *from, const char
     return st;
 }
 
-/* --- a new package ---------------------------------------------------------------------------- */
-
-/* The server's run of that uid, where it has one. */
-static ty_status find_run(ty_ctx *ctx, ty_mlflow *m, const char *uid, const char *experiment_id,
-                          ty_arena *arena, const char **out) {
-    ty_mlflow_runs runs;
-    const char *filter =
-        ty_arena_printf(arena, "tags.`" TY_MLFLOW_UID_TAG "` = '%s'", uid ? uid : "");
-    if (!filter)
-        return ty_fail_nomem(ctx, "a search");
-    *out = NULL;
-    if (!uid)
-        return TY_OK;
-    TY_TRY(ty_mlflow_search_runs(ctx, m, &experiment_id, 1, filter, 1, arena, &runs));
-    *out = runs.n ? runs.v[0].id : NULL;
-    return TY_OK;
-}
-
-/* MLmodel with the server's ids in its lines; the manifest leaves these lines out. */
-static ty_status correct_mlmodel(ty_ctx *ctx, const char *package, const char *temp,
-                                 const char *model_id, const char *run_id) {
-    char *text = NULL;
-    size_t bytes = 0;
-    ty_text out = {0};
-    const char *from = ty_path_join(&ctx->scratch, package, "MLmodel");
-    if (!from)
-        return ty_fail_nomem(ctx, "a path");
-    TY_TRY(ty_file_read_all(ctx, from, TY_MANIFEST_MAX_BYTES, &text, &bytes));
-    for (const char *at = text; *at;) {
-        const size_t length = strcspn(at, "\n") + (at[strcspn(at, "\n")] == '\n');
-        if (strncmp(at, "model_id:", 9) == 0)
-            ty_text_addf(&out, "model_id: %s\n", model_id);
-        else if (strncmp(at, "run_id:", 7) == 0)
-            ty_text_addf(&out, "run_id: %s\n", run_id ? run_id : "null");
-        else
-            ty_text_add_n(&out, at, length);
-        at += length;
-    }
-    const ty_status st = out.is_short ? ty_fail_nomem(ctx, "an MLmodel")
-                                      : ty_file_write_atomic(ctx, temp, out.data, out.length);
-    free(text);
-    ty_text_clear(&out);
-    return st;
-}
-
-static ty_status upload_mlmodel(ty_ctx *ctx, ty_mlflow *m, const char *package,
-                                const ty_mlflow_model *model, ty_arena *arena) {
-    const char *temp;
-    const char *place = ctx->getenv("TMPDIR");
-    place = ty_path_join(arena, place && *place ? place : "/tmp", "tiltyard-upload");
-    if (!place)
-        return ty_fail_nomem(ctx, "a path");
-    TY_TRY(ty_folder_temp(ctx, place, arena, &temp));
-    const char *file = ty_path_join(arena, temp, "MLmodel");
-    const char *run_id = *model->source_run_id ? model->source_run_id : NULL;
-    ty_status st = file ? correct_mlmodel(ctx, package, file, model->id, run_id)
-                        : ty_fail_nomem(ctx, "a path");
-    if (st == TY_OK)
-        st = ty_mlflow_upload(ctx, m, model->artifact_uri, "MLmodel", file);
-    return ty_folder_drop(ctx, temp, st);
-}
-
-static ty_status upload_file(ty_ctx *ctx, ty_mlflow *m, const char *package, const char *path,
-                             const char *root_uri, ty_arena *arena) {
-    const char *file = ty_path_join(arena, package, path);
-    if (!file)
-        return ty_fail_nomem(ctx, "a path");
-    return ty_mlflow_upload(ctx, m, root_uri, path, file);
-}
-
-/* The manifest last: a model that has one is whole. */
-static ty_status upload(ty_ctx *ctx, ty_mlflow *m, const char *package,
-                        const ty_mlflow_model *model, ty_arena *arena) {
-    ty_manifest manifest;
-    TY_TRY(ty_manifest_read(ctx, package, arena, &manifest));
-    for (int64_t i = 0; i < manifest.n_files; i++) {
-        const char *path = manifest.files[i].path;
-        if (strcmp(path, "MLmodel") != 0)
-            TY_TRY(upload_file(ctx, m, package, path, model->artifact_uri, arena));
-    }
-    TY_TRY(upload_mlmodel(ctx, m, package, model, arena));
-    return upload_file(ctx, m, package, TY_MANIFEST_NAME, model->artifact_uri, arena);
-}
-
-/* Found by its uid where a run's delivery, or an earlier attempt, has brought it. */
-static ty_status make_logged(ty_ctx *ctx, ty_mlflow *m, const ty_registry_entry *entry,
-                             const ty_package *package, const char *digest, ty_arena *arena,
-                             ty_mlflow_model *out) {
-    ty_mlflow_experiment experiment;
-    const char *run_id;
-    TY_TRY(ty_mlflow_make_experiment(ctx, m, entry->experiment ? entry->experiment : "Default",
-                                     (ty_mlflow_pairs){0}, arena, &experiment));
-    TY_TRY(find_run(ctx, m, entry->run_id, experiment.id, arena, &run_id));
-    const ty_mlflow_new_model new = {.experiment_id = experiment.id,
-                                     .uid = package->model_id ? package->model_id : digest,
-                                     .name = package->name ? package->name : "model",
-                                     .source_run_id = run_id};
-    return ty_mlflow_make_model(ctx, m, &new, arena, out);
-}
-
 static ty_status place(ty_ctx *ctx, ty_registry *r, const ty_registry_entry *entry,
                        const ty_package *package, const char *digest, ty_arena *arena,
                        ty_placed *out) {
-    ty_mlflow *m = of(r)->m;
-    ty_mlflow_model model;
-    TY_TRY(make_logged(ctx, m, entry, package, digest, arena, &model));
-    if (strcmp(model.status, "LOGGED_MODEL_READY") != 0) {
-        TY_TRY(upload(ctx, m, entry->package, &model, arena));
-        TY_TRY(ty_mlflow_finalize_model(ctx, m, model.id, true));
-    }
-    out->source = ty_arena_printf(arena, "models:/%s", model.id);
-    out->model_id = model.id;
-    out->run_id = *model.source_run_id ? model.source_run_id : NULL;
-    return out->source ? TY_OK : ty_fail_nomem(ctx, "a model's place");
+    const ty_placing p = {of(r)->m, entry, package, digest, arena};
+    return ty_registry_place_on_server(ctx, &p, out);
 }
 
 static const ty_registry_ops ops = {.close = close_server,
