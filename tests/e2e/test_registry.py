@@ -9,7 +9,8 @@ class Document(Case):
         self.assertGreater(len(blocks), 2)
         (self.folder / "configs").symlink_to(ROOT / "configs")
         env = {**self.env, "PATH": f"{os.path.dirname(os.path.abspath(BINARY))}:{self.env['PATH']}"}
-        done = subprocess.run(["bash", "-ec", "".join(blocks)], cwd=self.folder, env=env, capture_output=True, text=True)
+        done = subprocess.run(["bash", "-ec", "".join(blocks)], cwd=self.folder, env=env, capture_output=True,
+                              text=True)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertIn("digits@champion is version 2 now, was 1", done.stdout)
         for name in ("champion/MLmodel", "served/digits/1/model.onnx", "bare/model.safetensors"):
