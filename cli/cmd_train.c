@@ -13,8 +13,6 @@
 #include "cli/train_run.h"
 #include "tracking/tracking.h"
 
-enum { STORE_DEADLINE_MS = 20000 };
-
 /* What a checkpoint is best by: "val/accuracy:max". */
 static void primary_metric(const train_run *t, char metric[64], const char **goal) {
     const char *best = t->job.config.checkpoint.best;
@@ -34,11 +32,18 @@ static const char *experiment_note(train_run *t) {
     return kept;
 }
 
+/* A place that is none is found before anything is planned or written. */
+static ty_status choose_target(train_run *t) {
+    return ty_target_choose(&t->app->ctx, t->job.config.tracking.uri, t->app->folder, &t->job.arena,
+                            &t->target);
+}
+
 static ty_status open_tracker(train_run *t) {
     char metric[64];
     if (ty_comm_rank(t->job.comm) != 0)
         return TY_OK;
-    ty_tracker_options options = {.store_folder = t->app->folder,
+    ty_tracker_options options = {.folder = t->app->folder,
+                                  .uri = t->job.config.tracking.uri,
                                   .run_folder = t->job.run_folder,
                                   .experiment = t->job.config.experiment,
                                   .run_name = t->job.run_name,
@@ -128,6 +133,7 @@ static ty_status open_all(train_run *t) {
     ty_ctx *ctx = &t->app->ctx;
     const args *a = &t->app->args;
     TY_TRY(job_open(t->app, &t->job));
+    TY_TRY(ty_comm_agree(ctx, t->job.comm, choose_target(t)));
     TY_TRY(job_choose_run(t->app, &t->job, args_value(a, "name"), args_has(a, "fresh")));
     TY_TRY(ty_comm_agree(ctx, t->job.comm, check_same_run(t)));
     if (t->job.run_is_new)
@@ -254,16 +260,32 @@ static ty_status finish(train_run *t, const ty_train_result *result) {
     return check_saved(t, result);
 }
 
+/* The working folder's own store is told as the folder was. */
+static const char *target_name(train_run *t) {
+    const char *usual = strcmp(t->app->folder, ".") == 0
+                            ? "mlflow.db"
+                            : ty_path_join(&t->job.arena, t->app->folder, "mlflow.db");
+    const char *absolute = usual ? ty_path_absolute(&t->job.arena, usual) : NULL;
+    if (t->target.kind == TY_TARGET_OFFLINE)
+        return "offline (`tiltyard sync` brings it to MLflow)";
+    if (t->target.kind == TY_TARGET_SERVER)
+        return t->target.name;
+    return absolute && strcmp(absolute, t->target.path) == 0 ? usual : t->target.path;
+}
+
+/* A server's own link follows once it has answered. */
+static void say_target(train_run *t) {
+    console_say(&t->app->console, "track   %s   run %s", target_name(t),
+                ty_tracker_describe(t->tracker)->run_id);
+}
+
 static ty_status run_opened(train_run *t) {
     ty_ctx *ctx = &t->app->ctx;
     ty_train_result result = {.best_step = -1, .best_value = NAN};
     wire_observers(t);
     plan_say(t->app, &t->job, t->trainer);
     if (t->tracker)
-        console_say(&t->app->console, "track   %s%smlflow.db   run %s",
-                    strcmp(t->app->folder, ".") == 0 ? "" : t->app->folder,
-                    strcmp(t->app->folder, ".") == 0 ? "" : "/",
-                    ty_tracker_describe(t->tracker)->run_id);
+        say_target(t);
     if (ty_comm_rank(t->job.comm) == 0)
         TY_TRY(train_tell_start(t));
     TY_TRY(open_monitor(t));
@@ -321,8 +343,9 @@ static void close_all(train_run *t, ty_status st) {
     memcpy(kept, t->app->ctx.message, sizeof kept);
     monitor_close(t->monitor);
     ty_trainer_close(t->trainer);
-    if (t->tracker && ty_tracker_close(&t->app->ctx, t->tracker, STORE_DEADLINE_MS) != TY_OK)
-        ty_log(&t->app->ctx, TY_LOG_WARN, "mlflow.db", "%s", t->app->ctx.message);
+    if (t->tracker && ty_tracker_close(&t->app->ctx, t->tracker,
+                                       (int)(t->job.config.tracking.exit_wait * 1000)) != TY_OK)
+        ty_log(&t->app->ctx, TY_LOG_WARN, "tracking", "%s", t->app->ctx.message);
     ty_text_clear(&t->command_line);
     if (st == TY_ERR_COMM && t->job.comm &&
         ty_comm_size(t->job.comm) > 1) { /* a peer is gone: leaving in order would wait for it */

@@ -8,9 +8,9 @@
 
 #include "cli/cli.h"
 
-static const command *const commands[] = {&cmd_train,  &cmd_eval,   &cmd_predict, &cmd_check,
-                                          &cmd_runs,   &cmd_models, &cmd_data,    &cmd_ui,
-                                          &cmd_schema, &cmd_info};
+static const command *const commands[] = {&cmd_train, &cmd_eval,   &cmd_predict, &cmd_check,
+                                          &cmd_runs,  &cmd_sync,   &cmd_models,  &cmd_data,
+                                          &cmd_ui,    &cmd_schema, &cmd_info};
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 
 const option_row cli_common_options[] = {

@@ -70,6 +70,10 @@ int64_t ty_fold_experiment(const ty_fold *fold) {
     return fold->experiment_id;
 }
 
+const char *ty_fold_run_id(const ty_fold *fold) {
+    return fold->run_id;
+}
+
 bool ty_fold_is_damaged(const ty_fold *fold) {
     return fold->failure != TY_OK;
 }

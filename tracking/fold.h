@@ -28,6 +28,9 @@ ty_status ty_fold_some(ty_ctx *ctx, ty_fold *fold, ty_store *store, uint64_t las
 /* Whether the journal, not the store, was what failed. */
 bool ty_fold_is_damaged(const ty_fold *fold);
 
+/* The run's id, "" until its journal was read. */
+const char *ty_fold_run_id(const ty_fold *fold);
+
 /* The run's experiment in the store, -1 until it is known. */
 int64_t ty_fold_experiment(const ty_fold *fold);
 

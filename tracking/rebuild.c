@@ -1,6 +1,7 @@
 /* What dead processes left undone: their runs' states, and rows that never reached the store. */
 #include <string.h>
 
+#include "tracking/delivery.h"
 #include "tracking/fold.h"
 #include "tracking/relocate.h"
 #include "tracking/run_info.h"
@@ -110,6 +111,23 @@ static ty_status bury(ty_ctx *ctx, const char *path, bool *was_open) {
     return st;
 }
 
+/* Whether this folder's store is to hear of the run: one that went to a server, or nowhere, is told
+ * there alone, unless the store knows it. */
+static bool is_stored_here(ty_ctx *ctx, reap *r, const char *run_folder) {
+    ty_arena arena = {0};
+    char *run_id = NULL;
+    int64_t position = -1;
+    bool is_known = !ty_delivery_exists(ctx, run_folder);
+    const char *path = ty_path_join(&arena, r->rebuild.folder, "mlflow.db");
+    if (!is_known && path && ty_file_exists(ctx, path) &&
+        ty_run_id_of(ctx, run_folder, &arena, &run_id) == TY_OK &&
+        reach_store(ctx, &r->rebuild) == TY_OK)
+        is_known =
+            ty_store_position(ctx, r->rebuild.store, run_id, &position) == TY_OK && position >= 0;
+    ty_arena_clear(&arena);
+    return is_known;
+}
+
 /* Who ends in order takes his lease along: one that lies there and is not held is a dead one's. */
 static ty_status reap_run(ty_ctx *ctx, void *self, const char *run_folder) {
     reap *r = self;
@@ -130,6 +148,11 @@ static ty_status reap_run(ty_ctx *ctx, void *self, const char *run_folder) {
     if (!was_open)
         return TY_OK;
     r->n_reaped++;
+    if (!is_stored_here(ctx, r, run_folder)) {
+        ty_log(ctx, TY_LOG_INFO, topic, "%s: its process died; `tiltyard sync` tells MLflow",
+               run_folder);
+        return TY_OK;
+    }
     if (fold_run(ctx, &r->rebuild, run_folder) != TY_OK)
         ty_log(ctx, TY_LOG_WARN, topic, "%s: its process died; MLflow will show that later (%s)",
                run_folder, ctx->message);

@@ -103,6 +103,8 @@ ty_status ty_seen_note(ty_ctx *ctx, ty_seen *seen, const ty_track_record *record
         seen->has_run = true;
         (void)snprintf(seen->run_id, sizeof seen->run_id, "%s", record->run.run_id);
     }
+    if (record->type == TY_TRACK_TAG && strcmp(record->text.key, TY_FEEDER_STOPPED_TAG) == 0)
+        (void)snprintf(seen->stopped_by, sizeof seen->stopped_by, "%s", record->text.value);
     if (record->type == TY_TRACK_RUN || record->type == TY_TRACK_START)
         seen->is_open = true;
     if (record->type == TY_TRACK_STATE)

@@ -4,6 +4,7 @@
 #ifndef TY_TRACKING_SEEN_H
 #define TY_TRACKING_SEEN_H
 
+#include "tracking/feeder.h"
 #include "tracking/keymap.h"
 #include "tracking/record.h"
 
@@ -22,6 +23,8 @@ typedef struct ty_seen {
     char run_id[33];
     bool is_open; /* started and not ended */
     int64_t last_step, last_time_ns;
+    char stopped_by
+        [TY_FEEDER_VALUE_BYTES]; /* the last value of the tag tiltyard.stopped; "" for none */
 } ty_seen;
 
 /* Nothing seen yet; clear accepts a zeroed one. */

@@ -1,25 +1,57 @@
-/* The thread that folds a run into the store while it runs. A store that is busy, foreign or full
- * delays it and no one else: that is said once, tried again ever less often, and said again when it
- * works. */
+/* What takes a run's journal to where MLflow looks. One interface, one row for each kind of place;
+ * the feeder (tracking/feeder.h) calls it from a thread while the run lasts, and sync
+ * (tracking/sync.h) afterwards. A sink remembers for itself how far it has come, also across
+ * processes, so that whoever comes next goes on there and nothing arrives twice. */
 #ifndef TY_TRACKING_SINK_H
 #define TY_TRACKING_SINK_H
 
-#include "tracking/fold.h"
+#include <stdatomic.h>
 
-typedef struct ty_sink ty_sink;
+#include "tracking/target.h"
 
-/* Starts the thread. *out is the caller's to close. */
-ty_status ty_sink_open(ty_ctx *ctx, const char *store_folder, const char *run_folder,
-                       ty_sink **out) TY_MUST_USE;
+typedef struct ty_sink_place {
+    const char *folder;     /* the working folder; absolute */
+    const char *run_folder; /* with run.journal; absolute */
+    const ty_target *target;
+    const _Atomic int64_t *give_up_ns; /* ty_now_ns; nothing waits beyond. Another thread may change
+                                          it, and then calls set_deadline */
+    bool is_patient;                   /* commands wait for a server; threads come again */
+} ty_sink_place;
 
-/* The journal is durable up to sequence: fold it. From any thread; waits for nothing. */
-void ty_sink_offer(ty_sink *sink, uint64_t sequence);
+/* What a sink knows beyond a status. */
+typedef struct ty_sink_facts {
+    char experiment_id[68], run_id[68]; /* as the place calls them; "" until known */
+    int64_t next_try_ns;                /* after TY_ERR_BUSY: not before (ty_now_ns); 0: whenever */
+    bool is_over;                       /* after a failure: nothing more will be taken */
+} ty_sink_facts;
 
-/* The run's experiment in the store; -1 until it was reached. From any thread. */
-int64_t ty_sink_experiment(const ty_sink *sink);
+typedef struct ty_sink_kind {
+    const char *name; /* "the store", for messages */
 
-/* Folds what is left, for deadline_ms at most where the store is busy, and ends the thread. Accepts
- * NULL. */
-void ty_sink_close(ty_ctx *ctx, ty_sink *sink, int deadline_ms);
+    /* Reaches for nothing yet: that is take's. All of place is borrowed, as long as the sink is
+     * open. *out is the caller's to close. */
+    ty_status (*open)(ty_ctx *ctx, const ty_sink_place *place, void **out);
+
+    /* Takes some of what the journal has up to a sequence; *has_more says to come again. is_last:
+     * nothing will follow for now, so nothing is held back. After a failure the same call may be
+     * made again.
+     * Errors: TY_ERR_BUSY come again; others want more than patience. */
+    ty_status (*take)(ty_ctx *ctx, void *self, uint64_t up_to, bool is_last, bool *has_more);
+
+    /* The value that the run's tag has there; "" where it has none. */
+    ty_status (*read_tag)(ty_ctx *ctx, void *self, const char *key, ty_text *out);
+
+    void (*describe)(const void *self, ty_sink_facts *out);
+
+    /* From any thread: what waits or is under way ends then. */
+    void (*set_deadline)(void *self, int64_t at_ns);
+
+    void (*close)(ty_ctx *ctx, void *self); /* accepts NULL */
+} ty_sink_kind;
+
+extern const ty_sink_kind ty_sink_store, ty_sink_server;
+
+/* The row for a target; NULL for offline. */
+const ty_sink_kind *ty_sink_for(const ty_target *target);
 
 #endif

@@ -148,6 +148,17 @@ ty_status ty_store_set_tag(ty_ctx *ctx, ty_store *store, const char *run_id, con
                       previous, ty_limit_bytes(previous, TY_LIMIT_TAG));
 }
 
+ty_status ty_store_read_tag(ty_ctx *ctx, ty_store *store, const char *run_id, const char *key,
+                            ty_text *out) {
+    sqlite3_stmt *row;
+    bool has_row;
+    TY_TRY(ty_sql_ask(ctx, store, TY_SQL_READ_TAG, &row, &has_row, "ss", run_id, key));
+    const char *value = has_row ? (const char *)sqlite3_column_text(row, 0) : NULL;
+    ty_text_add(out, value ? value : "");
+    (void)sqlite3_reset(row);
+    return TY_OK;
+}
+
 /* --- data sets -------------------------------------------------------------------------------- */
 
 /* The text in the first column of the row that answers; "" where there is none. */

@@ -19,6 +19,10 @@ enum { TY_STORE_BUSY_MS = 20000 };
  * TY_ERR_IO. */
 ty_status ty_store_open(ty_ctx *ctx, const char *folder, const _Atomic int64_t *give_up_ns,
                         ty_store **out) TY_MUST_USE;
+
+/* The same for a database of any name. */
+ty_status ty_store_open_file(ty_ctx *ctx, const char *path, const _Atomic int64_t *give_up_ns,
+                             ty_store **out) TY_MUST_USE;
 void ty_store_close(ty_store *store); /* rolls back; accepts NULL */
 
 /* begin takes the write lock at once. Errors: TY_ERR_BUSY; TY_ERR_IO. rollback cannot fail. */
@@ -55,6 +59,10 @@ ty_status ty_store_add_dataset(ty_ctx *ctx, ty_store *store, const char *run_id,
  * MLflow stays so. */
 ty_status ty_store_set_tag(ty_ctx *ctx, ty_store *store, const char *run_id, const char *key,
                            const char *previous, const char *value, int64_t *added) TY_MUST_USE;
+
+/* A tag's value as it is by now; "" where there is none. Needs no transaction. */
+ty_status ty_store_read_tag(ty_ctx *ctx, ty_store *store, const char *run_id, const char *key,
+                            ty_text *out) TY_MUST_USE;
 
 /* The model of a PACKAGE record of a run, with the run's params and those of its tags that say where
  * it is from, as an output of the run; its metrics are the run's test/... points of that step. */

@@ -105,6 +105,16 @@ static ty_status open_file(ty_ctx *ctx, ty_store *store) {
 
 ty_status ty_store_open(ty_ctx *ctx, const char *folder, const _Atomic int64_t *give_up_ns,
                         ty_store **out) {
+    ty_arena_mark mark = ty_arena_mark_here(&ctx->scratch);
+    const char *path = ty_path_join(&ctx->scratch, folder, "mlflow.db");
+    const ty_status st =
+        path ? ty_store_open_file(ctx, path, give_up_ns, out) : ty_fail_nomem(ctx, "the store");
+    ty_arena_reset(&ctx->scratch, mark);
+    return st;
+}
+
+ty_status ty_store_open_file(ty_ctx *ctx, const char *file, const _Atomic int64_t *give_up_ns,
+                             ty_store **out) {
     ty_store *store = calloc(1, sizeof *store);
     if (!store)
         return ty_fail_nomem(ctx, "the store");
@@ -112,9 +122,9 @@ ty_status ty_store_open(ty_ctx *ctx, const char *folder, const _Atomic int64_t *
     store->clock = ctx;
     store->give_up_ns = give_up_ns;
     ty_arena_mark mark = ty_arena_mark_here(&ctx->scratch);
-    const char *absolute = ty_path_absolute(&ctx->scratch, folder);
-    const char *path = absolute ? ty_path_join(&ctx->scratch, absolute, "mlflow.db") : NULL;
-    store->folder = absolute ? strdup(absolute) : NULL;
+    const char *path = ty_path_absolute(&ctx->scratch, file);
+    const char *folder = path ? ty_path_folder(&ctx->scratch, path) : NULL;
+    store->folder = folder ? strdup(folder) : NULL;
     store->path = path ? strdup(path) : NULL;
     ty_arena_reset(&ctx->scratch, mark);
     st = store->folder && store->path ? open_file(ctx, store) : ty_fail_nomem(ctx, "the store");

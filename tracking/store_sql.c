@@ -43,6 +43,7 @@ static const char *const texts[TY_SQL_COUNT] = {
                        " ON CONFLICT DO NOTHING",
     [TY_SQL_CHANGE_TAG] = "UPDATE tags SET value = ?3"
                           " WHERE run_uuid = ?1 AND \"key\" = ?2 AND value = ?4",
+    [TY_SQL_READ_TAG] = "SELECT value FROM tags WHERE run_uuid = ?1 AND \"key\" = ?2",
     [TY_SQL_ADD_POINT] = ADD_POINTS A_POINT POINT_KNOWN,
     [TY_SQL_ADD_POINTS] = ADD_POINTS POINTS_8 ", " POINTS_8 ", " POINTS_8 ", " POINTS_8 POINT_KNOWN,
     [TY_SQL_SET_LATEST] =

@@ -21,6 +21,7 @@ typedef enum ty_sql {
     TY_SQL_ADD_PARAM,
     TY_SQL_ADD_TAG,
     TY_SQL_CHANGE_TAG,
+    TY_SQL_READ_TAG,
     TY_SQL_ADD_POINT,
     TY_SQL_ADD_POINTS, /* TY_SQL_POINTS_A_STATEMENT of them */
     TY_SQL_SET_LATEST,

@@ -2,8 +2,7 @@
 
 #include <string.h>
 
-/* MLflow names artifacts from the artifacts folder on. */
-static const char *as_mlflow_lists(const char *artifact) {
+const char *ty_track_artifact_name(const char *artifact) {
     static const char folder[] = "artifacts/";
     const size_t length = sizeof folder - 1;
     return strncmp(artifact, folder, length) == 0 ? artifact + length : artifact;
@@ -16,7 +15,7 @@ bool ty_track_tag_of(ty_arena *arena, const ty_track_record *r, const char **key
         *value = r->text.value;
     } else if (r->type == TY_TRACK_MODEL) {
         *key = ty_arena_printf(arena, "model.%s", r->file.name);
-        *value = ty_arena_printf(arena, "%s at step %lld", as_mlflow_lists(r->file.artifact),
+        *value = ty_arena_printf(arena, "%s at step %lld", ty_track_artifact_name(r->file.artifact),
                                  (long long)r->step);
     } else if (r->type == TY_TRACK_STATE && r->state.reason && r->state.reason[0] != '\0') {
         *key = "exit.reason";

@@ -9,6 +9,10 @@
 bool ty_track_tag_of(ty_arena *arena, const ty_track_record *record, const char **key,
                      const char **value);
 
+/* An artifact of a record as MLflow names it: from the artifacts folder on. Borrowed from
+ * artifact. */
+const char *ty_track_artifact_name(const char *artifact);
+
 /* The tags that a RUN record brings, as key and value; values that were not told are NULL. */
 enum { TY_TRACK_OWN_TAGS = 4 };
 void ty_track_own_tags(const ty_track_record *run, const char *out[TY_TRACK_OWN_TAGS][2]);

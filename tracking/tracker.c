@@ -3,23 +3,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tracking/delivery.h"
+#include "tracking/feeder.h"
 #include "tracking/identity.h"
-#include "tracking/sink.h"
 #include "tracking/tracking.h"
 #include "tracking/writer.h"
 
 enum { LEASE_MS = 30000 };
 
 struct ty_tracker {
-    char *run_folder, *store_folder; /* absolute */
+    char *run_folder, *folder; /* absolute */
+    ty_arena arena;            /* target's */
+    ty_target target;
     ty_lease *lease;
     ty_writer *writer;
-    ty_sink *sink;
+    ty_feeder *feeder;      /* NULL: offline */
     ty_seen seen;           /* the writer's while it is open */
     _Atomic bool has_ended; /* the last of START and STATE was an end */
     ty_tracker_ids ids;
-    char experiment_id[24];
-    char deep_link[80];
+    ty_sink_facts facts;
+    ty_text deep_link;
 };
 
 /* --- events ----------------------------------------------------------------------------------- */
@@ -100,9 +103,33 @@ static bool describe(const ty_event *e, ty_track_record *out, ty_text *artifact)
     }
 }
 
+static void push(ty_tracker *t, const ty_track_record *record) {
+    ty_text payload = {0};
+    ty_track_encode(record, &payload);
+    if (payload.data && !payload.is_short)
+        ty_writer_push(t->writer, &(ty_ring_item){.type = record->type,
+                                                  .payload = payload.data,
+                                                  .payload_bytes = payload.length});
+    else
+        ty_text_clear(&payload);
+}
+
+/* An evaluation is the moment to end, where somebody asked for it in MLflow. The journal keeps what
+ * was obeyed, so that the same wish does not end the run again when it is continued. */
+static ty_answer judge_stop(ty_tracker *t, const ty_event *event, const char **reason) {
+    char value[TY_FEEDER_VALUE_BYTES];
+    if (!ty_feeder_is_stopped(t->feeder, value))
+        return TY_CONTINUE;
+    push(t, &(ty_track_record){.type = TY_TRACK_TAG,
+                               .time_ns = event->time_ns,
+                               .step = event->step,
+                               .text = {TY_FEEDER_STOPPED_TAG, value}});
+    *reason = TY_FEEDER_STOP_TAG " set in MLflow";
+    return TY_STOP;
+}
+
 static ty_answer on_event(void *self, const ty_event *event, const char **reason) {
     ty_tracker *t = self;
-    (void)reason;
     if (event->kind == TY_EVENT_METRIC) {
         ty_writer_push(t->writer, &(ty_ring_item){.step = event->step,
                                                   .time_ns = event->time_ns,
@@ -112,16 +139,12 @@ static ty_answer on_event(void *self, const ty_event *event, const char **reason
     }
     if (event->kind == TY_EVENT_START || event->kind == TY_EVENT_STATE)
         atomic_store(&t->has_ended, event->kind == TY_EVENT_STATE);
+    if (event->kind == TY_EVENT_EVAL)
+        return judge_stop(t, event, reason);
     ty_track_record record;
-    ty_text artifact = {0}, payload = {0};
-    if (describe(event, &record, &artifact))
-        ty_track_encode(&record, &payload);
-    if (payload.data && !payload.is_short && !artifact.is_short)
-        ty_writer_push(t->writer, &(ty_ring_item){.type = record.type,
-                                                  .payload = payload.data,
-                                                  .payload_bytes = payload.length});
-    else
-        ty_text_clear(&payload);
+    ty_text artifact = {0};
+    if (describe(event, &record, &artifact) && !artifact.is_short)
+        push(t, &record);
     ty_text_clear(&artifact);
     return TY_CONTINUE;
 }
@@ -158,7 +181,7 @@ static ty_status begin_run(ty_ctx *ctx, ty_tracker *t, const ty_tracker_options 
                                          .name = options->run_name,
                                          .user = ty_identity_user(ctx, arena),
                                          .source = options->source,
-                                         .store = t->store_folder,
+                                         .store = t->target.name,
                                          .experiment_note = options->experiment_note,
                                          .primary_metric = options->primary_metric,
                                          .primary_goal = options->primary_goal}};
@@ -188,7 +211,26 @@ static ty_status open_journal(ty_ctx *ctx, ty_tracker *t, const ty_tracker_optio
 
 static void offer(void *self, uint64_t sequence) {
     ty_tracker *t = self;
-    ty_sink_offer(t->sink, sequence);
+    ty_feeder_offer(t->feeder, sequence);
+}
+
+/* The folder itself says where the run is meant to go, for those who come later (sync, reaping). */
+static void note_target(ty_ctx *ctx, ty_tracker *t) {
+    ty_delivery *delivery = NULL;
+    if (t->target.kind == TY_TARGET_STORE)
+        return;
+    if (ty_delivery_open(ctx, t->run_folder, t->target.name, &delivery) != TY_OK)
+        ty_log(ctx, TY_LOG_WARN, "tracking", "%s: %s", t->run_folder, ctx->message);
+    ty_delivery_close(ctx, delivery);
+}
+
+static ty_status open_feeder(ty_ctx *ctx, ty_tracker *t) {
+    const ty_feeder_options options = {.folder = t->folder,
+                                       .run_folder = t->run_folder,
+                                       .target = &t->target,
+                                       .stopped_by = t->seen.stopped_by};
+    note_target(ctx, t);
+    return t->target.kind == TY_TARGET_OFFLINE ? TY_OK : ty_feeder_open(ctx, &options, &t->feeder);
 }
 
 static ty_status start(ty_ctx *ctx, ty_tracker *t, const ty_tracker_options *options,
@@ -201,14 +243,14 @@ static ty_status start(ty_ctx *ctx, ty_tracker *t, const ty_tracker_options *opt
     if (st == TY_OK)
         st = artifacts ? ty_dir_make(ctx, artifacts) : ty_fail_nomem(ctx, "a folder's name");
     if (st == TY_OK)
-        st = ty_sink_open(ctx, t->store_folder, t->run_folder, &t->sink);
+        st = open_feeder(ctx, t);
     if (st != TY_OK) {
         (void)ty_journal_close(ctx, journal);
         return st;
     }
     memcpy(t->ids.run_id, t->seen.run_id, sizeof t->ids.run_id);
     atomic_store(&t->has_ended, !t->seen.is_open); /* a look at a finished run leaves it finished */
-    ty_sink_offer(t->sink, ty_journal_last_sequence(journal));
+    ty_feeder_offer(t->feeder, ty_journal_last_sequence(journal));
     const ty_writer_options writer = {.run_folder = t->run_folder,
                                       .journal = journal,
                                       .seen = &t->seen,
@@ -220,8 +262,10 @@ static ty_status start(ty_ctx *ctx, ty_tracker *t, const ty_tracker_options *opt
 static void release(ty_ctx *ctx, ty_tracker *t) {
     ty_lease_release(ctx, t->lease);
     ty_seen_clear(&t->seen);
+    ty_arena_clear(&t->arena);
+    ty_text_clear(&t->deep_link);
     free(t->run_folder);
-    free(t->store_folder);
+    free(t->folder);
     free(t);
 }
 
@@ -232,30 +276,44 @@ ty_status ty_tracker_open(ty_ctx *ctx, const ty_tracker_options *options, ty_tra
         return ty_fail_nomem(ctx, "the tracker");
     ty_seen_init(&t->seen);
     const char *run_folder = ty_path_absolute(&arena, options->run_folder);
-    const char *store_folder = ty_path_absolute(&arena, options->store_folder);
+    const char *folder = ty_path_absolute(&arena, options->folder);
     t->run_folder = run_folder ? strdup(run_folder) : NULL;
-    t->store_folder = store_folder ? strdup(store_folder) : NULL;
-    ty_status st = t->run_folder && t->store_folder ? start(ctx, t, options, &arena)
-                                                    : ty_fail_nomem(ctx, "the tracker");
+    t->folder = folder ? strdup(folder) : NULL;
+    ty_status st = t->run_folder && t->folder
+                       ? ty_target_choose(ctx, options->uri, t->folder, &t->arena, &t->target)
+                       : ty_fail_nomem(ctx, "the tracker");
+    if (st == TY_OK)
+        st = start(ctx, t, options, &arena);
     ty_arena_clear(&arena);
     if (st == TY_OK) {
         *out = t;
         return TY_OK;
     }
-    ty_sink_close(ctx, t->sink, 0);
+    ty_feeder_close(ctx, t->feeder, 0);
     release(ctx, t);
     return st;
 }
 
+/* MLflow 3 opens on its GenAI side; the parameter asks for the runs table. */
+static void name_link(ty_tracker *t) {
+    if (t->target.kind == TY_TARGET_SERVER)
+        ty_text_addf(&t->deep_link, "%s/#/experiments/%s/runs/%s", t->target.name,
+                     t->facts.experiment_id, t->facts.run_id);
+    else
+        ty_text_addf(&t->deep_link, "/#/experiments/%s/runs?workflowType=machine_learning",
+                     t->facts.experiment_id);
+}
+
 const ty_tracker_ids *ty_tracker_describe(ty_tracker *t) {
-    const int64_t experiment = ty_sink_experiment(t->sink);
-    if (experiment >= 0 && !t->ids.experiment_id) {
-        (void)snprintf(t->experiment_id, sizeof t->experiment_id, "%lld", (long long)experiment);
-        (void)snprintf(t->deep_link, sizeof t->deep_link,
-                       "/#/experiments/%s/runs?workflowType=machine_learning", t->experiment_id);
-        t->ids.experiment_id = t->experiment_id;
-        t->ids.deep_link = t->deep_link;
-    }
+    t->ids.target = t->target.name;
+    if (t->ids.experiment_id)
+        return &t->ids;
+    ty_feeder_describe(t->feeder, &t->facts);
+    if (t->facts.experiment_id[0] == '\0')
+        return &t->ids;
+    name_link(t);
+    t->ids.experiment_id = t->facts.experiment_id;
+    t->ids.deep_link = ty_text_string(&t->deep_link);
     return &t->ids;
 }
 
@@ -281,7 +339,7 @@ ty_status ty_tracker_close(ty_ctx *ctx, ty_tracker *t, int deadline_ms) {
         return TY_OK;
     end_run(ctx, t);
     const ty_status st = ty_writer_close(ctx, t->writer);
-    ty_sink_close(ctx, t->sink, deadline_ms);
+    ty_feeder_close(ctx, t->feeder, deadline_ms);
     release(ctx, t);
     return st;
 }

@@ -1,6 +1,5 @@
-/* The door of tracking: a run is written to its journal first; sinks replay the journal into
- * MLflow. Here: the embedded store, mlflow.db in MLflow's own SQLite schema. Later: a server over
- * REST. */
+/* The door of tracking: a run is written to its journal first; sinks replay the journal into MLflow:
+ * into the embedded store, mlflow.db in MLflow's own SQLite schema, or to a server over REST. */
 #ifndef TY_TRACKING_TRACKING_H
 #define TY_TRACKING_TRACKING_H
 
@@ -12,6 +11,8 @@
 #include "tracking/registry_store.h"
 #include "tracking/runs.h"
 #include "tracking/select.h"
+#include "tracking/sync.h"
+#include "tracking/target.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -20,8 +21,9 @@ extern "C" {
 typedef struct ty_tracker ty_tracker;
 
 typedef struct ty_tracker_options {
-    const char *store_folder; /* holds mlflow.db */
-    const char *run_folder;   /* holds run.journal and artifacts/ */
+    const char *folder; /* the working folder; holds mlflow.db where nothing else is chosen */
+    const char *uri;    /* tracking.uri, as ty_target_choose takes it; NULL and "" choose nothing */
+    const char *run_folder; /* holds run.journal and artifacts/ */
     const char *experiment;
     const char *run_name;
     /* Of the experiment, where it has none: a description in Markdown; the metric that counts, and
@@ -32,14 +34,17 @@ typedef struct ty_tracker_options {
 
 typedef struct ty_tracker_ids {
     char run_id[33];           /* 32 hex; record 1 of the journal */
-    const char *experiment_id; /* NULL until the store was reached */
-    const char *deep_link;     /* "/#/experiments/1/runs?workflowType=machine_learning" */
+    const char *target;        /* "sqlite:///.../mlflow.db", "http://host:5000" or "offline" */
+    const char *experiment_id; /* NULL until the store or the server was reached */
+    const char *deep_link;     /* with it: "/#/experiments/1/runs?workflowType=machine_learning", or
+                                  the whole URL of the run on a server */
 } ty_tracker_ids;
 
-/* Opens or continues the run's journal (lease beside it), starts the writer thread and the folding
- * thread. The store being busy, foreign or full never fails this or the run: it is said once and
- * folding goes on later. *out is the caller's to close.
- * Errors: TY_ERR_BUSY another process works on the run; TY_ERR_IO the journal. */
+/* Opens or continues the run's journal (lease beside it), starts the writer thread and the one that
+ * feeds the store or the server. These being busy, gone or full never fails this or the run: it is
+ * said once and goes on later. *out is the caller's to close.
+ * Errors: TY_ERR_BUSY another process works on the run; TY_ERR_IO the journal; TY_ERR_CONFIG and
+ * TY_ERR_ARG as ty_target_choose's. */
 ty_status ty_tracker_open(ty_ctx *ctx, const ty_tracker_options *options,
                           ty_tracker **out) TY_MUST_USE;
 /* Borrowed, as long as the tracker is open; what the store answers is filled in by later calls. */
@@ -50,15 +55,15 @@ const ty_tracker_ids *ty_tracker_describe(ty_tracker *tracker);
  * steps: one at or before the key's last step is known and is not recorded again. A step below 0
  * has no meaning and becomes the next one of its key. Any thread may notify. FILEs and MODELs
  * appear in the run's artifacts folder (MODELs as checkpoints/<name>) as links to the file told. A
- * PACKAGE lies inside the run's folder, whole when it is told, and is not changed from then on. */
+ * PACKAGE lies inside the run's folder, whole when it is told, and is not changed from then on. An
+ * EVAL is answered with TY_STOP where the run's tag tiltyard.stop was set in MLflow. */
 ty_observer ty_tracker_observer(ty_tracker *tracker);
 
 /* Everything noted so far is in the journal and synced. */
 ty_status ty_tracker_flush(ty_ctx *ctx, ty_tracker *tracker) TY_MUST_USE;
 
-/* Flushes (a run without a STATE since its START ends as KILLED), folds what is left (waiting at
- * most deadline_ms for a busy store; the rest is folded by the next start or by `runs rebuild`) and
- * closes. Accepts NULL. */
+/* Flushes (a run without a STATE since its START ends as KILLED), feeds what is left (waiting at most
+ * deadline_ms for a store or server; who brings the rest is said) and closes. Accepts NULL. */
 ty_status ty_tracker_close(ty_ctx *ctx, ty_tracker *tracker, int deadline_ms);
 
 #ifdef __cplusplus

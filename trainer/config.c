@@ -263,6 +263,24 @@ static const ty_row tracking_row[] = {
      .help = "time between points of the machine's load (system/...: processor, memory, disk, "
              "network, GPUs); 0: none; auto: MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL or 10, and 0 "
              "where MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING is false"},
+    {.key = "uri",
+     .type = TY_ROW_TEXT,
+     .offset = WITHIN(tracking, uri),
+     .fallback = "\"\"",
+     .effect = TY_EFFECT_DISPLAY,
+     .help = "where the run is recorded besides its journal: \"http(s)://HOST:PORT\" (an MLflow "
+             "server), \"sqlite:///PATH/mlflow.db\", or \"offline\" (`tiltyard sync` brings it "
+             "later); empty: what MLFLOW_TRACKING_URI says, else mlflow.db in the working folder"},
+    {.key = "exit_wait",
+     .type = TY_ROW_REAL,
+     .offset = WITHIN(tracking, exit_wait),
+     .fallback = "20",
+     .unit = "seconds",
+     .min = 0,
+     .max = 86400,
+     .effect = TY_EFFECT_DISPLAY,
+     .help = "how long the end of a run waits for a slow server or a busy store; `tiltyard sync` "
+             "brings what is left"},
 };
 static const ty_rows tracking_rows = TY_ROWS(tracking_row);
 

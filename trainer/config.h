@@ -58,6 +58,8 @@ typedef struct ty_train_config {
     struct {
         ty_amount log_every; /* metric points: steps */
         double system_every; /* seconds; NAN: auto */
+        const char *uri;     /* "" where nothing is chosen */
+        double exit_wait;    /* s */
     } tracking;
 } ty_train_config;
 

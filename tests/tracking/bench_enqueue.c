@@ -25,7 +25,7 @@ static ty_status measure(ty_ctx *ctx, const char *folder, double *best_ns) {
     char run[512];
     (void)snprintf(run, sizeof run, "%s/runs/bench/enqueue", folder);
     TY_TRY(ty_dir_make(ctx, run));
-    ty_tracker_options options = {.store_folder = folder,
+    ty_tracker_options options = {.folder = folder,
                                   .run_folder = run,
                                   .experiment = "bench",
                                   .run_name = "enqueue",

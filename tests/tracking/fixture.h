@@ -88,7 +88,7 @@ static inline int fixture_tear_down(void **state) {
 
 /* The run "one" of experiment "exp", or what fixture_name_run said. */
 static inline ty_status fixture_try_open(fixture *f, ty_tracker **out) {
-    const ty_tracker_options options = {.store_folder = f->folder.path,
+    const ty_tracker_options options = {.folder = f->folder.path,
                                         .run_folder = f->run,
                                         .experiment = "exp",
                                         .run_name = strrchr(f->run, '/') + 1,

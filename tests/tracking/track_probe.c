@@ -142,7 +142,7 @@ static void end(probe *p) {
 
 static int work(probe *p) {
     ty_tracker *tracker = NULL;
-    const ty_tracker_options options = {.store_folder = p->folder,
+    const ty_tracker_options options = {.folder = p->folder,
                                         .run_folder = p->run_folder,
                                         .experiment = p->experiment,
                                         .run_name = p->run,

@@ -1,0 +1,188 @@
+"""Recording to an MLflow server: live, through faults, offline and synced later; stopped from the UI."""
+import sqlite3
+import threading
+
+from fake_mlflow import FakeServer
+from harness import *
+
+QUICK = ["--set", "train.duration=60 steps", "--set", "eval.every=20 steps", "--set", "tracking.log_every=1 step",
+         "--set", "tracking.exit_wait=120", "--set", "tracking.system_every=0"]
+
+
+class Delivery(Case):
+    def setUp(self):
+        super().setUp()
+        self.server = FakeServer()
+        self.addCleanup(self.server.close)
+        self.env["MLFLOW_TRACKING_URI"] = self.server.url
+        self.env["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "2"
+        self.env["MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR"] = "1"
+
+    def sync(self, *words, code=0):
+        out, err = self.run_it("sync", "--json", *words, code=code)
+        return [json.loads(line) for line in out.splitlines()], err
+
+    def journal(self):
+        """What runs show says of the only run."""
+        out, _ = self.run_it("runs", "ls", "--json")
+        run = json.loads(out.splitlines()[0])["run"]
+        out, _ = self.run_it("runs", "show", run, "--json")
+        return json.loads(out)
+
+    def assert_whole(self):
+        """The only run is on the server, once and whole."""
+        self.assertEqual(self.server.violations, [])
+        (report,), _ = self.sync("--status")
+        self.assertTrue(report["is_complete"], report)
+        (run,) = [r for r in self.server.runs.values()]
+        told = self.journal()
+        self.assertEqual(run["tags"]["tiltyard.uid"], told["run_id"])
+        self.assertEqual(len(run["points"]), report["points"]["all"])
+        self.assertEqual(len({(key, step) for key, step, _, _ in run["points"]}), len(run["points"]), "doubled")
+        self.assertEqual({key for key, _, _, _ in run["points"]}, set(told["metrics"]))
+        self.assertEqual(run["params"].keys(), told["params"].keys())
+        for key, value in told["tags"].items():
+            self.assertEqual(run["tags"].get(key), value, key)
+        for path in told["files"]:
+            local = next(self.folder.glob("runs/*/*")) / path
+            root = f"{run['experiment_id']}/{run['id']}/"
+            self.assertEqual(self.server.files[root + path], local.read_bytes(), path)
+        return run
+
+    def test_a_run_is_recorded_on_the_server_and_not_in_a_store(self):
+        _, err = self.run_it("train", SYNTHETIC, *QUICK)
+        run = self.assert_whole()
+        self.assertEqual(run["status"], "FINISHED")
+        self.assertIn(f"track   {self.server.url}   run ", err)
+        self.assertIn(f"{self.server.url}/#/experiments/1/runs/{run['id']}", err)
+        self.assertFalse((self.folder / "mlflow.db").exists())
+        self.assertIn("training", next(iter(run["inputs"].values()))["mlflow.data.context"])
+
+    def test_a_server_that_is_down_costs_the_run_nothing_and_sync_brings_it(self):
+        self.server.fault = lambda *_: "down"
+        _, err = self.run_it("train", SYNTHETIC, *QUICK, "--set", "tracking.exit_wait=0")
+        self.assertIn("the journal has it and the run goes on", err)
+        self.assertIn("tiltyard sync ", err)
+        reports, err = self.sync(code=75)
+        self.assertFalse(reports[0]["is_complete"])
+        self.assertGreater(reports[0]["points"]["all"], 100)
+        self.assertEqual(reports[0]["points"]["acknowledged"], 0)
+        self.server.fault = lambda *_: None
+        self.sync()
+        run = self.assert_whole()
+        calls = len(self.server.calls)
+        self.sync()
+        self.assertEqual([c for c in self.server.calls[calls:] if c[0] != "GET"], [], "twice changes nothing")
+        self.assertEqual(run["status"], "FINISHED")
+
+    def test_answers_that_are_lost_double_nothing(self):
+        fates = ["drop", None, 503, "down", None, "drop", 429, None]
+        count = iter(range(10**9))
+        self.server.fault = lambda *_: fates[next(count) % len(fates)]
+        self.run_it("train", SYNTHETIC, *QUICK, code=0)
+        self.server.fault = lambda *_: None
+        self.sync()
+        self.assert_whole()
+        self.assertEqual(len(self.server.runs), 1)
+        self.assertEqual(len(self.server.experiments), 1)
+
+    def test_offline_writes_a_journal_alone_and_sync_takes_it_anywhere(self):
+        del self.env["MLFLOW_TRACKING_URI"]
+        _, err = self.run_it("train", SYNTHETIC, *QUICK, "--set", "tracking.uri=offline")
+        self.assertIn("track   offline", err)
+        self.assertFalse((self.folder / "mlflow.db").exists())
+        moved = self.folder / "moved"
+        moved.mkdir()
+        (self.folder / "runs").rename(moved / "runs")
+        self.run_it("sync", "--dir", moved, "--to", self.server.url)
+        self.run_it("sync", "--dir", moved, "--to", "sqlite:///other.db")
+        (moved / "runs").rename(self.folder / "runs")
+        self.assert_whole()
+        (run,) = self.server.runs.values()
+        with sqlite3.connect(self.folder / "other.db") as store:
+            points = store.execute("SELECT key, step, timestamp, value FROM metrics WHERE NOT is_nan").fetchall()
+            self.assertEqual(set(points), {p for p in run["points"] if p[3] != "nan"})
+
+    def test_what_the_server_refuses_is_listed_and_the_rest_arrives(self):
+        self.server.poison = {"train/loss", "seed"}
+        self.run_it("train", SYNTHETIC, *QUICK)
+        out, _ = self.run_it("sync", "--status", code=1)
+        self.assertIn("train/loss at step 1: ", out)
+        self.assertIn("train/loss is poison", out)
+        (report,), _ = self.sync("--status", code=1)
+        (run,) = self.server.runs.values()
+        refused = [r for r in report["refused"] if r["what"] == "metric"]
+        self.assertEqual({r["key"] for r in refused}, {"train/loss"})
+        self.assertEqual(len(refused), 60)
+        self.assertEqual([r["key"] for r in report["refused"] if r["what"] == "param"], ["seed"])
+        self.assertEqual(len(run["points"]), report["points"]["all"])
+        self.assertEqual(report["points"]["all"], report["points"]["acknowledged"])
+        self.assertEqual(run["status"], "FINISHED")
+
+    def test_a_server_that_lets_nobody_in_is_told_once_and_loudly(self):
+        self.server.fault = lambda *_: 401
+        _, err = self.run_it("train", SYNTHETIC, *QUICK)
+        self.assertEqual(err.count("takes no more of the run"), 1, err)
+        self.assertIn("tiltyard sync ", err)
+        _, err = self.sync(code=1)
+        self.server.fault = lambda *_: None
+        self.sync()
+        self.assert_whole()
+
+    def test_a_killed_trainer_loses_nothing_that_it_was_told_is_safe(self):
+        seen = 0
+        for attempt in range(4):
+            process = self.start("train", SYNTHETIC, *QUICK, "--set", "train.duration=4000 steps",
+                                 "--set", "checkpoint.every=200 steps")
+            time.sleep(self.random.uniform(0.2, 3.0))
+            process.kill()
+            process.communicate()
+            points = sum(len(r["points"]) for r in self.server.runs.values())
+            self.assertGreaterEqual(points, seen)
+            seen = points
+        self.run_it("train", SYNTHETIC, *QUICK, "--set", "train.duration=4000 steps",
+                    "--set", "checkpoint.every=200 steps")
+        self.sync()
+        run = self.assert_whole()
+        self.assertEqual(run["status"], "FINISHED")
+        steps = {step for key, step, _, _ in run["points"] if key == "train/loss"}
+        self.assertEqual(steps, set(range(1, 4001)))
+
+    def test_a_run_stops_when_its_tag_asks_for_it(self):
+        words = ["train", SYNTHETIC, *QUICK, "--set", "train.duration=10000000 steps"]
+        process = self.start(*words)
+        run = self.wait_for(lambda: [r for r in self.server.runs.values() if r["points"]], what="a point")[0]
+        run["tags"]["tiltyard.stop"] = "true"
+        out, err = process.communicate(timeout=120)
+        self.assertEqual(process.returncode, 0, err)
+        self.assertIn("tiltyard.stop set in MLflow", out + err)
+        self.assertEqual(run["tags"]["tiltyard.stopped"], "true")
+        self.assertEqual(run["status"], "FINISHED")
+        self.assertTrue(list(self.folder.rglob("step_*.h5")))
+
+    def test_a_password_in_a_config_is_refused_and_not_shown(self):
+        _, err = self.run_it("train", SYNTHETIC, "--set", "tracking.uri=http://me:s3cret@127.0.0.1:1", code=2)
+        self.assertIn("MLFLOW_TRACKING_PASSWORD", err)
+        self.assertNotIn("s3cret", err)
+        self.assertEqual(self.files(), [])
+
+    def test_a_place_that_is_none_is_refused_with_what_to_write(self):
+        for uri in ("file:///tmp/mlruns", "./mlruns", "databricks", "sqlite:///"):
+            _, err = self.run_it("train", SYNTHETIC, "--set", f"tracking.uri={uri}", code=2)
+            self.assertIn("tracking.uri: ", err)
+            self.assertIn("offline", err)
+        self.assertEqual(self.files(), [])
+
+    def test_a_live_run_is_left_to_its_own_process(self):
+        process = self.start("train", SYNTHETIC, *QUICK, "--set", "train.duration=10000000 steps")
+        self.wait_for(lambda: self.server.runs, what="a run")
+        reports, _ = self.sync(code=0)
+        self.assertTrue(reports[0]["is_live"])
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=120)
+        self.assertEqual(process.returncode, 143)
+        self.assertEqual(next(iter(self.server.runs.values()))["status"], "KILLED")
+
+
+if __name__ == "__main__":
+    unittest.main()
