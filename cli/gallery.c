@@ -19,12 +19,11 @@ bool gallery_is_due(int64_t n) {
 
 char *gallery_name(ty_arena *arena, const char *key, int64_t step, int64_t time_ns) {
     const long long ms = (long long)(time_ns / 1000000);
-    char *name =
-        ty_arena_printf(arena, "%s%%step%%%lld%%timestamp%%%lld", key, (long long)step, ms);
+    char *name = ty_arena_printf(arena, "%s+step+%lld+timestamp+%lld", key, (long long)step, ms);
     if (!name)
         return NULL;
     const uint64_t hash = ty_hash64(name, strlen(name));
-    return ty_arena_printf(arena, "%s%%z%016llx", name, (unsigned long long)hash);
+    return ty_arena_printf(arena, "%s+z%016llx", name, (unsigned long long)hash);
 }
 
 /* --- what is there ---------------------------------------------------------------------------- */
@@ -41,14 +40,14 @@ static int64_t count_pictures(ty_ctx *ctx, const char *folder, const char *key, 
     size_t n = 0;
     int64_t count = 0;
     const ty_arena_mark mark = ty_arena_mark_here(&ctx->scratch);
-    (void)snprintf(prefix, sizeof prefix, "%s%%step%%", key);
+    (void)snprintf(prefix, sizeof prefix, "%s+step+", key);
     if (step >= 0)
-        (void)snprintf(prefix, sizeof prefix, "%s%%step%%%lld%%", key, (long long)step);
+        (void)snprintf(prefix, sizeof prefix, "%s+step+%lld+", key, (long long)step);
     if (!ty_file_exists(ctx, folder) ||
         ty_dir_list(ctx, folder, &ctx->scratch, &names, &n) != TY_OK)
         n = 0;
     for (size_t i = 0; i < n; i++)
-        count += ends_with(names[i], "%compressed.png") &&
+        count += ends_with(names[i], "+compressed.png") &&
                  strncmp(names[i], prefix, strlen(prefix)) == 0;
     ty_arena_reset(&ctx->scratch, mark);
     return count;
@@ -79,7 +78,7 @@ static ty_status publish(gallery *g, const ty_event *at, const char *key, const 
     const char *name = gallery_name(&ctx->scratch, key, at->step, at->time_ns);
     const char *path = name ? ty_arena_printf(&ctx->scratch, "%s/%s.png", g->folder, name) : NULL;
     const char *small =
-        name ? ty_arena_printf(&ctx->scratch, "%s/%s%%compressed.png", g->folder, name) : NULL;
+        name ? ty_arena_printf(&ctx->scratch, "%s/%s+compressed.png", g->folder, name) : NULL;
     if (!path || !small)
         return ty_fail_nomem(ctx, "a picture's name");
     TY_TRY(canvas_write(ctx, picture, path));

@@ -26,9 +26,9 @@ ty_observer gallery_observer(gallery *g);
 /* Whether the n-th evaluation (from 1) has pictures. */
 bool gallery_is_due(int64_t n);
 
-/* "confusion_matrix%step%211%timestamp%1790000000000%z0123...": what MLflow's UI reads; key has no
- * slash. The name's last part is a hash of the rest and begins with no hex digit, which would be one
- * of an escape. In arena; NULL: no memory. */
+/* "confusion_matrix+step+211+timestamp+1790000000000+z0123...": what MLflow's UI reads; key has no
+ * slash. (The % that it took before does not pass its own proxy: %20 becomes a space there.) The
+ * name's last part is a hash of the rest. In arena; NULL: no memory. */
 char *gallery_name(ty_arena *arena, const char *key, int64_t step, int64_t time_ns);
 
 #endif

@@ -165,7 +165,7 @@ static void a_pictures_name_is_what_mlflow_reads(void **state) {
     (void)state;
     ty_arena arena = {0};
     const char *name = gallery_name(&arena, "worst_mistakes", 211, INT64_C(1790000000123456789));
-    static const char begin[] = "worst_mistakes%step%211%timestamp%1790000000123%";
+    static const char begin[] = "worst_mistakes+step+211+timestamp+1790000000123+";
     assert_memory_equal(name, begin, sizeof begin - 1);
     assert_false(isxdigit((unsigned char)name[sizeof begin - 1]));
     assert_null(strpbrk(name, "/#\\ "));
