@@ -90,7 +90,7 @@ static ty_status cache_folder(ty_ctx *ctx, const ty_registry *r, const target *t
 /* A copy that has been damaged since is thrown away and brought again, once. */
 static ty_status from_cache(ty_ctx *ctx, ty_registry *r, const target *t, const char *root,
                             const char *cache, ty_arena *arena, ty_registry_files *out) {
-    const char *folder;
+    const char *folder = NULL;
     TY_TRY(cache_folder(ctx, r, t, root, cache, arena, &folder));
     if (ty_file_exists(ctx, folder)) {
         const ty_status st = compare(ctx, t, folder, out);
