@@ -1,6 +1,6 @@
 /* Images by step, as MLflow's UI shows them with a slider: at evaluations what is taken for what, and
- * where samples are images the worst mistakes, and some of what is trained on at step 0. Few: every one of the first 16 evaluations, then every
- * second, every fourth, ... */
+ * where samples are images the worst mistakes, and some of what is trained on at step 0. Few: every
+ * one of the first 16 evaluations, then every second, every fourth, ... */
 #ifndef TY_CLI_GALLERY_H
 #define TY_CLI_GALLERY_H
 

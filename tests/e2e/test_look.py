@@ -128,8 +128,8 @@ class Origin(Look):
 
 
 class Files(Look):
-    STEPPED = re.compile(r"^(confusion_matrix|worst_mistakes|training_samples)\+step\+(\d+)\+timestamp\+\d{13}\+z[0-9a-f]{16}"
-                         r"(\+compressed)?\.png$")
+    STEPPED = re.compile(r"^(confusion_matrix|worst_mistakes|training_samples)\+step\+(\d+)\+timestamp\+\d{13}"
+                         r"\+z[0-9a-f]{16}(\+compressed)?\.png$")
 
     def images(self, run):
         """{key: {step: number of pictures}} of images by step; each has to be a PNG under a name that MLflow reads."""
