@@ -315,6 +315,10 @@ ty_status ty_samples_csv_open(ty_ctx *ctx, const ty_fitted *fitted,
     set->fitted = fitted;
     set->options = options;
     set->n_columns = fitted->columns ? fitted->n_columns : fitted->x_count;
+    if (set->n_columns > TY_CSV_MAX_CELLS)
+        return ty_fail(ctx, TY_ERR_DATA,
+                       "%s: a sample has %lld numbers, more than a row of CSV may have: want HDF5",
+                       options->path, (long long)set->n_columns);
     set->cell_of = ty_arena_array(content->arena, (size_t)set->n_columns, sizeof *set->cell_of);
     if (!set->cell_of)
         return ty_fail_nomem(ctx, "a file's columns");
