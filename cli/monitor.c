@@ -12,7 +12,7 @@
 #include "cli/monitor_names.h"
 
 static const char topic[] = "monitor";
-static const double default_every_s = 10, least_every_s = 0.1, first_s = 1;
+static const double default_every_s = 10, least_every_s = 0.1, most_every_s = 1e6, first_s = 1;
 
 /* Shares of a shorter time say nothing. */
 static const int64_t shortest_ns = 50 * 1000000LL;
@@ -57,7 +57,9 @@ double monitor_interval(const ty_ctx *ctx, double configured) {
         every = 0;
     else if (asked && strtod(asked, NULL) > 0)
         every = strtod(asked, NULL);
-    return every > 0 && every < least_every_s ? least_every_s : every;
+    if (every <= 0)
+        return 0;
+    return fmin(fmax(every, least_every_s), most_every_s);
 }
 
 /* --- samples ---------------------------------------------------------------------------------- */

@@ -111,6 +111,8 @@ static void the_config_says_how_often_then_the_environment(void **state) {
     assert_near(asked("FALSE", NULL, 3), 3);
     assert_near(asked(NULL, "nonsense", NAN), 10);
     assert_near(asked(NULL, "1e-9", NAN), 0.1);
+    assert_near(asked(NULL, "inf", NAN), 1e6);
+    assert_near(asked(NULL, "nan", NAN), 10);
     assert_near(asked(NULL, "2", 0), 0);
 }
 
