@@ -222,9 +222,9 @@ static void say(ty_http_reply *reply, const char *words) {
 static void judge_failure(http_exchange *x, CURLcode code) {
     x->reply->outcome = outcome_of_code(x, code);
     if (x->is_too_big)
-        say(x->reply, x->header_bytes > TY_HTTP_MAX_HEADERS
-                          ? "the answer's headers do not end"
-                          : "the answer is longer than the 4 MiB that are read of one");
+        say(x->reply, code != CURLE_OUT_OF_MEMORY && x->header_bytes <= TY_HTTP_MAX_HEADERS
+                          ? "the answer is longer than the 4 MiB that are read of one"
+                          : "the answer's headers do not end");
     else if (x->is_cancelled)
         say(x->reply, "given up, its time was over");
     else
@@ -253,6 +253,8 @@ static void judge(http_exchange *x, CURLcode code) {
     (void)curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &request_bytes);
     x->reply->status = (int)status;
     x->reply->is_sent = request_bytes > 0;
+    /* So libcurl says that a header is longer than the 100 kB it reads of one. */
+    x->is_too_big = x->is_too_big || (code == CURLE_OUT_OF_MEMORY && status != 0);
     if (code != CURLE_OK) {
         judge_failure(x, code);
         return;
@@ -273,9 +275,9 @@ static ty_status exchange(ty_ctx *ctx, ty_http *http, const ty_http_request *req
     CURLcode code = set_up(&x, url, headers);
     if (code == CURLE_OK)
         code = curl_easy_perform(http->easy);
-    if (code == CURLE_OUT_OF_MEMORY)
-        x.st = ty_fail_nomem(ctx, "an HTTP request");
     judge(&x, code);
+    if (code == CURLE_OUT_OF_MEMORY && !x.is_too_big)
+        x.st = ty_fail_nomem(ctx, "an HTTP request");
     (void)curl_easy_setopt(http->easy, CURLOPT_HTTPHEADER, NULL);
     (void)curl_easy_setopt(http->easy, CURLOPT_ERRORBUFFER, NULL);
     free_headers(headers);

@@ -5,7 +5,26 @@
 
 #include "tracking/mlflow_private.h"
 
-enum { PART_BYTES = 16 * 1024 * 1024, MOST_PARTS = 9000, MOST_PART_HEADERS = 8 };
+enum {
+    PARTS_FROM = 100 * 1024 * 1024,
+    PART_BYTES = 16 * 1024 * 1024,
+    LEAST_PART = 5 * 1024 * 1024, /* S3's, for all but the last */
+    MOST_PARTS = 9000,
+    MOST_PART_HEADERS = 8
+};
+
+static int64_t bytes_of(ty_ctx *ctx, const char *name, int64_t least, int64_t or_else) {
+    const char *text = ctx->getenv(name);
+    char *end = NULL;
+    if (!text || text[0] < '0' || text[0] > '9')
+        return or_else;
+    const long long bytes = strtoll(text, &end, 10);
+    return *end != '\0' ? or_else : bytes < least ? least : bytes;
+}
+
+int64_t mlflow_parts_from(ty_ctx *ctx) {
+    return bytes_of(ctx, "MLFLOW_MULTIPART_UPLOAD_MINIMUM_FILE_SIZE", 1, PARTS_FROM);
+}
 
 typedef struct parts_upload {
     ty_ctx *ctx;
@@ -178,13 +197,15 @@ ty_status mlflow_upload_parts(ty_ctx *ctx, ty_mlflow *m, const char *service, co
     char what[MLFLOW_WHAT];
     const char *slash = strrchr(path, '/');
     const int64_t fewest = (file->bytes + MOST_PARTS - 1) / MOST_PARTS;
+    const int64_t wanted =
+        bytes_of(ctx, "MLFLOW_MULTIPART_UPLOAD_CHUNK_SIZE", LEAST_PART, PART_BYTES);
     parts_upload u = {.ctx = ctx,
                       .m = m,
                       .service = service,
                       .what = what,
                       .name = slash ? slash + 1 : path,
                       .file = file,
-                      .part_bytes = fewest > PART_BYTES ? fewest : PART_BYTES};
+                      .part_bytes = fewest > wanted ? fewest : wanted};
     u.n_parts = (file->bytes + u.part_bytes - 1) / u.part_bytes;
     mlflow_say(what, "uploading in parts", u.name);
     if (slash) {

@@ -188,7 +188,7 @@ const char *mlflow_proxy_slip(const char *path);
 
 /* In parts, straight to the store behind the server: is_offered false where it does not do that.
  * service: <base>/api/2.0/mlflow-artifacts; path: below it, from the store's root. */
-enum { MLFLOW_PARTS_FROM = 100 * 1024 * 1024 };
+int64_t mlflow_parts_from(ty_ctx *ctx); /* bytes of the smallest file that goes in parts */
 ty_status mlflow_upload_parts(ty_ctx *ctx, ty_mlflow *m, const char *service, const char *path,
                               const mlflow_local_file *file, bool *is_offered) TY_MUST_USE;
 

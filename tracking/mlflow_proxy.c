@@ -168,7 +168,7 @@ static ty_status upload(ty_ctx *ctx, ty_mlflow *m, const char *root, const char 
     TY_TRY(mlflow_check(ctx, m, what, mlflow_proxy_slip(path)));
     TY_TRY_GOTO(done, st, find_place(ctx, m, root, path, &place));
     TY_TRY_GOTO(done, st, add_file_url(ctx, &place, &url));
-    if (file->bytes >= MLFLOW_PARTS_FROM && !m->has_no_parts)
+    if (file->bytes >= mlflow_parts_from(ctx) && !m->has_no_parts)
         TY_TRY_GOTO(done, st,
                     mlflow_upload_parts(ctx, m, ty_text_string(&place.service),
                                         ty_text_string(&place.path), file, &is_offered));
