@@ -140,6 +140,15 @@ static ty_status find_version(ty_ctx *ctx, ty_mlflow *m, void *self, bool *is_fo
     return TY_OK;
 }
 
+/* A source that is a logged model: newer servers want to be told its id beside it. */
+static const char *model_of(const ty_mlflow_new_version *version) {
+    static const char scheme[] = "models:/";
+    const char *id = version->source + sizeof scheme - 1;
+    const bool is_model =
+        strncmp(version->source, scheme, sizeof scheme - 1) == 0 && strncmp(id, "m-", 2) == 0;
+    return version->model_id ? version->model_id : is_model ? id : NULL;
+}
+
 static ty_status create_version(ty_ctx *ctx, ty_mlflow *m, void *self) {
     version_making *making = self;
     const ty_mlflow_new_version *version = making->version;
@@ -149,7 +158,7 @@ static ty_status create_version(ty_ctx *ctx, ty_mlflow *m, void *self) {
     mlflow_add_text(&body, "name", version->name);
     mlflow_add_text(&body, "source", version->source);
     mlflow_add_text(&body, "run_id", version->run_id);
-    mlflow_add_text(&body, "model_id", version->model_id);
+    mlflow_add_text(&body, "model_id", model_of(version));
     mlflow_add_text(&body, "run_link", version->run_link);
     mlflow_add_text(&body, "description", version->description);
     mlflow_add_pairs(&body, "tags", version->tags, version->uid);

@@ -1,7 +1,9 @@
 """What tests of the client of MLflow servers share: a real server, our client at the end of two pipes, odd values."""
+import ctypes
 import json
 import os
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -29,6 +31,11 @@ def free_port():
         return s.getsockname()[1]
 
 
+def end_with_parent():
+    """In the child: a test that is killed leaves no server behind."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+
+
 class MlflowServer:
     """One real `mlflow server` on loopback with a database and artifacts of its own."""
 
@@ -49,7 +56,7 @@ class MlflowServer:
             words += ["--artifacts-destination", f"{self.folder}/artifacts"]
         self.log = open(f"{self.folder}/server.log", "ab")
         self.process = subprocess.Popen(words, stdout=self.log, stderr=self.log, cwd=self.folder, env=self.env,
-                                        start_new_session=True)
+                                        start_new_session=True, preexec_fn=end_with_parent)
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if self.process.poll() is not None:
@@ -88,7 +95,7 @@ class Probe:
     """Our client: probe.make_run(name=...) answers its dictionary, or raises Refused."""
 
     def __init__(self, program, url, patience="3", env=None):
-        environment = {"HOME": "/nonexistent", "PATH": os.environ["PATH"], "MLFLOW_HTTP_REQUEST_TIMEOUT": "60"}
+        environment = {"HOME": "/nonexistent", "PATH": os.environ["PATH"], "MLFLOW_HTTP_REQUEST_TIMEOUT": "600"}
         for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"):
             if name in os.environ:
                 environment[name] = os.environ[name]
