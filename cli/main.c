@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "tracking/tracking.h"
 
 static const command *const commands[] = {&cmd_train, &cmd_eval,   &cmd_predict, &cmd_check,
                                           &cmd_runs,  &cmd_sync,   &cmd_models,  &cmd_data,
@@ -168,6 +169,7 @@ int main(int argc, char **argv) {
         return unknown_command(argv[1]);
     cli app = {.argc = argc, .argv = argv};
     ty_ctx_init(&app.ctx);
+    ty_mlflow_guard_secrets(&app.ctx);
     ty_status st = run_command(&app, cmd, argc - 2, argv + 2);
     if (st == TY_OK)
         st = console_finish(&app.console, &app.ctx);

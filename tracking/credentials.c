@@ -248,6 +248,14 @@ static ty_status read_variables(ty_ctx *ctx, login *out) {
     return copy_variable(ctx, "MLFLOW_TRACKING_TOKEN", &out->token);
 }
 
+void ty_mlflow_guard_secrets(ty_ctx *ctx) {
+    static const char *const names[] = {"MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN",
+                                        "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (variable(ctx, names[i]))
+            ty_secret_forbid_core();
+}
+
 static bool is_true(const char *text) {
     return text && (strcasecmp(text, "true") == 0 || strcmp(text, "1") == 0);
 }

@@ -59,6 +59,11 @@ ty_status ty_mlflow_open(ty_ctx *ctx, const ty_mlflow_options *options,
                          ty_mlflow **out) TY_MUST_USE;
 void ty_mlflow_close(ty_mlflow *m); /* wipes the secrets; accepts NULL */
 
+/* Where a variable of the environment holds a password, token or secret key, this process writes no
+ * core file from now on. For main: every rank has the variables, also those that never open a
+ * client. */
+void ty_mlflow_guard_secrets(ty_ctx *ctx);
+
 /* As ty_mlflow_uri gives it. Borrowed. */
 const char *ty_mlflow_describe(const ty_mlflow *m);
 
