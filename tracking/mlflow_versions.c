@@ -45,6 +45,7 @@ ty_status ty_mlflow_search_versions(ty_ctx *ctx, ty_mlflow *m, const char *filte
     if (filter)
         mlflow_add_query(&query, "filter", filter);
     ty_text_addf(&query, "&max_results=%d", (int)(max < VERSIONS_PAGE ? max : VERSIONS_PAGE));
+    mlflow_add_query(&query, "order_by", "version_number DESC");
     const mlflow_paging paging = {.method = "GET",
                                   .path = VERSIONS "search",
                                   .what = "searching versions",
