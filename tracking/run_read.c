@@ -148,7 +148,7 @@ static ty_status keep_record(ty_ctx *ctx, reading *r, const ty_track_record *rec
         return keep_dataset(ctx, r, record);
     case TY_TRACK_MODEL:
         TY_TRY(keep_checkpoint(ctx, r, record));
-        /* fall through */
+        __attribute__((fallthrough));
     case TY_TRACK_FILE:
         return ty_keymap_put(&r->files, record->file.artifact)
                    ? TY_OK
