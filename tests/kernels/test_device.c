@@ -65,6 +65,26 @@ static void two_handles_of_a_process_describe_themselves_alike(void **state) {
     ty_device_close(other);
 }
 
+/* Norms keep their partial sums in the handle's own memory. */
+static void a_handle_waits_for_its_work_before_it_goes(void **state) {
+    fixture *f = *state;
+    ty_device *other = NULL;
+    const ty_device_options options = {.name = "cuda", .max_isa_level = -1};
+    const ty_segment segment = {.count = 5000};
+    void *x = NULL, *norms = NULL;
+    double got[2] = {-1, -1};
+    assert_int_equal(ty_device_open(&f->ctx, &options, &other), TY_OK);
+    assert_int_equal(ty_device_alloc(&f->ctx, f->dev, 5000 * sizeof(float), &x), TY_OK);
+    assert_int_equal(ty_device_alloc(&f->ctx, f->dev, sizeof got, &norms), TY_OK);
+    assert_int_equal(ty_flat_norms(&f->ctx, other, x, &segment, 1, norms), TY_OK);
+    ty_device_close(other);
+    assert_int_equal(ty_device_copy_out(&f->ctx, f->dev, got, norms, sizeof got), TY_OK);
+    assert_int_equal(ty_device_sync(&f->ctx, f->dev), TY_OK);
+    assert_true(got[0] == 0 && got[1] == 0);
+    ty_device_free(f->dev, x);
+    ty_device_free(f->dev, norms);
+}
+
 static bool is_gpu_test(const fixture *f) {
     return ty_device_describe(f->dev)->kind == TY_DEVICE_IS_CUDA;
 }
@@ -372,6 +392,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest gpu[] = {
         cmocka_unit_test(a_gpu_says_what_decides_its_bits),
         cmocka_unit_test(a_variable_that_changes_what_libraries_round_is_among_it),
+        cmocka_unit_test(a_handle_waits_for_its_work_before_it_goes),
         cmocka_unit_test(a_gpu_that_is_not_there_is_refused),
         cmocka_unit_test(ranks_of_a_host_share_out_its_gpus),
     };
