@@ -38,12 +38,14 @@ static int64_t cell_named(const ty_csv_row *row, const char *name) {
     return -1;
 }
 
-static bool has_any_name(const csv_samples *set, const ty_csv_row *row) {
+static bool has_any_name(const csv_samples *set, const ty_dictionary *names) {
     const ty_fitted *fitted = set->fitted;
-    for (int64_t c = 0; c < set->n_columns; c++)
-        if (cell_named(row, fitted->columns[c].name) >= 0)
+    for (int64_t c = 0; c < set->n_columns; c++) {
+        const char *name = fitted->columns[c].name;
+        if (ty_dictionary_find(names, name, strlen(name)) >= 0)
             return true;
-    return cell_named(row, fitted->target) >= 0;
+    }
+    return ty_dictionary_find(names, fitted->target, strlen(fitted->target)) >= 0;
 }
 
 static ty_status fail_missing(ty_ctx *ctx, const csv_samples *set, const ty_csv_row *row,
@@ -63,16 +65,44 @@ static ty_status fail_missing(ty_ctx *ctx, const csv_samples *set, const ty_csv_
                    set->name, (long long)row->line, name, (long long)row->n, nearest);
 }
 
-static ty_status find_by_name(ty_ctx *ctx, csv_samples *set, const ty_csv_row *row) {
+/* The header's names, each with the first and the second cell that has it (-1: none). */
+typedef struct header {
+    ty_dictionary names;
+    int64_t *first, *second;
+} header;
+
+static ty_status read_header(ty_ctx *ctx, ty_arena *arena, const ty_csv_row *row, header *out) {
+    *out = (header){.first = ty_arena_array(arena, (size_t)row->n, sizeof *out->first),
+                    .second = ty_arena_array(arena, (size_t)row->n, sizeof *out->second)};
+    if (!out->first || !out->second)
+        return ty_fail_nomem(ctx, "a file's columns");
+    for (int64_t c = 0; c < row->n; c++) {
+        const int32_t known = out->names.n;
+        int32_t number = 0;
+        TY_TRY(ty_dictionary_add(ctx, &out->names, arena, row->cells[c].text, row->cells[c].length,
+                                 &number));
+        if (number == known) {
+            out->first[number] = c;
+            out->second[number] = -1;
+        } else if (out->second[number] < 0) {
+            out->second[number] = c;
+        }
+    }
+    return TY_OK;
+}
+
+static ty_status find_by_name(ty_ctx *ctx, csv_samples *set, const ty_csv_row *row,
+                              const header *names) {
     for (int64_t c = 0; c < set->n_columns; c++) {
         const char *name = set->fitted->columns[c].name;
-        set->cell_of[c] = cell_named(row, name);
-        if (set->cell_of[c] < 0)
+        const int32_t number = ty_dictionary_find(&names->names, name, strlen(name));
+        if (number < 0)
             return fail_missing(ctx, set, row, name);
-        for (int64_t next = set->cell_of[c] + 1; next < row->n; next++)
-            if (strcmp(row->cells[next].text, name) == 0)
-                return ty_fail(ctx, TY_ERR_DATA, "%s:%lld:%lld: two columns are called \"%s\"",
-                               set->name, (long long)row->line, (long long)next + 1, name);
+        if (names->second[number] >= 0)
+            return ty_fail(ctx, TY_ERR_DATA, "%s:%lld:%lld: two columns are called \"%s\"",
+                           set->name, (long long)row->line, (long long)names->second[number] + 1,
+                           name);
+        set->cell_of[c] = names->first[number];
     }
     return TY_OK;
 }
@@ -121,13 +151,16 @@ static bool has_a_number(const csv_samples *set) {
 }
 
 /* *is_header: row names columns and holds no sample. */
-static ty_status find_columns(ty_ctx *ctx, csv_samples *set, const ty_csv_row *row,
+static ty_status find_columns(ty_ctx *ctx, ty_arena *arena, csv_samples *set, const ty_csv_row *row,
                               bool *is_header) {
     const bool is_named = set->fitted->columns && set->fitted->has_header;
+    header names = {0};
     set->width = row->n;
-    if (is_named && has_any_name(set, row)) {
+    if (is_named)
+        TY_TRY(read_header(ctx, arena, row, &names));
+    if (is_named && has_any_name(set, &names.names)) {
         *is_header = true;
-        return find_by_name(ctx, set, row);
+        return find_by_name(ctx, set, row, &names);
     }
     *is_header = ty_table_is_header(row) && has_a_number(set);
     if (is_named && *is_header)
@@ -275,13 +308,13 @@ static ty_status add_row(ty_ctx *ctx, csv_samples *set, const ty_csv_row *row) {
     return set->texts.is_short ? ty_fail_nomem(ctx, "the columns to keep") : TY_OK;
 }
 
-static ty_status read_rows(ty_ctx *ctx, csv_samples *set, ty_csv *csv) {
+static ty_status read_rows(ty_ctx *ctx, ty_arena *arena, csv_samples *set, ty_csv *csv) {
     ty_csv_row row;
     bool has_row = false, is_header = false;
     TY_TRY(ty_csv_next(ctx, csv, &row, &has_row));
     if (!has_row)
         return ty_fail(ctx, TY_ERR_DATA, "%s is empty: 0 samples", set->name);
-    TY_TRY(find_columns(ctx, set, &row, &is_header));
+    TY_TRY(find_columns(ctx, arena, set, &row, &is_header));
     TY_TRY(find_kept(ctx, set, &row, is_header));
     if (!is_header)
         TY_TRY(add_row(ctx, set, &row));
@@ -325,7 +358,7 @@ ty_status ty_samples_csv_open(ty_ctx *ctx, const ty_fitted *fitted,
     TY_TRY_GOTO(done, st, open_input(ctx, options->path, &input));
     set->name = ty_input_name(input);
     TY_TRY_GOTO(done, st, ty_csv_open(ctx, input, &csv));
-    st = read_rows(ctx, set, csv);
+    st = read_rows(ctx, content->arena, set, csv);
     content->count[TY_SPLIT_TEST] = set->rows;
 done:
     ty_csv_close(csv);
