@@ -11,6 +11,7 @@ typedef struct sending {
     ty_server *s;
     const ty_item **items;
     int64_t n, n_taken, n_refused;
+    bool is_run_checked;
     ty_arena arena; /* of one batch */
 } sending;
 
@@ -98,8 +99,13 @@ static ty_status bury(ty_ctx *ctx, sending *w, const ty_item *item) {
 static ty_status check_run(ty_ctx *ctx, sending *w) {
     ty_arena arena = {0};
     ty_mlflow_run run;
+    char kept[TY_MESSAGE_BYTES];
+    memcpy(kept, ctx->message, sizeof kept);
     const ty_status st = ty_server_read_run(ctx, w->s, &arena, &run);
     ty_arena_clear(&arena);
+    if (st == TY_OK) /* what was refused still wants to be told */
+        memcpy(ctx->message, kept, sizeof kept);
+    w->is_run_checked = st == TY_OK;
     return st;
 }
 
@@ -109,10 +115,10 @@ static ty_status send_halving(ty_ctx *ctx, sending *w, int64_t from, int64_t to)
         w->n_taken += to - from;
     if (st == TY_OK || !ty_server_is_refused(ctx, w->s, &st))
         return st;
+    if (!w->is_run_checked)
+        TY_TRY(check_run(ctx, w));
     if (to - from == 1)
         return bury(ctx, w, w->items[from]);
-    if (to - from == w->n)
-        TY_TRY(check_run(ctx, w));
     const int64_t middle = from + (to - from) / 2;
     TY_TRY(send_halving(ctx, w, from, middle));
     return send_halving(ctx, w, middle, to);
@@ -152,13 +158,15 @@ static ty_status choose_items(ty_ctx *ctx, sending *w, const ty_parcel *parcel) 
 
 /* --- the parcel --------------------------------------------------------------------------------- */
 
-static ty_status send_status(ty_ctx *ctx, ty_server *s) {
+static ty_status send_status(ty_ctx *ctx, sending *w) {
+    ty_server *s = w->s;
     if (!s->parcel.status)
         return TY_OK;
     ty_status st = ty_mlflow_update_run(ctx, s->client, ty_server_state(s)->run_id,
                                         s->parcel.status, s->parcel.end_ms, NULL);
     if (st == TY_OK || !ty_server_is_refused(ctx, s, &st))
         return st;
+    TY_TRY(check_run(ctx, w));
     return ty_server_bury(
         ctx, s,
         &(ty_dead_letter){
@@ -171,7 +179,7 @@ ty_status ty_server_send_values(ty_ctx *ctx, ty_server *s) {
     if (st == TY_OK)
         st = send_halving(ctx, &w, 0, w.n);
     if (st == TY_OK)
-        st = send_status(ctx, s);
+        st = send_status(ctx, &w);
     ty_arena_clear(&w.arena);
     return st;
 }

@@ -119,6 +119,18 @@ class Delivery(Case):
         self.assertEqual(report["points"]["all"], report["points"]["acknowledged"])
         self.assertEqual(run["status"], "FINISHED")
 
+    def test_a_run_that_was_deleted_there_is_left_alone_until_it_is_restored(self):
+        self.server.fault = lambda method, path, body: "down" if self.server.runs else None
+        self.run_it("train", SYNTHETIC, *QUICK, "--set", "tracking.exit_wait=1")
+        self.server.fault = lambda *_: None
+        (run,) = self.server.runs.values()
+        run["stage"] = "deleted"
+        _, err = self.sync(code=1)
+        self.assertIn("the run is deleted there: restore it in MLflow", err)
+        run["stage"] = "active"
+        self.sync()
+        self.assert_whole()
+
     def test_a_server_that_lets_nobody_in_is_told_once_and_loudly(self):
         self.server.fault = lambda *_: 401
         _, err = self.run_it("train", SYNTHETIC, *QUICK)
