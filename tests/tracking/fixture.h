@@ -103,7 +103,7 @@ static inline ty_tracker *fixture_open(fixture *f) {
 }
 
 static inline void fixture_close(fixture *f, ty_tracker *tracker) {
-    assert_ok(f, ty_tracker_close(&f->ctx, tracker, 20000));
+    assert_ok(f, ty_tracker_close(&f->ctx, tracker, 200000));
 }
 
 static inline void tell(fixture *f, ty_tracker *tracker, ty_event event) {
