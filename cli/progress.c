@@ -101,8 +101,11 @@ static void add_member(ty_text *text, const char *key, double value) {
 
 /* {"event": "metric", "step": 10, ...}; steps appear as often as the plain line would. */
 static void print_json(progress *p, const ty_event *e) {
-    static const char *const kinds[] = {"start",  "param", "tag",  "dataset", "step",
-                                        "metric", "eval",  "file", "model",   "state"};
+    static const char *const kinds[] = {
+        [TY_EVENT_START] = "start",     [TY_EVENT_PARAM] = "param", [TY_EVENT_TAG] = "tag",
+        [TY_EVENT_DATASET] = "dataset", [TY_EVENT_STEP] = "step",   [TY_EVENT_METRIC] = "metric",
+        [TY_EVENT_EVAL] = "eval",       [TY_EVENT_FILE] = "file",   [TY_EVENT_MODEL] = "model",
+        [TY_EVENT_PACKAGE] = "package", [TY_EVENT_STATE] = "state"};
     ty_text line = {0};
     ty_text_addf(&line, "{\"event\": \"%s\", \"time_ms\": %lld", kinds[e->kind],
                  (long long)(e->time_ns / 1000000));

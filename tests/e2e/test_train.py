@@ -24,6 +24,14 @@ class Train(Case):
         params = dict(store.execute("select key, value from params"))
         self.assertEqual(params["optimizer.learning_rate"], "3e-3", "numbers stay as the user wrote them")
 
+    def test_every_event_has_its_name(self):
+        out, _ = self.run_it("train", SYNTHETIC, "--json")
+        events = [json.loads(line) for line in out.splitlines()]
+        kinds = {e["event"] for e in events}
+        self.assertLessEqual({"start", "param", "tag", "dataset", "metric", "eval", "file", "model", "package", "state"},
+                             kinds)
+        self.assertEqual([e["state"] for e in events if e["event"] == "state"], ["finished"])
+
     def test_the_same_command_again_says_finished_and_changes_nothing(self):
         done = self.train()
         before = {f: (self.folder / f).stat().st_mtime_ns for f in self.files() if "checkpoints" in f}
