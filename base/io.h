@@ -43,7 +43,8 @@ const ty_io *ty_io_posix(void);
 /* The helpers below retry EINTR and short transfers and fail with the path in the message. */
 
 /* Opens; the descriptor is the caller's to ty_file_close. flags get O_CLOEXEC. */
-ty_status ty_file_open(ty_ctx *ctx, const char *path, int flags, mode_t mode, int *out_fd) TY_MUST_USE;
+ty_status ty_file_open(ty_ctx *ctx, const char *path, int flags, mode_t mode,
+                       int *out_fd) TY_MUST_USE;
 ty_status ty_file_close(ty_ctx *ctx, const char *path, int fd) TY_MUST_USE;
 
 /* Exactly `bytes` bytes at offset; TY_ERR_INTEGRITY when the file ends before. */
@@ -73,6 +74,9 @@ ty_status ty_file_read_all(ty_ctx *ctx, const char *path, size_t max_bytes, char
  * it. */
 ty_status ty_file_open_temp(ty_ctx *ctx, const char *path, ty_arena *arena, char **out_temp,
                             int *out_fd) TY_MUST_USE;
+
+/* Removes what killed processes left of such files for path. Only while nobody else writes path. */
+ty_status ty_file_sweep_temps(ty_ctx *ctx, const char *path) TY_MUST_USE;
 
 /* Publishes data under path or leaves what was there: temporary in the same folder, fsync, rename,
  * folder fsync. Where only the last of these failed, the new content is in place but may not

@@ -207,6 +207,30 @@ ty_status ty_file_open_temp(ty_ctx *ctx, const char *path, ty_arena *arena, char
                   : ty_fail_nomem(ctx, "a file's name");
 }
 
+static ty_status sweep(ty_ctx *ctx, const char *path) {
+    const char *slash = strrchr(path, '/'), *folder = ty_path_folder(&ctx->scratch, path);
+    const char *prefix = ty_arena_printf(&ctx->scratch, ".tmp-%s-", slash ? slash + 1 : path);
+    char **names = NULL;
+    size_t n = 0;
+    if (!folder || !prefix)
+        return ty_fail_nomem(ctx, "a file's name");
+    TY_TRY(ty_dir_list(ctx, folder, &ctx->scratch, &names, &n));
+    for (size_t i = 0; i < n; i++) {
+        if (strncmp(names[i], prefix, strlen(prefix)) != 0)
+            continue;
+        const char *left = ty_path_join(&ctx->scratch, folder, names[i]);
+        TY_TRY(left ? ty_file_unlink(ctx, left) : ty_fail_nomem(ctx, "a file's name"));
+    }
+    return TY_OK;
+}
+
+ty_status ty_file_sweep_temps(ty_ctx *ctx, const char *path) {
+    const ty_arena_mark mark = ty_arena_mark_here(&ctx->scratch);
+    const ty_status st = sweep(ctx, path);
+    ty_arena_reset(&ctx->scratch, mark);
+    return st;
+}
+
 static ty_status fill_and_close(ty_ctx *ctx, const char *path, int fd, const void *data,
                                 size_t bytes) {
     ty_status st = ty_file_write(ctx, path, fd, data, bytes);

@@ -5,6 +5,7 @@
 #include "cli/facts.h"
 #include "cli/job.h"
 #include "cli/launch.h"
+#include "cli/model_load.h"
 #include "tracking/tracking.h"
 
 enum { WIDEST_CLASS = 40 };
@@ -84,7 +85,8 @@ static void print_result(cli *app, const job *j, ty_split split, const ty_eval_r
     ty_text_clear(&out);
 }
 
-static ty_status evaluate(cli *app, job *j) {
+/* model: what was named instead of a run; NULL: the run says. */
+static ty_status evaluate(cli *app, job *j, const loaded_model *model) {
     ty_trainer *trainer = NULL;
     ty_split split = TY_SPLIT_TEST;
     ty_eval_result result = {0};
@@ -93,6 +95,9 @@ static ty_status evaluate(cli *app, job *j) {
     ty_status st = job_open(app, j);
     if (st != TY_OK)
         return st;
+    if (model) /* statistics and dictionaries are the data's own: they have to be the model's */
+        TY_TRY(ty_comm_agree(&app->ctx, j->comm,
+                             ty_dataset_check_state(&app->ctx, j->data, model->data_state)));
     ty_trainer_options options = {.config = &j->config,
                                   .config_json = ty_text_string(&j->config_json),
                                   .memory_bytes = facts_memory(&app->ctx),
@@ -101,18 +106,44 @@ static ty_status evaluate(cli *app, job *j) {
                                   .data = j->data,
                                   .run_folder = j->run_folder,
                                   .checkpoint = checkpoint,
+                                  .model = model ? model->content : NULL,
                                   .is_forward_only = true};
     TY_TRY(ty_comm_agree(&app->ctx, j->comm, choose_split(app, j, &split)));
     TY_TRY_GOTO(done, st, ty_trainer_open(&app->ctx, &options, &trainer));
     TY_TRY_GOTO(done, st,
                 ty_trainer_evaluate(&app->ctx, trainer, split,
                                     !checkpoint && !args_has(&app->args, "last"), &result));
-    if (result.checkpoint)
-        console_say(&app->console, "model   %s", result.checkpoint);
+    const char *path = model ? model->source.path : result.checkpoint;
+    if (path)
+        console_say(&app->console, "model   %s", path);
     print_result(app, j, split, &result);
 done:
     ty_trainer_close(trainer);
     return st;
+}
+
+static ty_status read_model(cli *app, job *j, loaded_model *model) {
+    const char *name = app->args.operand[0];
+    if (args_has(&app->args, "checkpoint") || args_has(&app->args, "last"))
+        return ty_fail(&app->ctx, TY_ERR_ARG,
+                       "--checkpoint and --last choose among a run's, but %s is no run", name);
+    j->saves_nothing = true;
+    TY_TRY(job_meet(app, j, 0));
+    TY_TRY(model_load(app, j->comm, name, &j->arena, model));
+    return ty_comm_agree(&app->ctx, j->comm, job_read_model_config(app, j, name, model->config));
+}
+
+static ty_status eval_named(cli *app, job *j, loaded_model *model) {
+    const char *folder = NULL;
+    const ty_status st =
+        ty_runs_find(&app->ctx, app->folder, app->args.operand[0], &j->arena, &folder);
+    if (st == TY_ERR_NOT_FOUND) {
+        TY_TRY(read_model(app, j, model));
+        return evaluate(app, j, model);
+    }
+    TY_TRY(st);
+    TY_TRY(job_read_run_config(app, j, folder));
+    return evaluate(app, j, NULL);
 }
 
 static ty_status eval_run(cli *app) {
@@ -121,12 +152,9 @@ static ty_status eval_run(cli *app) {
     if (ranks > 1 && !ty_comm_is_launched(&app->ctx))
         return launch_ranks(app, (int)ranks);
     job j = {0};
-    const char *folder = NULL;
-    ty_status st = ty_runs_find(&app->ctx, app->folder, app->args.operand[0], &j.arena, &folder);
-    if (st == TY_OK)
-        st = job_read_run_config(app, &j, folder);
-    if (st == TY_OK)
-        st = evaluate(app, &j);
+    loaded_model model = {0};
+    const ty_status st = eval_named(app, &j, &model);
+    model_unload(&model);
     job_close(&j);
     return st;
 }
@@ -141,9 +169,13 @@ static const option_row options[] = {
     {0}};
 
 const command cmd_eval = {.name = "eval",
-                          .operands = "RUN",
-                          .summary = "evaluate a run's model on its test data",
-                          .about = "RUN is a run's folder, its name, or its MLflow run id.\n",
+                          .operands = "MODEL",
+                          .summary = "evaluate a model on the test data of its training",
+                          .about = "MODEL is a run (folder, name, MLflow id), a checkpoint, an "
+                                   "exported folder or model.onnx, or\n"
+                                   "models:/NAME@ALIAS, models:/NAME/VERSION. The data is that of "
+                                   "the config it was trained with;\n--set data.source says where "
+                                   "it lies now.\n",
                           .options = options,
                           .min_operands = 1,
                           .max_operands = 1,

@@ -290,6 +290,8 @@ static ty_status write_origin(ty_ctx *ctx, const shard *s, const shard_origin *o
     const char *path = origin_path(&ctx->scratch, s);
     ty_status st = path ? origin_text(ctx, s, origin, &text) : ty_fail_nomem(ctx, "an origin");
     if (st == TY_OK)
+        st = ty_file_sweep_temps(ctx, path);
+    if (st == TY_OK)
         st = ty_file_write_atomic(ctx, path, ty_text_string(&text), text.length);
     ty_text_clear(&text);
     return st;

@@ -65,30 +65,10 @@ static ty_status check(ty_ctx *ctx, const ty_predictions_options *o, const ty_da
     return TY_OK;
 }
 
-/* What a killed process left of an earlier try. */
-static ty_status sweep(ty_ctx *ctx, const char *path, ty_arena *arena) {
-    const char *slash = strrchr(path, '/'), *folder = ty_path_folder(arena, path);
-    const char *prefix = ty_arena_printf(arena, ".tmp-%s-", slash ? slash + 1 : path);
-    char **names = NULL;
-    size_t n = 0;
-    if (!folder || !prefix)
-        return ty_fail_nomem(ctx, "a path");
-    TY_TRY(ty_dir_list(ctx, folder, arena, &names, &n));
-    for (size_t i = 0; i < n; i++) {
-        if (strncmp(names[i], prefix, strlen(prefix)) != 0)
-            continue;
-        const char *left = ty_path_join(arena, folder, names[i]);
-        if (!left)
-            return ty_fail_nomem(ctx, "a path");
-        TY_TRY(ty_file_unlink(ctx, left));
-    }
-    return TY_OK;
-}
-
 static ty_status start(ty_ctx *ctx, ty_predictions *to) {
     const char *path = to->options.path;
     if (path) {
-        TY_TRY(sweep(ctx, path, &to->arena));
+        TY_TRY(ty_file_sweep_temps(ctx, path));
         TY_TRY(ty_file_open_temp(ctx, path, &to->arena, &to->temp, &to->fd));
     } else {
         to->fd = 1;

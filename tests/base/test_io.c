@@ -167,6 +167,22 @@ static void removing_a_missing_file_is_fine(void **state) {
     assert_false(ty_file_exists(&f->ctx, path));
 }
 
+static void what_killed_processes_left_of_a_file_is_swept_and_nothing_else(void **state) {
+    fixture *f = *state;
+    static const char *const made[] = {".tmp-a-1-0", ".tmp-a-22-7", ".tmp-ab-1-0", "a",
+                                       "tmp-a-1-0"};
+    char **names = NULL;
+    size_t n = 0;
+    for (size_t i = 0; i < sizeof made / sizeof *made; i++)
+        assert_int_equal(ty_file_write_atomic(&f->ctx, in_folder(f, made[i]), "x", 1), TY_OK);
+    assert_int_equal(ty_file_sweep_temps(&f->ctx, in_folder(f, "a")), TY_OK);
+    assert_int_equal(ty_dir_list(&f->ctx, f->folder.path, &f->ctx.scratch, &names, &n), TY_OK);
+    assert_int_equal(n, 3);
+    for (size_t i = 0; i < n; i++)
+        assert_string_equal(names[i], made[2 + i]);
+    assert_int_equal(ty_file_sweep_temps(&f->ctx, in_folder(f, "none/a")), TY_ERR_NOT_FOUND);
+}
+
 static void disks_have_room_and_a_kind(void **state) {
     fixture *f = *state;
     uint64_t free_bytes = 0;
@@ -210,6 +226,7 @@ int main(void) {
         WITH_FOLDER(a_file_in_the_way_of_a_folder_is_said),
         WITH_FOLDER(names_are_listed_in_order_of_bytes),
         WITH_FOLDER(removing_a_missing_file_is_fine),
+        WITH_FOLDER(what_killed_processes_left_of_a_file_is_swept_and_nothing_else),
         WITH_FOLDER(disks_have_room_and_a_kind),
         WITH_FOLDER(paths_are_cut_joined_and_made_absolute),
     };

@@ -335,6 +335,64 @@ static void a_file_that_shrinks_under_training_is_told_by_the_loader(void **stat
     ty_dataset_close(set);
 }
 
+/* The features of a file whose labels nobody needs, chunked or not, in the root or in a group. */
+static void samples_need_no_labels(void **state) {
+    data_fixture *f = *state;
+    char path[DATA_PATH_BYTES];
+    ty_dataset *fitted = NULL, *set = NULL;
+    float x[F], y;
+    write_simple(f, "a.h5", &(stored){.type = H5T_IEEE_F32LE, .rank = 3}, 0);
+    ty_data_config config = h5_config(f, "a.h5", path);
+    config.normalize = 0;
+    ty_dataset *train = open_set(f, &config);
+    assert_int_equal(ty_dataset_restore(&f->ctx, ty_dataset_state(train), &fitted), TY_OK);
+    for (int i = 0; i < 4; i++) {
+        const stored how = {
+            .type = i & 1 ? H5T_IEEE_F64BE : H5T_STD_I16LE, .is_chunked = i & 1, .rank = 3};
+        const hid_t file = create(f, "b.h5", 0);
+        if (i & 2)
+            assert_true(H5Gclose(H5Gcreate2(file, "/test", 0, 0, 0)) >= 0);
+        write_features(file, i & 2 ? "/test/images" : "images", &how, N - 1);
+        assert_true(H5Fclose(file) >= 0);
+        const ty_samples_options options = {.path = temp_folder_path(&f->folder, "b.h5", path)};
+        if (ty_samples_open(&f->ctx, fitted, &options, &set) != TY_OK)
+            fail_msg("%s", f->ctx.message);
+        assert_int_equal(ty_dataset_info(set)->count[TY_SPLIT_TEST], N - 1);
+        for (int s = 0; s < N - 1; s++) {
+            assert_int_equal(ty_dataset_sample(&f->ctx, set, TY_SPLIT_TEST, s, x, &y), TY_OK);
+            for (int e = 0; e < F; e++)
+                assert_int_equal((int)x[e], value_at(s, e));
+        }
+        ty_dataset_close(set);
+    }
+    ty_dataset_close(fitted);
+    ty_dataset_close(train);
+}
+
+static void a_sample_that_is_not_a_number_is_named(void **state) {
+    data_fixture *f = *state;
+    char path[DATA_PATH_BYTES];
+    ty_dataset *fitted = NULL, *set = NULL;
+    double values[N * F] = {0};
+    float x[F], y;
+    write_simple(f, "a.h5", &(stored){.type = H5T_IEEE_F32LE, .rank = 2}, 0);
+    ty_data_config config = h5_config(f, "a.h5", path);
+    ty_dataset *train = open_set(f, &config);
+    assert_int_equal(ty_dataset_restore(&f->ctx, ty_dataset_state(train), &fitted), TY_OK);
+    values[5 * F + 2] = (double)NAN;
+    const hid_t file = create(f, "b.h5", 0);
+    write_array(file, "x", &(stored){.type = H5T_IEEE_F32LE}, 2, (const hsize_t[4]){N, F}, values);
+    assert_true(H5Fclose(file) >= 0);
+    const ty_samples_options options = {.path = temp_folder_path(&f->folder, "b.h5", path)};
+    assert_int_equal(ty_samples_open(&f->ctx, fitted, &options, &set), TY_OK);
+    assert_int_equal(ty_dataset_sample(&f->ctx, set, TY_SPLIT_TEST, 4, x, &y), TY_OK);
+    assert_int_equal(ty_dataset_sample(&f->ctx, set, TY_SPLIT_TEST, 5, x, &y), TY_ERR_DATA);
+    assert_non_null(strstr(f->ctx.message, "b.h5: feature 2 of sample 5 is nan"));
+    ty_dataset_close(set);
+    ty_dataset_close(fitted);
+    ty_dataset_close(train);
+}
+
 /* --- the child itself ------------------------------------------------------------------------- */
 
 static ty_status crash(ty_ctx *ctx, void *self) {
@@ -395,6 +453,8 @@ int main(void) {
         WITH_FIXTURE(a_file_that_is_cut_off_anywhere_is_refused),
         WITH_FIXTURE(mutants_are_read_or_refused_but_never_harm_this_process),
         WITH_FIXTURE(a_file_that_shrinks_under_training_is_told_by_the_loader),
+        WITH_FIXTURE(samples_need_no_labels),
+        WITH_FIXTURE(a_sample_that_is_not_a_number_is_named),
         WITH_FIXTURE(a_child_that_dies_loops_or_fails_becomes_a_message),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

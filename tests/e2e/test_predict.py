@@ -131,10 +131,26 @@ class Results(Predict):
         run_id = json.loads(out)["run_id"]
         first, _ = self.predict("m", "-i", "test.csv")
         shutil.move(self.folder / "train.csv", self.folder / "elsewhere.csv")
-        for model in (run, "runs/e/m", run_id, run_id[:8], best, "copy.h5"):
+        package = next(iter(run.glob("models/m-*")))
+        for model in (run, "runs/e/m", run_id, run_id[:8], best, "copy.h5", package, package / "model.onnx"):
             with self.subTest(model):
                 out, _ = self.predict(model, "-i", "test.csv")
                 self.assertEqual(first, out)
+
+    def test_eval_takes_a_model_by_every_name_too(self):
+        self.train_table()
+        best = self.folder / "runs/e/m/artifacts/checkpoints/best.h5"
+        package = next(iter(self.folder.glob("runs/e/m/models/m-*")))
+        want, _ = self.run_it("eval", "m", "--json")
+        for model, options in ((best, {}), (package, {}), (package / "model.onnx", {"ranks": 2})):
+            with self.subTest(model):
+                out, _ = self.run_it("eval", model, "--json", **options)
+                self.assertEqual(want, out)
+        _, err = self.run_it("eval", best, "--last", code=2)
+        self.assertIn("is no run", err)
+        table(self.folder / "train.csv", 600, 7)
+        _, err = self.run_it("eval", best, code=4)
+        self.assertIn("is not what the checkpoint was trained on", err)
 
     def test_images_come_as_idx_hdf5_or_csv(self):
         images = self.train_images()

@@ -133,6 +133,24 @@ static void log_is_within_2_ulp(void **state) {
     assert_true(isnan(ty_maths_log(NAN)) && isnan(ty_maths_log(INFINITY)));
 }
 
+static void exp_in_double_is_within_2_ulp_of_what_is_not_positive(void **state) {
+    (void)state;
+    double most = 0;
+    for (double x = -1e-12; x > -708; x *= 1.0001) {
+        const long double want = expl((long double)x);
+        int exponent;
+        (void)frexpl(want, &exponent);
+        const double off = (double)(fabsl((long double)ty_maths_exp_negative(x) - want) /
+                                    ldexpl(1, exponent - DBL_MANT_DIG));
+        most = fmax(most, off);
+    }
+    print_message("exp in double: %.2f ulp\n", most);
+    assert_true(most <= 2);
+    assert_true(ty_maths_exp_negative(0) == 1 && ty_maths_exp_negative(-0.0) == 1);
+    assert_true(ty_maths_exp_negative(-709) == 0 && ty_maths_exp_negative(-(double)INFINITY) == 0);
+    assert_true(isnan(ty_maths_exp_negative((double)NAN)));
+}
+
 static void sine_and_cosine_are_within_1_ulp_of_a_quarter_turn(void **state) {
     (void)state;
     for (int i = -100000; i <= 100000; i++) {
@@ -150,6 +168,7 @@ int main(void) {
         cmocka_unit_test(gelu_is_within_6_ulp_until_its_tail_is_denormal),
         cmocka_unit_test(exp_is_within_1_5_ulp_denormals_included),
         cmocka_unit_test(log_is_within_2_ulp),
+        cmocka_unit_test(exp_in_double_is_within_2_ulp_of_what_is_not_positive),
         cmocka_unit_test(sine_and_cosine_are_within_1_ulp_of_a_quarter_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -272,6 +272,33 @@ static void the_newest_valid_one_is_found_and_the_others_told(void **state) {
     assert_false(found);
 }
 
+/* The step of what is found as best, -1 for none. */
+static int64_t best_step(fixture *f) {
+    const char *path = NULL;
+    ty_checkpoint_header header = {0};
+    bool found = true;
+    assert_int_equal(
+        ty_checkpoint_find_best(&f->ctx, f->folder.path, &f->ctx.scratch, &path, &header, &found),
+        TY_OK);
+    if (found)
+        assert_string_equal(path, ty_checkpoint_path(&f->ctx.scratch, f->folder.path, header.step));
+    return found ? header.step : -1;
+}
+
+static void the_best_one_is_found_and_the_newest_where_it_is_damaged(void **state) {
+    fixture *f = *state;
+    assert_int_equal(best_step(f), -1);
+    ty_ckpt_writer *writer = open_writer(f, 5, true);
+    save(f, writer, 1, false);
+    assert_int_equal(best_step(f), 1);
+    save(f, writer, 2, true);
+    save(f, writer, 3, false);
+    ty_ckpt_writer_close(writer);
+    assert_int_equal(best_step(f), 2);
+    damage(f, 2);
+    assert_int_equal(best_step(f), 3);
+}
+
 /* --- kills ------------------------------------------------------------------------------------ */
 
 static uint64_t next_random(uint64_t *seed) {
@@ -347,6 +374,7 @@ int main(void) {
         WITH_FOLDER(what_a_killed_writer_left_is_swept),
         WITH_FOLDER(the_folder_is_made_and_keeping_none_is_refused),
         WITH_FOLDER(the_newest_valid_one_is_found_and_the_others_told),
+        WITH_FOLDER(the_best_one_is_found_and_the_newest_where_it_is_damaged),
         WITH_FOLDER(no_kill_loses_an_acknowledged_checkpoint),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
