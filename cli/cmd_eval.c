@@ -165,6 +165,7 @@ static const option_row options[] = {
     {"last", 0, NULL, "the last checkpoint instead of the best one"},
     {"set", 's', "KEY=VALUE",
      "change a key of speed, memory or place (train.threads, data.source)"},
+    {"registry", 0, "URI", "where models:/ names are kept (default: as tiltyard models)"},
     {"ranks", 'n', "N", "start N ranks with mpirun"},
     {0}};
 

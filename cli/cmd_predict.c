@@ -305,6 +305,7 @@ static const option_row options[] = {
     {"allow-unknown", 0, NULL, "take a category that training had not seen for a missing value"},
     {"batch-size", 0, "N", "samples computed at a time by a thread (default: as in evaluation)"},
     {"set", 's', "KEY=VALUE", "change a key of speed, memory or place (train.threads, device)"},
+    {"registry", 0, "URI", "where models:/ names are kept (default: as tiltyard models)"},
     {"ranks", 'n', "N", "start N ranks with mpirun; they share the files"},
     {0}};
 

@@ -132,7 +132,9 @@ class Results(Predict):
         first, _ = self.predict("m", "-i", "test.csv")
         shutil.move(self.folder / "train.csv", self.folder / "elsewhere.csv")
         package = next(iter(run.glob("models/m-*")))
-        for model in (run, "runs/e/m", run_id, run_id[:8], best, "copy.h5", package, package / "model.onnx"):
+        self.run_it("models", "register", "m", "--name", "flow", "--alias", "champion")
+        for model in (run, "runs/e/m", run_id, run_id[:8], best, "copy.h5", package, package / "model.onnx",
+                      "models:/flow/1", "models:/flow@champion", "models:/" + package.name):
             with self.subTest(model):
                 out, _ = self.predict(model, "-i", "test.csv")
                 self.assertEqual(first, out)
