@@ -215,27 +215,34 @@ static ty_status check_saved(train_run *t, const ty_train_result *result) {
                    (long long)result->step, saved);
 }
 
-/* A run whose model cannot leave is a good run all the same. */
-static void export_best(train_run *t, const ty_train_result *result) {
+static void tell_package(train_run *t, const export_made *made) {
+    t->package = made->folder;
+    train_tell(t, (ty_event){.kind = TY_EVENT_PACKAGE,
+                             .step = made->step,
+                             .package = {.model_id = made->model_id,
+                                         .name = made->name,
+                                         .folder = made->folder}});
+}
+
+/* A run whose model cannot leave is a good run all the same. Collective. */
+static ty_status export_best(train_run *t, const ty_train_result *result) {
     ty_ctx *ctx = &t->app->ctx;
-    const char *best = result->best_checkpoint;
-    const export_wish wish = {.run_folder = t->job.run_folder,
-                              .checkpoint = best ? best : result->last_checkpoint,
-                              .run_id = ty_tracker_describe(t->tracker)->run_id,
-                              .data = t->job.data};
+    const char *best = result->best_checkpoint ? result->best_checkpoint : result->last_checkpoint;
+    const bool is_mine = ty_comm_rank(t->job.comm) == 0 && best;
+    export_wish wish = {.run_folder = t->job.run_folder, .checkpoint = best, .data = t->job.data};
     export_made made = {0};
-    if (!t->job.config.checkpoint.exports || !wish.checkpoint)
-        return;
-    if (export_model(ctx, &wish, &t->job.arena, &made) != TY_OK) {
+    ty_status exported = TY_OK;
+    if (!t->job.config.checkpoint.exports)
+        return TY_OK;
+    if (is_mine)
+        wish.run_id = ty_tracker_describe(t->tracker)->run_id;
+    TY_TRY(export_model_apart(ctx, t->job.comm, is_mine ? &wish : NULL, &t->job.arena, &made,
+                              &exported));
+    if (exported != TY_OK)
         ty_log(ctx, TY_LOG_WARN, "export", "%s", ctx->message);
-        return;
-    }
-    t->package = made.folder;
-    train_tell(
-        t, (ty_event){
-               .kind = TY_EVENT_PACKAGE,
-               .step = made.step,
-               .package = {.model_id = made.model_id, .name = made.name, .folder = made.folder}});
+    else if (is_mine)
+        tell_package(t, &made);
+    return TY_OK;
 }
 
 /* The last word of a complete run: the best model on the test data (on val where there is none),
@@ -249,12 +256,12 @@ static ty_status finish(train_run *t, const ty_train_result *result) {
         TY_TRY(ty_trainer_evaluate(&t->app->ctx, t->trainer, split, true, &test));
     csv_timing *timings = NULL;
     TY_TRY(train_gather_timings(t, result, &timings));
-    if (ty_comm_rank(t->job.comm) != 0)
-        return TY_OK;
-    if (has_test && split == TY_SPLIT_TEST)
+    if (ty_comm_rank(t->job.comm) == 0 && has_test && split == TY_SPLIT_TEST)
         train_tell_scores(t, &test, "test",
                           result->best_step >= 0 ? result->best_step : result->step);
-    export_best(t, result);
+    TY_TRY(export_best(t, result));
+    if (ty_comm_rank(t->job.comm) != 0)
+        return TY_OK;
     train_show_result(t, result, has_test ? &test : NULL, split, timings);
     say_summary(t, result, has_test ? &test : NULL, split);
     return check_saved(t, result);

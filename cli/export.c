@@ -2,9 +2,12 @@
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { MAX_METADATA = 8 };
 
@@ -209,4 +212,55 @@ ty_status export_model(ty_ctx *ctx, const export_wish *wish, ty_arena *arena, ex
     ty_text_clear(&e.example);
     ty_checkpoint_file_close(file);
     return st == TY_OK ? TY_OK : ty_fail_within(ctx, st, "exporting %s", path);
+}
+
+/* --- while others wait ------------------------------------------------------------------------ */
+
+typedef struct apart {
+    ty_ctx ctx; /* the thread's */
+    const export_wish *wish;
+    ty_arena *arena;
+    export_made *out;
+    ty_status st;
+    atomic_bool is_done;
+} apart;
+
+static void *export_in_thread(void *arg) {
+    apart *a = arg;
+    a->st = export_model(&a->ctx, a->wish, a->arena, a->out);
+    atomic_store(&a->is_done, true);
+    return NULL;
+}
+
+static ty_status wait_together(ty_ctx *ctx, ty_comm *comm, const apart *a) {
+    static const struct timespec pause = {.tv_nsec = 20000000};
+    uint64_t is_busy = 1;
+    while (is_busy) {
+        const bool is_mine = !atomic_load(&a->is_done);
+        TY_TRY(ty_comm_vote(ctx, comm, is_mine, &is_busy));
+        if (is_busy)
+            (void)nanosleep(&pause, NULL);
+    }
+    return TY_OK;
+}
+
+ty_status export_model_apart(ty_ctx *ctx, ty_comm *comm, const export_wish *wish, ty_arena *arena,
+                             export_made *out, ty_status *exported) {
+    pthread_t thread;
+    apart a = {.wish = wish, .arena = arena, .out = out};
+    const bool is_alone = ty_comm_size(comm) == 1;
+    ty_ctx_init_child(&a.ctx, ctx);
+    atomic_init(&a.is_done, !wish);
+    const bool has_thread =
+        wish && !is_alone && pthread_create(&thread, NULL, export_in_thread, &a) == 0;
+    if (wish && !has_thread)
+        (void)export_in_thread(&a);
+    const ty_status st = is_alone ? TY_OK : wait_together(ctx, comm, &a);
+    if (has_thread)
+        (void)pthread_join(thread, NULL);
+    *exported = a.st;
+    if (st == TY_OK && a.st != TY_OK)
+        (void)ty_fail(ctx, a.st, "%s", a.ctx.message);
+    ty_ctx_clear(&a.ctx);
+    return st;
 }

@@ -32,4 +32,13 @@ typedef struct export_made {
 ty_status export_model(ty_ctx *ctx, const export_wish *wish, ty_arena *arena,
                        export_made *out) TY_MUST_USE;
 
+/* The same by a thread of rank 0 while all ranks keep meeting: one that waited for rank 0 in its next
+ * collective call would give up at that call's deadline, and a large model on a slow disk takes
+ * longer.
+ * Ranks:  collective; wish is NULL but on rank 0 (there too: nothing is exported), which alone has
+ *         out and *exported, how it went, with the message in ctx.
+ * Errors: TY_ERR_COMM a rank is gone. */
+ty_status export_model_apart(ty_ctx *ctx, ty_comm *comm, const export_wish *wish, ty_arena *arena,
+                             export_made *out, ty_status *exported) TY_MUST_USE;
+
 #endif

@@ -237,7 +237,7 @@ static const ty_row checkpoint_row[] = {
      .fallback = "true",
      .effect = TY_EFFECT_DISPLAY,
      .help = "at the run's end make the best model a package in models/ that other programs load: "
-             "ONNX, safetensors, MLflow's files"},
+             "ONNX, safetensors and what describes them"},
 };
 static const ty_rows checkpoint_rows = TY_ROWS(checkpoint_row);
 
