@@ -91,6 +91,7 @@ static void images_are_normalised_by_channel(void **state) {
     check_both("1 channel", SHAPE(2, 1, 5, 5));
     check_both("20 channels", SHAPE(3, 20, 5, 4));
     check_both("several blocks of rows", SHAPE(13, 8, 13, 7));
+    check_both("several blocks of rows of a wide vector", SHAPE(70, 256));
 }
 
 /* --- many rows -------------------------------------------------------------------------------- */
