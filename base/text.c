@@ -128,6 +128,8 @@ void ty_text_add_number(ty_text *text, double value) {
         ty_text_add(text, "\"NaN\"");
     } else if (isinf(value)) {
         ty_text_add(text, value > 0 ? "\"Infinity\"" : "\"-Infinity\"");
+    } else if (value == 0 && signbit(value)) {
+        ty_text_add(text, "-0.0"); /* "-0" is an integer to readers, and integers have one zero */
     } else {
         /* The shortest of the three that reads back: 0.1 rather than 0.10000000000000001. */
         char digits[32];

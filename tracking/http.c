@@ -150,14 +150,14 @@ static void free_headers(struct curl_slist *list) {
 }
 
 /* libcurl waits a second for a "100 Continue" that many servers never send; a small body is sooner
- * sent than asked for. */
+ * sent than asked for. Where libcurl signs the headers it would sign this one, which is not sent. */
 static bool list_headers(const ty_http_request *request, struct curl_slist **out) {
     bool is_listed = true;
     for (int64_t i = 0; i < request->n_headers; i++)
         is_listed = is_listed && append(out, request->headers[i]);
     if (request->secret_header)
         is_listed = is_listed && append(out, request->secret_header);
-    if (request->body_bytes < SMALL_BODY)
+    if (request->body_bytes < SMALL_BODY && !request->sigv4)
         is_listed = is_listed && append(out, "Expect:");
     return is_listed;
 }

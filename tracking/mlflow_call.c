@@ -86,13 +86,15 @@ static ty_status status_of_refusal(int status, const char *code) {
     return is_ours ? TY_ERR_ARG : TY_ERR_FAILED;
 }
 
-static ty_status refused(ty_ctx *ctx, ty_mlflow *m, const char *what, const ty_http_reply *reply) {
+static ty_status refused(ty_ctx *ctx, ty_mlflow *m, const mlflow_transfer *transfer,
+                         const ty_http_reply *reply) {
+    const char *what = transfer->what;
     char words[MLFLOW_WORDS];
     ty_mlflow_trouble *trouble = &m->trouble;
     mlflow_read_error(&reply->body, trouble->error_code, words);
     trouble->is_denied = reply->status == 401 || reply->status == 403;
     const ty_status st = status_of_refusal(reply->status, trouble->error_code);
-    if (trouble->error_code[0] == '\0' && reply->status == 404)
+    if (trouble->error_code[0] == '\0' && reply->status == 404 && !transfer->is_foreign)
         return ty_fail(
             ctx, st,
             "%s: the server knows no such call (404): it is too old for it, or the path in "
@@ -116,13 +118,15 @@ static bool may_help_again(ty_http_outcome outcome) {
 }
 
 /* What a reply means, in words and in m->trouble. */
-static ty_status judge(ty_ctx *ctx, ty_mlflow *m, const char *what, const ty_http_reply *reply) {
+static ty_status judge(ty_ctx *ctx, ty_mlflow *m, const mlflow_transfer *transfer,
+                       const ty_http_reply *reply) {
+    const char *what = transfer->what;
     m->trouble = (ty_mlflow_trouble){.http_status = reply->status};
     switch (reply->outcome) {
     case TY_HTTP_DONE:
         return TY_OK;
     case TY_HTTP_REFUSED:
-        return refused(ctx, m, what, reply);
+        return refused(ctx, m, transfer, reply);
     case TY_HTTP_IMPOSSIBLE:
         return ty_fail(ctx, TY_ERR_FAILED, "%s: %s", what,
                        reply->trouble[0] != '\0' ? reply->trouble
@@ -176,7 +180,7 @@ static ty_status try_once(ty_ctx *ctx, ty_mlflow *m, const mlflow_transfer *tran
     ty_status st = ty_http_send(ctx, m->http, request, reply);
     if (st != TY_OK)
         return ty_fail_within(ctx, st, "%s", transfer->what);
-    st = judge(ctx, m, transfer->what, reply);
+    st = judge(ctx, m, transfer, reply);
     if (may_help_again(reply->outcome)) {
         ty_retry_failed(ctx, m->retry, tries, asked_wait(ctx, reply));
         *again = !transfer->is_once && ty_retry_wait(ctx, m->retry, tries);

@@ -237,9 +237,10 @@ class FaultProxy:
         for name, value in headers.items():
             if name.lower() not in ("content-length", "transfer-encoding", "connection", "date", "server"):
                 handler.send_header(name, value)
-        handler.send_header("Content-Length", str(len(data)))
+        is_head = handler.command == "HEAD"
+        handler.send_header("Content-Length", headers.get("Content-Length", "0") if is_head else str(len(data)))
         handler.end_headers()
-        if handler.command != "HEAD":
+        if not is_head:
             handler.wfile.write(data)
             handler.wfile.flush()
 
