@@ -28,8 +28,8 @@ class Train(Case):
         out, _ = self.run_it("train", SYNTHETIC, "--json")
         events = [json.loads(line) for line in out.splitlines()]
         kinds = {e["event"] for e in events}
-        self.assertLessEqual({"start", "param", "tag", "dataset", "metric", "eval", "file", "model", "package", "state"},
-                             kinds)
+        named = {"start", "param", "tag", "dataset", "metric", "eval", "file", "model", "package", "state"}
+        self.assertLessEqual(named, kinds)
         self.assertEqual([e["state"] for e in events if e["event"] == "state"], ["finished"])
 
     def test_the_same_command_again_says_finished_and_changes_nothing(self):
