@@ -1,5 +1,6 @@
-/* The registry that is in a working folder's mlflow.db. Models of the folder's runs stay where they
- * are; those from elsewhere are copied to <folder>/models/<name>/<digest>. */
+/* The registry that is in a working folder's mlflow.db, or in another database of MLflow's. Models of
+ * the folder's runs stay where they are; those from elsewhere are copied to
+ * <folder>/models/<name>/<digest>. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -164,13 +165,20 @@ static ty_status take_copy(ty_ctx *ctx, embedded *e, const ty_registry_entry *en
     return TY_OK;
 }
 
+/* Runs of its folder are folded into this database. */
+static bool is_folders_own(const embedded *e) {
+    static const char name[] = "/mlflow.db";
+    const size_t length = strlen(e->base.uri);
+    return length >= sizeof name && strcmp(e->base.uri + length - (sizeof name - 1), name) == 0;
+}
+
 static ty_status place(ty_ctx *ctx, ty_registry *r, const ty_registry_entry *entry,
                        const ty_package *package, const char *digest, ty_arena *arena,
                        ty_placed *out) {
     bool found = false;
     embedded *e = of(r);
     TY_TRY(take_logged(ctx, e, package, digest, arena, out, &found));
-    if (!found && entry->run_id) {
+    if (!found && entry->run_id && is_folders_own(e)) {
         ty_rebuild_report report; /* the run may not have been folded yet */
         TY_TRY(ty_runs_rebuild(ctx, e->folder, &report));
         TY_TRY(take_logged(ctx, e, package, digest, arena, out, &found));
@@ -190,25 +198,24 @@ static const ty_registry_ops ops = {.close = close_embedded,
                                     .root = root,
                                     .fetch = fetch};
 
-static ty_status open_store(ty_ctx *ctx, embedded *e, const char *folder) {
+static ty_status open_store(ty_ctx *ctx, embedded *e, const char *path) {
     ty_arena_mark mark = ty_arena_mark_here(&ctx->scratch);
-    const char *absolute = ty_path_absolute(&ctx->scratch, folder);
-    const char *uri =
-        absolute ? ty_arena_printf(&ctx->scratch, "sqlite:///%s/mlflow.db", absolute) : NULL;
-    e->folder = absolute ? strdup(absolute) : NULL;
+    const char *folder = ty_path_folder(&ctx->scratch, path);
+    const char *uri = ty_arena_printf(&ctx->scratch, "sqlite:///%s", path);
+    e->folder = folder ? strdup(folder) : NULL;
     e->base.uri = uri ? strdup(uri) : NULL;
     ty_arena_reset(&ctx->scratch, mark);
     if (!e->folder || !e->base.uri)
         return ty_fail_nomem(ctx, "the registry");
-    return ty_registry_store_open(ctx, e->folder, &e->store);
+    return ty_registry_store_open(ctx, path, &e->store);
 }
 
-ty_status ty_registry_open_embedded(ty_ctx *ctx, const char *folder, ty_registry **out) {
+ty_status ty_registry_open_embedded(ty_ctx *ctx, const char *path, ty_registry **out) {
     embedded *e = calloc(1, sizeof *e);
     if (!e)
         return ty_fail_nomem(ctx, "the registry");
     e->base.ops = &ops;
-    const ty_status st = open_store(ctx, e, folder);
+    const ty_status st = open_store(ctx, e, path);
     if (st == TY_OK)
         *out = &e->base;
     else

@@ -41,6 +41,14 @@ static ty_status compare(ty_ctx *ctx, const target *t, const char *folder, ty_re
     return st;
 }
 
+static ty_status compare_here(ty_ctx *ctx, const ty_registry *r, const target *t, const char *root,
+                              ty_registry_files *out) {
+    if (ty_file_exists(ctx, root))
+        return compare(ctx, t, root, out);
+    return ty_fail(ctx, TY_ERR_NOT_FOUND, "the files of %s are not where %s has them: %s", t->name,
+                   r->uri, root);
+}
+
 /* Copied or downloaded into the empty folder `temp`. */
 static ty_status bring(ty_ctx *ctx, ty_registry *r, const char *root, bool is_here,
                        const char *temp) {
@@ -112,10 +120,7 @@ static ty_status open_target(ty_ctx *ctx, ty_registry *r, const target *t, const
     TY_TRY(r->ops->root(ctx, r, t->name, t->version, arena, &root, &is_here));
     if (!is_here)
         return from_cache(ctx, r, t, root, cache, arena, out);
-    if (!ty_file_exists(ctx, root))
-        return ty_fail(ctx, TY_ERR_NOT_FOUND, "the files of %s are not where %s has them: %s",
-                       t->name, r->uri, root);
-    return compare(ctx, t, root, out);
+    return compare_here(ctx, r, t, root, out);
 }
 
 /* --- the door --------------------------------------------------------------------------------- */
@@ -161,7 +166,7 @@ ty_status ty_registry_verify(ty_ctx *ctx, ty_registry *r,
     bool is_here;
     TY_TRY(r->ops->root(ctx, r, t.name, t.version, arena, &root, &is_here));
     if (is_here)
-        return compare(ctx, &t, root, out);
+        return compare_here(ctx, r, &t, root, out);
     const char *place = ctx->getenv("TMPDIR");
     place = ty_path_join(arena, place && *place ? place : "/tmp", "tiltyard-verify");
     if (!place)

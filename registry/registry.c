@@ -10,39 +10,27 @@ static const char *chosen(ty_ctx *ctx, const char *uri) {
     static const char *const names[] = {"MLFLOW_REGISTRY_URI", "MLFLOW_TRACKING_URI"};
     for (int i = 0; (!uri || !*uri) && i < 2; i++)
         uri = ctx->getenv(names[i]);
-    return uri && *uri && strcmp(uri, "offline") != 0 ? uri : NULL;
+    return uri && *uri ? uri : "offline";
 }
 
-/* sqlite:///relative/mlflow.db and sqlite:////absolute/mlflow.db, as MLflow has them. */
-static ty_status open_sqlite(ty_ctx *ctx, const char *uri, ty_registry **out) {
-    const char *path = uri + strlen("sqlite:///");
-    const char *slash = strrchr(path, '/');
-    const char *name = slash ? slash + 1 : path;
-    if (strcmp(name, "mlflow.db") != 0)
-        return ty_fail(ctx, TY_ERR_ARG,
-                       "\"%s\" names another database, want "
-                       "sqlite:///FOLDER/mlflow.db",
-                       uri);
-    ty_arena_mark mark = ty_arena_mark_here(&ctx->scratch);
-    const char *folder = ty_path_folder(&ctx->scratch, path);
-    const ty_status st =
-        folder ? ty_registry_open_embedded(ctx, folder, out) : ty_fail_nomem(ctx, "the registry");
-    ty_arena_reset(&ctx->scratch, mark);
-    return st;
+static ty_status open_target(ty_ctx *ctx, const char *uri, const char *folder, ty_arena *arena,
+                             ty_registry **out) {
+    ty_target target;
+    TY_TRY(ty_target_parse(ctx, uri, arena, &target));
+    if (target.kind == TY_TARGET_SERVER)
+        return ty_registry_open_server(ctx, target.given, out);
+    if (target.kind == TY_TARGET_STORE)
+        return ty_registry_open_embedded(ctx, target.path, out);
+    const char *absolute = ty_path_absolute(arena, folder);
+    const char *path = absolute ? ty_path_join(arena, absolute, "mlflow.db") : NULL;
+    return path ? ty_registry_open_embedded(ctx, path, out) : ty_fail_nomem(ctx, "the registry");
 }
 
 ty_status ty_registry_open(ty_ctx *ctx, const char *uri, const char *folder, ty_registry **out) {
-    uri = chosen(ctx, uri);
-    if (!uri)
-        return ty_registry_open_embedded(ctx, folder, out);
-    if (ty_mlflow_is_server(uri))
-        return ty_registry_open_server(ctx, uri, out);
-    if (strncmp(uri, "sqlite:///", 10) == 0)
-        return open_sqlite(ctx, uri, out);
-    return ty_fail(ctx, TY_ERR_ARG,
-                   "\"%.200s\" is no registry of ours, want http(s)://HOST or "
-                   "sqlite:///FOLDER/mlflow.db",
-                   uri);
+    ty_arena arena = {0};
+    const ty_status st = open_target(ctx, chosen(ctx, uri), folder, &arena, out);
+    ty_arena_clear(&arena);
+    return st == TY_ERR_ARG ? ty_fail_within(ctx, st, "the registry") : st;
 }
 
 void ty_registry_close(ty_registry *r) {

@@ -23,9 +23,9 @@ extern "C" {
 
 typedef struct ty_registry ty_registry;
 
-/* uri: http(s)://... an MLflow server; sqlite:///<folder>/mlflow.db another working folder's; NULL
- * or "": $MLFLOW_REGISTRY_URI, then $MLFLOW_TRACKING_URI, then mlflow.db in folder ("offline" is
- * that, too). Nothing is sent to a server yet. *out is the caller's to close.
+/* uri: what ty_target_parse (tracking/target.h) takes, a server or another store; NULL or "":
+ * $MLFLOW_REGISTRY_URI, then $MLFLOW_TRACKING_URI, then mlflow.db in folder ("offline" is that,
+ * too). Nothing is sent to a server yet. *out is the caller's to close.
  * Errors: TY_ERR_ARG a URI of another kind, with what to write instead. */
 ty_status ty_registry_open(ty_ctx *ctx, const char *uri, const char *folder,
                            ty_registry **out) TY_MUST_USE;

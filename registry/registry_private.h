@@ -46,8 +46,8 @@ struct ty_registry {
     char *uri; /* as shown */
 };
 
-/* Each opens one kind; *out's first member is a ty_registry. */
-ty_status ty_registry_open_embedded(ty_ctx *ctx, const char *folder, ty_registry **out) TY_MUST_USE;
+/* Each opens one kind; *out's first member is a ty_registry. path: of the database, absolute. */
+ty_status ty_registry_open_embedded(ty_ctx *ctx, const char *path, ty_registry **out) TY_MUST_USE;
 ty_status ty_registry_open_server(ty_ctx *ctx, const char *uri, ty_registry **out) TY_MUST_USE;
 
 /* A package on its way to a server. */

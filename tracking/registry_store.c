@@ -15,16 +15,25 @@ struct ty_registry_store {
     ty_store *store;
 };
 
-ty_status ty_registry_store_open(ty_ctx *ctx, const char *folder, ty_registry_store **out) {
+static ty_status relocate(ty_ctx *ctx, ty_store *store, const char *path) {
+    ty_arena_mark mark = ty_arena_mark_here(&ctx->scratch);
+    const char *folder = ty_path_folder(&ctx->scratch, path);
+    const ty_status st = folder ? ty_relocate(ctx, store, folder, false)
+                                : ty_fail_nomem(ctx, "the registry's folder");
+    ty_arena_reset(&ctx->scratch, mark);
+    return st;
+}
+
+ty_status ty_registry_store_open(ty_ctx *ctx, const char *path, ty_registry_store **out) {
     ty_registry_store *rs = calloc(1, sizeof *rs);
     if (!rs)
         return ty_fail_nomem(ctx, "the registry");
     rs->give_up_ns = INT64_MAX;
-    ty_status st = ty_store_open(ctx, folder, &rs->give_up_ns, &rs->store);
+    ty_status st = ty_store_open_file(ctx, path, &rs->give_up_ns, &rs->store);
     if (st == TY_OK)
         st = ty_schema_check_registry(ctx, rs->store->db);
     if (st == TY_OK)
-        st = ty_relocate(ctx, rs->store, folder, false);
+        st = relocate(ctx, rs->store, path);
     if (st == TY_OK)
         *out = rs;
     else

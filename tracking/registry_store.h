@@ -13,11 +13,11 @@ extern "C" {
 
 typedef struct ty_registry_store ty_registry_store;
 
-/* Opens (or makes) <folder>/mlflow.db. What is known of runs in this folder is where it lies now
- * when this returns. *out is the caller's to close.
+/* Opens (or makes) the database at path. What it knows of runs in its folder is where it lies now when
+ * this returns. *out is the caller's to close.
  * Errors: TY_ERR_BUSY; TY_ERR_INTEGRITY a store that our statements don't fit; TY_ERR_IO. All calls
  * below may answer these. */
-ty_status ty_registry_store_open(ty_ctx *ctx, const char *folder,
+ty_status ty_registry_store_open(ty_ctx *ctx, const char *path,
                                  ty_registry_store **out) TY_MUST_USE;
 void ty_registry_store_close(ty_registry_store *rs); /* accepts NULL */
 

@@ -154,7 +154,10 @@ class Models(Case):
         self.assertIn("want one of ls, show", self.models("list", code=2))
         self.assertIn("want --output FOLDER", self.models("export", self.run_name, code=2))
         self.assertIn("want mlflow, onnx", self.models("export", self.run_name, "-o", "x", "--layout", "tf", code=2))
-        self.assertIn("no registry of ours", self.models("ls", "--registry", "file:./mlruns", code=2))
+        self.assertIn("want http(s)://HOST", self.models("ls", "--registry", "file:./mlruns", code=2))
+        err = self.models("ls", "--registry", "postgresql://me:canary@host/db", code=2)
+        self.assertIn("want http(s)://HOST", err)
+        self.assertNotIn("canary", err)
         self.assertIn("there is no folder", self.models("ls", "-C", "nowhere", code=1))
         self.assertIn("is no run, checkpoint", self.models("export", "nobody", "-o", "x", code=1))
 

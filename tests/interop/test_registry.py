@@ -3,6 +3,7 @@
 SUITE is tests/registry/test_registry.c; with a URI it holds a server's registry to the same behaviour. Runs under the
 python of TILTYARD_PEERS_PYTHON where that is set. Exit 77: MLflow is missing there.
 """
+import hashlib
 import json
 import os
 import re
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import unittest.mock
 import warnings
 
 from mlflow_peer import MlflowServer, go_to_peers
@@ -214,6 +216,34 @@ class Server(Folder):
         self.tiltyard("models", "get", "damaged/1", "--output", "back", *there, code=6)
         self.tiltyard("models", "export", "models:/damaged/1", "--output", "back", *there, code=6)
         self.assertFalse(os.path.exists(os.path.join(self.folder, "back")))
+
+
+def python_of(peer):
+    """That of an older MLflow, where `scripts/peers PEER` has brought it."""
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    with open(os.path.join(ROOT, "tests", "interop", f"requirements-{peer}.txt"), "rb") as file:
+        digest = hashlib.sha256(file.read()).hexdigest()[:12]
+    venv = os.path.join(cache, "tiltyard", f"peers-{peer}-{digest}")
+    return os.path.join(venv, "bin", "python") if os.path.exists(os.path.join(venv, "complete")) else None
+
+
+class OldServers(Folder):
+    def hold(self, peer):
+        python = python_of(peer)
+        if not python:
+            self.skipTest(f"want `scripts/peers {peer}`")
+        server = MlflowServer()
+        self.addCleanup(server.remove)
+        with unittest.mock.patch.object(sys, "executable", python):
+            server.start()
+        done = subprocess.run([SUITE, server.url], capture_output=True, text=True, cwd=self.folder)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_42_the_same_suite_holds_for_mlflow_3_0_1(self):
+        self.hold("mlflow-3.0.1")
+
+    def test_42_the_same_suite_holds_for_mlflow_2_22_5_which_knows_no_logged_models(self):
+        self.hold("mlflow-2.22.5")
 
 
 if __name__ == "__main__":
