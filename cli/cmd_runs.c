@@ -30,17 +30,20 @@ static const struct verb {
     const char *name, *usage;
     int min_operands, max_operands; /* behind the verb */
     ty_status (*run)(cli *app, ty_arena *arena);
+    const char *options; /* of the table below, each between blanks */
 } verbs[] = {
-    {"ls", "runs ls [FILTER]", 0, 1, runs_list},
-    {"show", "runs show RUN", 1, 1, runs_show},
-    {"diff", "runs diff RUN RUN", 2, 2, runs_diff},
+    {"ls", "runs ls [FILTER]", 0, 1, runs_list, " order columns limit experiment deleted "},
+    {"show", "runs show RUN", 1, 1, runs_show, ""},
+    {"diff", "runs diff RUN RUN", 2, 2, runs_diff, " all "},
     {"plot", "runs plot RUN... [--metric KEY]... [--output FILE.svg]", 1, ARGS_MAX_OPERANDS - 1,
-     runs_plot},
+     runs_plot, " metric output "},
     {"export", "runs export RUN... [--output FILE.csv|FILE.jsonl|FOLDER]", 1, ARGS_MAX_OPERANDS - 1,
-     runs_export},
-    {"rm", "runs rm RUN... [--dry-run] [--yes]", 1, ARGS_MAX_OPERANDS - 1, runs_remove},
-    {"gc", "runs gc [--dry-run] [--keep-best N] [--older-than 30d]", 0, 0, runs_clean},
-    {"rebuild", "runs rebuild", 0, 0, rebuild},
+     runs_export, " output "},
+    {"rm", "runs rm RUN... [--dry-run] [--yes]", 1, ARGS_MAX_OPERANDS - 1, runs_remove,
+     " dry-run yes server "},
+    {"gc", "runs gc [--dry-run] [--keep-best N] [--older-than 30d]", 0, 0, runs_clean,
+     " dry-run keep-best older-than "},
+    {"rebuild", "runs rebuild", 0, 0, rebuild, ""},
 };
 enum { N_VERBS = sizeof verbs / sizeof verbs[0] };
 
@@ -61,24 +64,6 @@ static ty_status unknown_verb(cli *app, const char *name) {
     return st;
 }
 
-static ty_status runs(cli *app) {
-    const char *name = app->args.operand[0];
-    const int n = app->args.n_operands - 1;
-    const struct verb *verb = NULL;
-    for (int i = 0; i < N_VERBS; i++)
-        if (strcmp(verbs[i].name, name) == 0)
-            verb = &verbs[i];
-    if (!verb)
-        return unknown_verb(app, name);
-    if (n < verb->min_operands || n > verb->max_operands)
-        return ty_fail(&app->ctx, TY_ERR_ARG, "want `tiltyard %s`", verb->usage);
-    TY_TRY(check_folder(app));
-    ty_arena arena = {0};
-    const ty_status st = verb->run(app, &arena);
-    ty_arena_clear(&arena);
-    return st;
-}
-
 static const option_row options[] = {
     {"order", 0, "FIELD", "ls: \"metrics.val/loss ASC\"; again for ties (default: newest first)"},
     {"columns", 0, "LIST", "ls: fields, and state,step,started,took,id,experiment,folder"},
@@ -94,6 +79,37 @@ static const option_row options[] = {
     {"keep-best", 0, "N", "gc: only an experiment's N best runs keep their checkpoints"},
     {"older-than", 0, "AGE", "gc: only runs that ended 30d, 12h, 90m or 2w ago"},
     {0}};
+
+/* An option that a verb does nothing with was meant for something. */
+static ty_status check_options(cli *app, const struct verb *verb) {
+    for (const option_row *row = options; row->name; row++) {
+        char name[32];
+        (void)snprintf(name, sizeof name, " %s ", row->name);
+        if (args_has(&app->args, row->name) && !strstr(verb->options, name))
+            return ty_fail(&app->ctx, TY_ERR_ARG, "--%s is not for `tiltyard runs %s`", row->name,
+                           verb->name);
+    }
+    return TY_OK;
+}
+
+static ty_status runs(cli *app) {
+    const char *name = app->args.operand[0];
+    const int n = app->args.n_operands - 1;
+    const struct verb *verb = NULL;
+    for (int i = 0; i < N_VERBS; i++)
+        if (strcmp(verbs[i].name, name) == 0)
+            verb = &verbs[i];
+    if (!verb)
+        return unknown_verb(app, name);
+    if (n < verb->min_operands || n > verb->max_operands)
+        return ty_fail(&app->ctx, TY_ERR_ARG, "want `tiltyard %s`", verb->usage);
+    TY_TRY(check_options(app, verb));
+    TY_TRY(check_folder(app));
+    ty_arena arena = {0};
+    const ty_status st = verb->run(app, &arena);
+    ty_arena_clear(&arena);
+    return st;
+}
 
 const command cmd_runs = {
     .name = "runs",

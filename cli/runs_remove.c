@@ -62,6 +62,24 @@ static ty_status show_runs(const removal *r) {
     return TY_OK;
 }
 
+static ty_status show_runs_json(const removal *r) {
+    ty_text out = {0};
+    for (int i = 0; i < r->n; i++) {
+        const ty_run_record *run = &r->runs[i];
+        const char *registered = "";
+        TY_TRY(ty_run_registered(&r->app->ctx, r->app->folder, run, r->arena, &registered));
+        ty_text_add(&out, "{\"event\": \"deletable\", ");
+        runs_add_json(&out, &run->info);
+        ty_text_addf(&out, ", \"bytes\": %lld, \"registered\": ",
+                     (long long)ty_run_bytes(&r->app->ctx, run->info.folder));
+        ty_text_add_json(&out, registered);
+        ty_text_add(&out, "}\n");
+        console_print(&r->app->console, ty_text_string(&out));
+        ty_text_clear(&out);
+    }
+    return TY_OK;
+}
+
 static bool is_answered_yes(console *c, int n) {
     char line[16] = "";
     console_say(c, "delete %s %d run%s? [y/N]", n == 1 ? "this" : "these", n, console_plural(n));
@@ -138,8 +156,7 @@ ty_status runs_remove(cli *app, ty_arena *arena) {
     removal r = {.app = app, .arena = arena};
     bool is_sure = false;
     TY_TRY(read_runs(&r));
-    if (!app->console.is_json)
-        TY_TRY(show_runs(&r));
+    TY_TRY(app->console.is_json ? show_runs_json(&r) : show_runs(&r));
     if (args_has(&app->args, "dry-run"))
         return TY_OK;
     TY_TRY(ask(&r, &is_sure));

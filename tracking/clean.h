@@ -45,8 +45,9 @@ typedef struct ty_clean_options {
 } ty_clean_options;
 
 /* What may go, run by run. Left alone: runs that somebody works on, all of a run that a registered
- * version comes from, checkpoints of a package's step, and of runs that have not finished the two
- * newest checkpoints. Everything in arena. Errors: as ty_run_registered and ty_runs_select. */
+ * version comes from, checkpoints of a package's step (but for keep_best, which leaves the package),
+ * and of runs that have not finished the two newest checkpoints. Everything in arena. Errors: as
+ * ty_run_registered and ty_runs_select. */
 ty_status ty_clean_plan(ty_ctx *ctx, const char *folder, const ty_clean_options *options,
                         ty_arena *arena, const ty_clean_item **out, int64_t *out_n) TY_MUST_USE;
 

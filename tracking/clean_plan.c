@@ -99,9 +99,9 @@ static ty_status plan_checkpoints(ty_ctx *ctx, planning *p, const ty_run_record 
     TY_TRY(ty_dir_list(ctx, folder, p->arena, &names, &n));
     for (size_t i = 0; i < n; i++) {
         const int64_t step = step_of(names[i]);
-        if (step < 0 || is_packaged(run, step))
-            continue;
-        if (keeps_any && (is_named(run, names[i]) || is_newest(run, names, n, i)))
+        const bool is_needed =
+            is_named(run, names[i]) || is_packaged(run, step) || is_newest(run, names, n, i);
+        if (step < 0 || (keeps_any && is_needed))
             continue;
         TY_TRY(plan_checkpoint(ctx, p, run, ty_path_join(p->arena, folder, names[i]),
                                keeps_any ? "neither best nor last" : "not among the best runs"));
@@ -118,7 +118,7 @@ static ty_status plan_shown_checkpoints(ty_ctx *ctx, planning *p, const ty_run_r
     for (int64_t i = 0; i < run->n_checkpoints; i++) {
         const char *name = ty_arena_printf(p->arena, "%s.h5", run->checkpoints[i].name);
         const char *path = name ? ty_path_join(p->arena, folder, name) : NULL;
-        if (path && (!ty_file_exists(ctx, path) || is_packaged(run, run->checkpoints[i].step)))
+        if (path && !ty_file_exists(ctx, path))
             continue;
         TY_TRY(plan_checkpoint(ctx, p, run, path, "not among the best runs"));
     }

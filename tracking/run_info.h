@@ -6,7 +6,7 @@
 #include "tracking/record.h"
 #include "tracking/tracking.h"
 
-/* In the folder of a run that is deleted and that the embedded store does not have. */
+/* In the folder of a run that was deleted when the embedded store did not have it. */
 #define TY_RUN_DELETED_NAME "deleted"
 
 /* Brings info up to date with the next record; its strings are borrowed from the record. */

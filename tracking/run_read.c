@@ -348,7 +348,7 @@ static ty_status give_datasets(ty_ctx *ctx, reading *r, ty_run_record *out) {
     return sets ? TY_OK : ty_fail_nomem(ctx, "a run's data sets");
 }
 
-/* What the store does not have can only be marked in its own folder. */
+/* What the store did not have when it was deleted is marked in its own folder. */
 static ty_status look_for_mark(ty_ctx *ctx, reading *r) {
     const char *path = ty_path_join(r->arena, r->info.folder, TY_RUN_DELETED_NAME);
     r->info.is_deleted = path && ty_file_exists(ctx, path);
@@ -357,9 +357,10 @@ static ty_status look_for_mark(ty_ctx *ctx, reading *r) {
 
 /* Tags of records that the store does not have yet stand already. */
 static ty_status add_edits(ty_ctx *ctx, reading *r) {
+    TY_TRY(look_for_mark(ctx, r));
     if (!r->edits)
-        return look_for_mark(ctx, r);
-    r->info.is_deleted = r->edits->is_deleted;
+        return TY_OK;
+    r->info.is_deleted = r->info.is_deleted || r->edits->is_deleted;
     for (int64_t i = 0; i < r->edits->n_tags; i++) {
         const ty_run_value *tag = &r->edits->tags[i];
         if (!ty_keymap_find(&r->tags, tag->key))

@@ -96,6 +96,8 @@ class List(Runs):
                             (["--limit", "0"], "--limit"), (["a", "b"], "want `tiltyard runs ls [FILTER]`")):
             _, err = self.run_it("runs", "ls", *words, code=2)
             self.assertIn(said, err)
+        _, err = self.run_it("runs", "ls", "--yes", code=2)
+        self.assertIn("--yes is not for `tiltyard runs ls`", err)
         _, err = self.run_it("runs", "list", code=2)
         self.assertIn("want one of ls, show, diff", err)
 
@@ -220,7 +222,10 @@ class Delete(Runs):
     def test_rm_deletes_as_mlflow_does(self):
         before = self.files()
         out, _ = self.run_it("runs", "rm", "slow", "--dry-run")
-        self.assertRegex(out, r"slow +finished +30 .* KiB")
+        self.assertRegex(out, r"slow +finished +30 .* [KM]iB")
+        shown = self.lines("runs", "rm", "slow", "--dry-run")[0]
+        self.assertEqual((shown["event"], shown["run"], shown["registered"]), ("deletable", "slow", ""))
+        self.assertGreater(shown["bytes"], 1000)
         _, err = self.run_it("runs", "rm", "slow", code=2)
         self.assertIn("--yes", err)
         self.assertEqual(self.names(), ["fast", "good", "slow"])
@@ -370,10 +375,13 @@ class Clean(Runs):
 
     def test_gc_keeps_the_checkpoints_of_the_best_runs(self):
         self.run_it("runs", "gc", "--keep-best", "2")
-        kept = [name for name in ("fast", "good", "slow") if self.checkpoints(name)]
-        packaged = [n for n in ("fast", "good", "slow") if self.lines("runs", "show", n)[0]["models"]]
-        self.assertIn("good", kept)
-        self.assertTrue("slow" not in kept or "slow" in packaged, kept)
+        best = self.names("--order", "metrics.val/accuracy DESC")
+        self.assertEqual(best[-1], "slow")
+        kept = [name for name in best if self.checkpoints(name)]
+        self.assertEqual(sorted(kept), ["fast", "good"])
+        self.assertEqual(list(self.run_folder("slow").rglob("*.h5")), [])
+        for model in self.lines("runs", "show", "slow")[0]["models"]:
+            self.assertTrue((self.run_folder("slow") / model["folder"] / "MLmodel").exists())
         self.assertEqual(self.names(), ["fast", "good", "slow"])
 
     def test_gc_touches_nothing_where_it_cannot_ask_what_is_registered(self):
