@@ -110,7 +110,7 @@ static ty_status record(probe *p, const char *folder, int number) {
     ty_tracker *tracker = NULL;
     (void)snprintf(name, sizeof name, "%s-%05d", draw(p, 2) != 0 ? "cnn" : "Gpt", number);
     (void)snprintf(run_folder, sizeof run_folder, "%s/runs/%s/%s", folder, experiment, name);
-    const ty_tracker_options options = {.store_folder = folder,
+    const ty_tracker_options options = {.folder = folder,
                                         .run_folder = run_folder,
                                         .experiment = experiment,
                                         .run_name = name,
