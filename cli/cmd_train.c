@@ -32,12 +32,6 @@ static const char *experiment_note(train_run *t) {
     return kept;
 }
 
-/* A place that is none is found before anything is planned or written. */
-static ty_status choose_target(train_run *t) {
-    return ty_target_choose(&t->app->ctx, t->job.config.tracking.uri, t->app->folder, &t->job.arena,
-                            &t->target);
-}
-
 static ty_status open_tracker(train_run *t) {
     char metric[64];
     if (ty_comm_rank(t->job.comm) != 0)
@@ -133,7 +127,7 @@ static ty_status open_all(train_run *t) {
     ty_ctx *ctx = &t->app->ctx;
     const args *a = &t->app->args;
     TY_TRY(job_open(t->app, &t->job));
-    TY_TRY(ty_comm_agree(ctx, t->job.comm, choose_target(t)));
+
     TY_TRY(job_choose_run(t->app, &t->job, args_value(a, "name"), args_has(a, "fresh")));
     TY_TRY(ty_comm_agree(ctx, t->job.comm, check_same_run(t)));
     if (t->job.run_is_new)
@@ -267,22 +261,9 @@ static ty_status finish(train_run *t, const ty_train_result *result) {
     return check_saved(t, result);
 }
 
-/* The working folder's own store is told as the folder was. */
-static const char *target_name(train_run *t) {
-    const char *usual = strcmp(t->app->folder, ".") == 0
-                            ? "mlflow.db"
-                            : ty_path_join(&t->job.arena, t->app->folder, "mlflow.db");
-    const char *absolute = usual ? ty_path_absolute(&t->job.arena, usual) : NULL;
-    if (t->target.kind == TY_TARGET_OFFLINE)
-        return "offline (`tiltyard sync` brings it to MLflow)";
-    if (t->target.kind == TY_TARGET_SERVER)
-        return t->target.name;
-    return absolute && strcmp(absolute, t->target.path) == 0 ? usual : t->target.path;
-}
-
 /* A server's own link follows once it has answered. */
 static void say_target(train_run *t) {
-    console_say(&t->app->console, "track   %s   run %s", target_name(t),
+    console_say(&t->app->console, "track   %s   run %s", job_target_name(t->app, &t->job),
                 ty_tracker_describe(t->tracker)->run_id);
 }
 

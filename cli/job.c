@@ -24,7 +24,21 @@ ty_status job_read_config(cli *app, job *j, const char *path) {
     if (st == TY_ERR_NOT_FOUND || st == TY_ERR_IO)
         return ty_fail_within(&app->ctx, TY_ERR_CONFIG, "reading the config");
     TY_TRY(st);
-    return resolve(app, j);
+    TY_TRY(resolve(app, j));
+    /* Its line is not shown: it may hold a password. */
+    return ty_target_choose(&app->ctx, j->config.tracking.uri, app->folder, &j->arena, &j->target);
+}
+
+const char *job_target_name(cli *app, job *j) {
+    const char *usual = strcmp(app->folder, ".") == 0
+                            ? "mlflow.db"
+                            : ty_path_join(&j->arena, app->folder, "mlflow.db");
+    const char *absolute = usual ? ty_path_absolute(&j->arena, usual) : NULL;
+    if (j->target.kind == TY_TARGET_OFFLINE)
+        return "offline (`tiltyard sync` brings it to MLflow)";
+    if (j->target.kind == TY_TARGET_SERVER)
+        return j->target.name;
+    return absolute && strcmp(absolute, j->target.path) == 0 ? usual : j->target.path;
 }
 
 /* The key that a message begins with, in out; false where it begins with none. */

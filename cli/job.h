@@ -5,6 +5,7 @@
 
 #include "cli/cli.h"
 #include "cli/signals.h"
+#include "tracking/tracking.h"
 #include "trainer/trainer.h"
 
 typedef struct job {
@@ -17,7 +18,8 @@ typedef struct job {
     uint64_t config_hash; /* of the keys that change the result */
     ty_comm *comm;
     ty_dataset *data;
-    ty_arena arena; /* what the strings below live in */
+    ty_arena arena;   /* what the strings below live in */
+    ty_target target; /* where a run of this config is recorded; job_read_config's alone */
     const char *run_name;
     const char *run_folder;
     bool run_is_new; /* its folder does not exist yet */
@@ -26,11 +28,17 @@ typedef struct job {
 /* A status, and where the message is of a config key, the message with the key's place. */
 ty_status job_place(cli *app, job *j, ty_status st) TY_MUST_USE;
 
-/* Reads path with the command line's --set list. Same text, same verdict on every rank.
- * Errors: TY_ERR_CONFIG with all findings, or where there is no such file. */
+/* Reads path with the command line's --set list, and chooses where its run would be recorded. Same
+ * text, same verdict on every rank.
+ * Errors: TY_ERR_CONFIG with all findings, or where there is no such file; TY_ERR_ARG what the
+ * environment names is no place. */
 ty_status job_read_config(cli *app, job *j, const char *path) TY_MUST_USE;
 
-/* The same from a run's own config.json, where the command line's --set may still change COST and
+/* Where a run is recorded, for people: the working folder's own store is told as the folder was.
+ * Borrowed, as long as the job is open. */
+const char *job_target_name(cli *app, job *j);
+
+/* As job_read_config from a run's own config.json, where the command line's --set may still change COST and
  * DISPLAY keys. */
 ty_status job_read_run_config(cli *app, job *j, const char *run_folder) TY_MUST_USE;
 

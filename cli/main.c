@@ -59,6 +59,12 @@ static const command *find_command(const char *name) {
 static int unknown_command(const char *name) {
     const char *best = NULL;
     int distance = 3;
+    if (name[0] == '-') {
+        fprintf(stderr,
+                "error: %s stands before the command; options follow it: tiltyard train %s\n", name,
+                name);
+        return ty_status_exit_code(TY_ERR_ARG);
+    }
     for (int i = 0; i < N_COMMANDS; i++) {
         int d = ty_text_distance(name, commands[i]->name);
         if (d < distance) {

@@ -129,8 +129,8 @@ static ty_status add_prediction(cli *app, ty_trainer *trainer, ty_text *out) {
 
 static ty_status print_plan(cli *app, job *j, ty_trainer *trainer) {
     ty_text out = {0};
-    ty_text_addf(&out, "run     %s\nconfig  %016llx\n\nkeys\n", j->run_folder,
-                 (unsigned long long)j->config_hash);
+    ty_text_addf(&out, "run     %s\ntrack   %s\nconfig  %016llx\n\nkeys\n", j->run_folder,
+                 job_target_name(app, j), (unsigned long long)j->config_hash);
     ty_status st = ty_rows_walk(&app->ctx, &ty_train_rows, j->doc, add_key, &out);
     add_layers(trainer, &out);
     add_memory(ty_trainer_report(trainer), &out);

@@ -13,7 +13,7 @@ typedef struct train_run {
     cli *app;
     job job;
     ty_trainer *trainer;
-    ty_target target;    /* where the run is recorded */
+
     ty_tracker *tracker; /* rank 0 only */
     const char *report;  /* NULL: not written */
     const char *package; /* of the best model; NULL: none */

@@ -41,7 +41,7 @@ class FakeServer:
     def __init__(self):
         self.lock = threading.RLock()
         self.experiments, self.runs, self.models, self.files = {}, {}, {}, {}
-        self.calls, self.violations = [], []
+        self.calls, self.violations, self.headers = [], [], []
         self.poison = set()  # keys of metrics, params and tags that are refused
         self.fault = lambda method, path, body: None
         fake = self
@@ -79,6 +79,7 @@ class FakeServer:
         data = handler.rfile.read(length)
         path, _, query = handler.path.partition("?")
         method = handler.command
+        self.headers.append(dict(handler.headers))
         if handler.headers.get("Transfer-Encoding"):
             self.violations.append(f"{method} {path} is chunked")
         if handler.headers.get("Origin"):

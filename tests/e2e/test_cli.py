@@ -19,6 +19,10 @@ class Shown(Case):
         _, err = self.run_it("trian", code=2)
         self.assertIn("did you mean `tiltyard train`", err)
 
+    def test_an_option_before_the_command_is_told_where_it_belongs(self):
+        _, err = self.run_it("-v", "train", SYNTHETIC, code=2)
+        self.assertIn("options follow it: tiltyard train -v", err)
+
     def test_a_mistyped_option_is_answered_with_the_near_one(self):
         _, err = self.run_it("train", SYNTHETIC, "--frehs", code=2)
         self.assertIn("did you mean --fresh", err)
