@@ -100,7 +100,14 @@ static void numbers_out_of_range_or_with_tails_are_refused(void **state) {
 
 static void too_many_operands_are_refused(void **state) {
     fixture *f = *state;
-    assert_int_equal(PARSE(f, "1", "2", "3", "4", "5", "6", "7", "8", "9"), TY_ERR_ARG);
+    static char word[] = "x";
+    static char *argv[ARGS_MAX_OPERANDS + 1];
+    for (int i = 0; i <= ARGS_MAX_OPERANDS; i++)
+        argv[i] = word;
+    assert_int_equal(args_parse(&f->ctx, own, common, ARGS_MAX_OPERANDS, argv, &f->args), TY_OK);
+    f->args = (args){0};
+    assert_int_equal(args_parse(&f->ctx, own, common, ARGS_MAX_OPERANDS + 1, argv, &f->args),
+                     TY_ERR_ARG);
 }
 
 int main(void) {
