@@ -12,6 +12,20 @@ static ty_status apply_sets(cli *app, job *j) {
     return TY_OK;
 }
 
+/* MLflow's own variable names the experiment where the config does not. */
+static ty_status apply_environment(cli *app, job *j) {
+    const char *experiment = app->ctx.getenv("MLFLOW_EXPERIMENT_NAME");
+    if (!experiment || !*experiment || ty_doc_at(j->doc, "experiment"))
+        return TY_OK;
+    ty_text set = {0};
+    ty_text_add(&set, "experiment=");
+    ty_text_add_json(&set, experiment);
+    const ty_status st = set.is_short ? ty_fail_nomem(&app->ctx, "the experiment's name")
+                                      : ty_doc_set(&app->ctx, j->doc, ty_text_string(&set));
+    ty_text_clear(&set);
+    return st;
+}
+
 static ty_status resolve(cli *app, job *j) {
     TY_TRY(apply_sets(app, j));
     TY_TRY(ty_train_config_load(&app->ctx, j->doc, &j->config));
@@ -24,6 +38,7 @@ ty_status job_read_config(cli *app, job *j, const char *path) {
     if (st == TY_ERR_NOT_FOUND || st == TY_ERR_IO)
         return ty_fail_within(&app->ctx, TY_ERR_CONFIG, "reading the config");
     TY_TRY(st);
+    TY_TRY(apply_environment(app, j));
     TY_TRY(resolve(app, j));
     /* Its line is not shown: it may hold a password. */
     return ty_target_choose(&app->ctx, j->config.tracking.uri, app->folder, &j->arena, &j->target);

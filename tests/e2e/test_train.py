@@ -45,6 +45,17 @@ class Train(Case):
         self.assertNotEqual(fresh["run"], done["run"])
         self.assertEqual(fresh["params_hash"], done["params_hash"], "the same seed gives the same bits")
 
+    def test_mlflows_variable_names_the_experiment_where_the_config_does_not(self):
+        config = self.folder / "nameless.json"
+        config.write_text(Path(SYNTHETIC).read_text().replace('"experiment": "synthetic",', ""))
+        env = {**self.env, "MLFLOW_EXPERIMENT_NAME": "from-ci"}
+        short = ("--set", "train.duration=5 steps")
+        self.assertIn("runs/from-ci/", self.train(*short, config=config, env=env)["run"])
+        self.assertIn("runs/own/", self.train(*short, "--set", "experiment=own", config=config, env=env)["run"])
+        self.assertIn("runs/synthetic/", self.train(*short, env=env)["run"])
+        store = sqlite3.connect(self.folder / "mlflow.db")
+        self.assertLessEqual({("from-ci",), ("own",), ("synthetic",)}, set(store.execute("select name from experiments")))
+
     def test_another_config_is_another_run_and_under_the_same_name_refused(self):
         first = self.train("--name", "mine")
         other = self.train("--set", "seed=8")
