@@ -170,7 +170,7 @@ class Victims(Gpu):
         process = self.start("train", SYNTHETIC, *SMALL, *self.WIDE, ranks=2, env=env)
         _, err = process.communicate(timeout=250)
         self.assertNotIn("cudasim:", err)
-        self.assertIn("on rank 0 in communicator MPI_COMM_WORLD\nwith errorcode 8.", err)
+        self.assertIn("with errorcode 8.", err)  # whose abort it was, mpirun may mistake beside a stopped rank
         return err
 
     def test_the_others_name_a_stopped_rank_and_end(self):
