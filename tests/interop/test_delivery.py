@@ -69,8 +69,9 @@ class Story:
         self.tell("tag", key=f"t{self.rng.randrange(8)}", value=self.word(self.rng.choice([1, 9000])))
 
     def file(self):
-        path = f"f{self.rng.randrange(5)} ü%.txt"
-        self.tell("file", path=path, content=self.word(30), folder=self.rng.choice(["", "plots"]))
+        """Each file has one place: what is published is the content of now or a later one."""
+        i = self.rng.randrange(5)
+        self.tell("file", path=f"f{i} ü%.txt", content=self.word(30), folder=("", "plots")[i % 2])
 
     def model(self):
         path = f"step_{self.rng.randrange(9)}.h5"
