@@ -31,7 +31,7 @@ ty_status ty_registry_open(ty_ctx *ctx, const char *uri, const char *folder,
                            ty_registry **out) TY_MUST_USE;
 void ty_registry_close(ty_registry *r); /* accepts NULL */
 
-/* Where it is, without secrets: "http://host:5000", "sqlite:////work/mlflow.db". Borrowed. */
+/* Where it is, without secrets: "http://host:5000", "sqlite:////data/mlflow.db". Borrowed. */
 const char *ty_registry_uri(const ty_registry *r);
 
 /* --- names ----------------------------------------------------------------------------------- */
