@@ -297,10 +297,8 @@ static void await_end(ty_ctx *ctx, ty_feeder *f, int deadline_ms) {
     if (!f->has_ended && deadline_ms > SILENT_MS)
         ty_log(
             ctx, TY_LOG_INFO, topic,
-            "waiting for %s to take the rest of the run, at most %d s more%s; the journal has it "
-            "all",
-            is_store ? f->target.path : f->target.name, (deadline_ms - SILENT_MS) / 1000,
-            is_store ? " (is it locked by somebody?)" : "");
+            "waiting for %s to take the rest of the run, at most %d s more; the journal has it all",
+            is_store ? f->target.path : f->target.name, (deadline_ms - SILENT_MS) / 1000);
 }
 
 static void say_rest(ty_ctx *ctx, const ty_feeder *f) {
