@@ -222,10 +222,13 @@ static void a_failing_disk_never_leaves_half_a_file(void **state) {
         fault_io fault;
         fault_io_init(&fault);
         f->ctx.io = &fault.io;
+        char *whole = NULL;
+        size_t whole_bytes = 0;
         fault_io_arm(&fault, FAULT_NONE, 0, false);
         assert_int_equal(write_all(&f->ctx, &options, logits[0], 3), TY_OK);
         const long long calls = fault_io_count(&fault);
         assert_in_range(calls, 5, 100);
+        assert_int_equal(ty_file_read_all(&f->ctx, s.path, 1 << 20, &whole, &whole_bytes), TY_OK);
         for (long long at = 1; at <= calls; at++) {
             char *text = NULL;
             size_t bytes = 0;
@@ -235,6 +238,8 @@ static void a_failing_disk_never_leaves_half_a_file(void **state) {
             fault_io_arm(&fault, FAULT_NONE, 0, false);
             assert_int_equal(ty_file_read_all(&f->ctx, s.path, 1 << 20, &text, &bytes), TY_OK);
             const bool is_before = bytes == 6 && memcmp(text, "before", 6) == 0;
+            if (!is_before && (bytes != whole_bytes || memcmp(text, whole, bytes) != 0))
+                fail_msg("%s: call %lld failed, and %zu bytes are there", endings[i], at, bytes);
             if (st == TY_OK && is_before)
                 fail_msg("%s: call %lld failed, and the old file counts as new", endings[i], at);
             if (st != TY_OK && f->ctx.message[0] == '\0')
@@ -242,6 +247,7 @@ static void a_failing_disk_never_leaves_half_a_file(void **state) {
             free(text);
         }
         f->ctx.io = ty_io_posix();
+        free(whole);
         close_samples(&s);
     }
 }
