@@ -32,8 +32,7 @@ const char *ty_input_name(const ty_input *input);
 bool ty_input_is_compressed(const ty_input *input);
 
 /* The most bytes that the file can hold, decompressed: its size, or what deflate can make of it at
- * best; unknown (INT64_MAX) of a
- * stream. Nothing larger is ever allocated on a header's word. */
+ * best; unknown (INT64_MAX) of a stream. Nothing larger is ever allocated on a header's word. */
 int64_t ty_input_most_bytes(const ty_input *input);
 /* The file's size; of a stream, what was read so far. */
 int64_t ty_input_stored_bytes(const ty_input *input);

@@ -1,7 +1,6 @@
 /* Opening, publishing and giving up a file of predictions. */
 #include "data/predictions_private.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 

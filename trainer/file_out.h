@@ -14,8 +14,8 @@ typedef struct ty_file_out {
     uint64_t offset; /* bytes so far */
 } ty_file_out;
 
-/* Opens a temporary beside path. The context's scratch memory must not be reset before abort or
- * publish. */
+/* Opens a temporary beside path. The context's scratch memory must not be reset before
+ * ty_file_out_end. */
 ty_status ty_file_out_open(ty_ctx *ctx, const char *path, ty_file_out *out) TY_MUST_USE;
 
 ty_status ty_file_out_add(ty_ctx *ctx, ty_file_out *out, const void *data,

@@ -5,13 +5,15 @@
  * The graph takes what the data's files hold and encodes it itself: bytes or floats of one sample's
  * shape as input "x"; a table as one input [batch] a column, by the columns' names, doubles with NaN
  * where a cell is missing or texts; a table of numbers that has no names, or more than 256, as "x"
- * [batch, columns]. It answers
- * "logits" and "probabilities" for classes, "prediction" for numbers. The batch may have any size.
+ * [batch, columns]. It answers "logits" and "probabilities" for classes, "prediction" for numbers. The
+ * batch may have any size.
  *
  *   onnx_ops.c     which nodes an op becomes: one row an op
  *   onnx_input.c   from the data's fitted state to inputs and their encoding
  *   onnx_graph.c   nodes, constants, shapes
+ *   onnx_source.c  what a checkpoint's texts say, checked
  *   onnx_write.c   the whole file      onnx_read.c   and back
+ *   onnx_example.c one sample in JSON  safetensors.c the bare tensors
  *   protobuf.c     bytes
  *
  * Opset 17, IR 8 (github.com/onnx/onnx, onnx/onnx.proto, docs/Operators.md, docs/Versioning.md);
