@@ -54,9 +54,10 @@ ty_status ty_checkpoint_verify(ty_ctx *ctx, const char *path,
 typedef struct ty_checkpoint_file ty_checkpoint_file;
 ty_status ty_checkpoint_read(ty_ctx *ctx, const char *path, ty_checkpoint_file **out) TY_MUST_USE;
 const ty_checkpoint *ty_checkpoint_content(const ty_checkpoint_file *file);
-const ty_ckpt_tensor *ty_checkpoint_tensor(const ty_checkpoint_file *file,
-                                           const char *name); /* NULL: none */
-void ty_checkpoint_file_close(ty_checkpoint_file *file);      /* accepts NULL */
+void ty_checkpoint_file_close(ty_checkpoint_file *file); /* accepts NULL */
+
+/* The tensor of that name, in whatever order they are; NULL: none. */
+const ty_ckpt_tensor *ty_checkpoint_tensor(const ty_checkpoint *content, const char *name);
 
 /* folder/step_<12 digits>.h5 in arena, NULL: no memory. */
 const char *ty_checkpoint_path(ty_arena *arena, const char *folder, int64_t step) TY_MUST_USE;

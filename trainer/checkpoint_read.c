@@ -300,11 +300,11 @@ const ty_checkpoint *ty_checkpoint_content(const ty_checkpoint_file *file) {
     return &file->content;
 }
 
-const ty_ckpt_tensor *ty_checkpoint_tensor(const ty_checkpoint_file *file, const char *name) {
-    const ty_ckpt_tensor key = {.name = name};
-    if (file->content.n_tensors == 0)
-        return NULL;
-    return bsearch(&key, file->tensors, (size_t)file->content.n_tensors, sizeof key, by_name);
+const ty_ckpt_tensor *ty_checkpoint_tensor(const ty_checkpoint *content, const char *name) {
+    for (int64_t i = 0; i < content->n_tensors; i++)
+        if (strcmp(content->tensors[i].name, name) == 0)
+            return &content->tensors[i];
+    return NULL;
 }
 
 void ty_checkpoint_file_close(ty_checkpoint_file *file) {

@@ -138,30 +138,28 @@ static bool is_plain(const json_t *value, int depth) {
     return true;
 }
 
-static ty_status check_texts(onnx_file *f) {
-    char *end = NULL;
-    json_t *config = json_loads(f->config, JSON_REJECT_DUPLICATES, NULL);
-    const bool is_good = json_is_object(config) && is_plain(config, 0);
-    json_decref(config);
-    if (!is_good)
-        return damaged(f, "its config is no JSON object that stands for itself");
-    if (strspn(f->step, "0123456789") != strlen(f->step) || strlen(f->step) > 18 || !*f->step)
-        return damaged(f, "its step is no number");
-    f->out->content = (ty_checkpoint){.step = strtoll(f->step, &end, 10),
-                                      .state = "{}",
-                                      .config = f->config,
-                                      .data_state = f->data_state};
-    return TY_OK;
-}
-
-/* --- tensors ---------------------------------------------------------------------------------- */
-
 static bool take_number(const char *text, uint64_t *out) {
     if (!*text || strlen(text) > 18 || strspn(text, "0123456789") != strlen(text))
         return false;
     *out = strtoull(text, NULL, 10);
     return true;
 }
+
+static ty_status check_texts(onnx_file *f) {
+    uint64_t step;
+    json_t *config = json_loads(f->config, JSON_REJECT_DUPLICATES, NULL);
+    const bool is_good = json_is_object(config) && is_plain(config, 0);
+    json_decref(config);
+    if (!is_good)
+        return damaged(f, "its config is no JSON object that stands for itself");
+    if (!take_number(f->step, &step))
+        return damaged(f, "its step is no number");
+    f->out->content = (ty_checkpoint){
+        .step = (int64_t)step, .state = "{}", .config = f->config, .data_state = f->data_state};
+    return TY_OK;
+}
+
+/* --- tensors ---------------------------------------------------------------------------------- */
 
 static bool is_plain_name(const char *name) {
     return *name && *name != '.' && strlen(name) <= MAX_PLACE && !strchr(name, '/');

@@ -208,18 +208,12 @@ void ty_onnx_source_clear(ty_onnx_source *source) {
 
 /* --- tensors ---------------------------------------------------------------------------------- */
 
-static const ty_ckpt_tensor *find(const ty_checkpoint *content, const char *segment) {
-    for (int64_t i = 0; i < content->n_tensors; i++) {
-        const char *name = content->tensors[i].name;
-        if (strncmp(name, "model/", 6) == 0 && strcmp(name + 6, segment) == 0)
-            return &content->tensors[i];
-    }
-    return NULL;
-}
-
 static ty_status take(ty_ctx *ctx, const ty_checkpoint *content, const ty_segment *segment,
-                      ty_onnx_tensor *out) {
-    const ty_ckpt_tensor *from = find(content, segment->name);
+                      ty_arena *arena, ty_onnx_tensor *out) {
+    const char *name = ty_arena_printf(arena, "model/%s", segment->name);
+    if (!name)
+        return ty_fail_nomem(ctx, "a tensor's name");
+    const ty_ckpt_tensor *from = ty_checkpoint_tensor(content, name);
     bool is_same = from && from->dtype == TY_DTYPE_F32 && from->shape.rank == segment->shape.rank;
     for (int i = 0; is_same && i < segment->shape.rank; i++)
         is_same = from->shape.dims[i] == segment->shape.dims[i];
@@ -241,9 +235,9 @@ ty_status ty_onnx_tensors(ty_ctx *ctx, const ty_checkpoint *content, const ty_gr
     if (!tensors)
         return ty_fail_nomem(ctx, "the model's tensors");
     for (int i = 0; i < graph->n_params; i++)
-        TY_TRY(take(ctx, content, &graph->params[i], &tensors[i]));
+        TY_TRY(take(ctx, content, &graph->params[i], arena, &tensors[i]));
     for (int i = 0; i < graph->n_stats; i++)
-        TY_TRY(take(ctx, content, &graph->stats[i], &tensors[graph->n_params + i]));
+        TY_TRY(take(ctx, content, &graph->stats[i], arena, &tensors[graph->n_params + i]));
     *out = tensors;
     *out_n = n;
     return TY_OK;

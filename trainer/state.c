@@ -172,15 +172,8 @@ ty_status ty_state_tensors(ty_ctx *ctx, const ty_state *state, ty_arena *arena,
     return TY_OK;
 }
 
-static const ty_ckpt_tensor *tensor_of(const ty_checkpoint *content, const char *name) {
-    for (int64_t i = 0; i < content->n_tensors; i++)
-        if (strcmp(content->tensors[i].name, name) == 0)
-            return &content->tensors[i];
-    return NULL;
-}
-
 static ty_status load_tensor(ty_ctx *ctx, const ty_checkpoint *content, const ty_ckpt_tensor *to) {
-    const ty_ckpt_tensor *from = tensor_of(content, to->name);
+    const ty_ckpt_tensor *from = ty_checkpoint_tensor(content, to->name);
     if (!from)
         return ty_fail(ctx, TY_ERR_CONFIG,
                        "the checkpoint has no tensor %s: it is of another model", to->name);

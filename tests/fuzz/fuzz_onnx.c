@@ -13,7 +13,7 @@ static void use(ty_ctx *ctx, const ty_checkpoint_file *file) {
     if (content->n_tensors < 1 || content->step < 0 || !content->config || !content->data_state)
         abort();
     for (int64_t i = 0; i < content->n_tensors; i++)
-        if (ty_checkpoint_tensor(file, content->tensors[i].name) != &content->tensors[i])
+        if (ty_checkpoint_tensor(content, content->tensors[i].name) != &content->tensors[i])
             abort();
     const ty_status st = ty_onnx_example(ctx, content, NULL, &example);
     if (st != TY_OK && st != TY_ERR_INTEGRITY && st != TY_ERR_CONFIG)

@@ -81,7 +81,7 @@ static inline const char *sample_difference(const sample *s, const ty_checkpoint
         return "a text";
     for (int i = 0; i < SAMPLE_TENSORS; i++) {
         const ty_ckpt_tensor *want = &s->tensors[i];
-        const ty_ckpt_tensor *got = ty_checkpoint_tensor(file, want->name);
+        const ty_ckpt_tensor *got = ty_checkpoint_tensor(ty_checkpoint_content(file), want->name);
         size_t bytes = (size_t)ty_shape_count(want->shape) * ty_dtype_bytes(want->dtype);
         if (!got || got->dtype != want->dtype ||
             memcmp(&got->shape, &want->shape, sizeof got->shape) != 0 ||

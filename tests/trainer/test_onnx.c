@@ -31,7 +31,7 @@ static void assert_same_content(onnx_fixture *f, const ty_checkpoint_file *file)
     assert_string_equal(got->data_state, want->data_state);
     assert_int_equal(got->n_tensors, want->n_tensors);
     for (int64_t i = 0; i < want->n_tensors; i++) {
-        const ty_ckpt_tensor *a = &want->tensors[i], *b = ty_checkpoint_tensor(file, a->name);
+        const ty_ckpt_tensor *a = &want->tensors[i], *b = ty_checkpoint_tensor(got, a->name);
         assert_non_null(b);
         assert_int_equal(b->shape.rank, a->shape.rank);
         assert_int_equal((uintptr_t)b->data % 64, 0);
