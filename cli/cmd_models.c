@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cli/models.h"
+#include "cli/verbs.h"
 
 /* --- what the verbs share --------------------------------------------------------------------- */
 
@@ -83,60 +84,40 @@ void models_print_version(cli *app, const ty_registry *r, const char *did,
 
 /* --- the table -------------------------------------------------------------------------------- */
 
-static const struct verb {
-    const char *name, *usage;
-    int min_operands, max_operands; /* behind the verb */
+static const struct {
+    verb of;
     ty_status (*run)(cli *app, ty_arena *arena, ty_registry *r);
 } verbs[] = {
-    {"ls", "models ls [NAME]", 0, 1, models_list},
-    {"show", "models show MODEL", 1, 1, models_show},
-    {"register", "models register RUN [--name NAME] [--alias ALIAS]", 1, 1, models_register},
-    {"alias", "models alias NAME@ALIAS VERSION [--expect VERSION|none]", 1, 2, models_alias},
-    {"tag", "models tag MODEL [KEY=VALUE...] [--delete KEY] [--description TEXT]", 1,
-     ARGS_MAX_OPERANDS - 1, models_set},
-    {"get", "models get MODEL [--output FOLDER]", 1, 1, models_get},
-    {"verify", "models verify [MODEL]", 0, 1, models_verify},
-    {"export", "models export MODEL --output FOLDER [--layout LAYOUT]", 1, 1, models_export},
-    {"copy", "models copy MODEL --to URI", 1, 1, models_copy},
+    {{"ls", "models ls [NAME]", 0, 1, " registry "}, models_list},
+    {{"show", "models show MODEL", 1, 1, " registry "}, models_show},
+    {{"register", "models register RUN [--name NAME] [--alias ALIAS]", 1, 1,
+      " registry name alias description "},
+     models_register},
+    {{"alias", "models alias NAME@ALIAS VERSION [--expect VERSION|none]", 1, 2,
+      " registry expect remove "},
+     models_alias},
+    {{"tag", "models tag MODEL [KEY=VALUE...] [--delete KEY] [--description TEXT]", 1,
+      ARGS_MAX_OPERANDS - 1, " registry delete description "},
+     models_set},
+    {{"get", "models get MODEL [--output FOLDER]", 1, 1, " registry output "}, models_get},
+    {{"verify", "models verify [MODEL]", 0, 1, " registry "}, models_verify},
+    {{"export", "models export MODEL --output FOLDER [--layout LAYOUT]", 1, 1,
+      " registry name output layout opset "},
+     models_export},
+    {{"copy", "models copy MODEL --to URI", 1, 1, " registry name to "}, models_copy},
 };
-enum { N_VERBS = sizeof verbs / sizeof verbs[0] };
-
-static ty_status unknown_verb(cli *app, const char *name) {
-    ty_text all = {0};
-    for (int i = 0; i < N_VERBS; i++)
-        ty_text_addf(&all, "%s%s", i ? ", " : "", verbs[i].name);
-    const ty_status st = ty_fail(&app->ctx, TY_ERR_ARG, "`tiltyard models %s`: want one of %s",
-                                 name, ty_text_string(&all));
-    ty_text_clear(&all);
-    return st;
-}
-
-/* Looking for something makes no folder and no mlflow.db. */
-static ty_status check_folder(cli *app) {
-    if (ty_file_exists(&app->ctx, app->folder))
-        return TY_OK;
-    return ty_fail(&app->ctx, TY_ERR_NOT_FOUND, "there is no folder %s", app->folder);
-}
 
 static ty_status models(cli *app) {
-    const char *name = app->args.operand[0];
-    const int n = app->args.n_operands - 1;
-    const struct verb *verb = NULL;
-    for (int i = 0; i < N_VERBS; i++)
-        if (strcmp(verbs[i].name, name) == 0)
-            verb = &verbs[i];
-    if (!verb)
-        return unknown_verb(app, name);
-    if (n < verb->min_operands || n > verb->max_operands)
-        return ty_fail(&app->ctx, TY_ERR_ARG, "want `tiltyard %s`", verb->usage);
-    TY_TRY(check_folder(app));
+    int at;
+    TY_TRY(
+        verbs_find(app, &cmd_models, verbs, sizeof verbs / sizeof verbs[0], sizeof verbs[0], &at));
     ty_arena arena = {0};
     ty_registry *r = NULL;
     ty_status st = TY_OK;
-    if (verb->run != models_export) /* of a run or a file, which no registry knows */
+    if (verbs[at].run != models_export) /* of a run or a file, which no registry knows */
         st = models_open(app, &r);
     if (st == TY_OK)
-        st = verb->run(app, &arena, r);
+        st = verbs[at].run(app, &arena, r);
     ty_registry_close(r);
     ty_arena_clear(&arena);
     return st;

@@ -1,7 +1,6 @@
 /* runs: what is in this folder. One verb a row. */
-#include <string.h>
-
 #include "cli/runs.h"
+#include "cli/verbs.h"
 
 static void add_amount(ty_text *out, int64_t n, const char *what, const char *end) {
     char number[32];
@@ -26,43 +25,26 @@ static ty_status rebuild(cli *app, ty_arena *arena) {
                    (long long)report.runs_damaged, report.runs_damaged == 1 ? " is" : "s are");
 }
 
-static const struct verb {
-    const char *name, *usage;
-    int min_operands, max_operands; /* behind the verb */
+static const struct {
+    verb of;
     ty_status (*run)(cli *app, ty_arena *arena);
-    const char *options; /* of the table below, each between blanks */
 } verbs[] = {
-    {"ls", "runs ls [FILTER]", 0, 1, runs_list, " order columns limit experiment deleted "},
-    {"show", "runs show RUN", 1, 1, runs_show, ""},
-    {"diff", "runs diff RUN RUN", 2, 2, runs_diff, " all "},
-    {"plot", "runs plot RUN... [--metric KEY]... [--output FILE.svg]", 1, ARGS_MAX_OPERANDS - 1,
-     runs_plot, " metric output "},
-    {"export", "runs export RUN... [--output FILE.csv|FILE.jsonl|FOLDER]", 1, ARGS_MAX_OPERANDS - 1,
-     runs_export, " output "},
-    {"rm", "runs rm RUN... [--dry-run] [--yes]", 1, ARGS_MAX_OPERANDS - 1, runs_remove,
-     " dry-run yes server "},
-    {"gc", "runs gc [--dry-run] [--keep-best N] [--older-than 30d]", 0, 0, runs_clean,
-     " dry-run keep-best older-than "},
-    {"rebuild", "runs rebuild", 0, 0, rebuild, ""},
+    {{"ls", "runs ls [FILTER]", 0, 1, " order columns limit experiment deleted "}, runs_list},
+    {{"show", "runs show RUN", 1, 1, ""}, runs_show},
+    {{"diff", "runs diff RUN RUN", 2, 2, " all "}, runs_diff},
+    {{"plot", "runs plot RUN... [--metric KEY]... [--output FILE.svg]", 1, ARGS_MAX_OPERANDS - 1,
+      " metric output "},
+     runs_plot},
+    {{"export", "runs export RUN... [--output FILE.csv|FILE.jsonl|FOLDER]", 1,
+      ARGS_MAX_OPERANDS - 1, " output "},
+     runs_export},
+    {{"rm", "runs rm RUN... [--dry-run] [--yes]", 1, ARGS_MAX_OPERANDS - 1, " dry-run yes server "},
+     runs_remove},
+    {{"gc", "runs gc [--dry-run] [--keep-best N] [--older-than 30d]", 0, 0,
+      " dry-run keep-best older-than "},
+     runs_clean},
+    {{"rebuild", "runs rebuild", 0, 0, ""}, rebuild},
 };
-enum { N_VERBS = sizeof verbs / sizeof verbs[0] };
-
-/* Nothing is looked for in a folder that is not there: it was mistyped. */
-static ty_status check_folder(cli *app) {
-    if (ty_file_exists(&app->ctx, app->folder))
-        return TY_OK;
-    return ty_fail(&app->ctx, TY_ERR_NOT_FOUND, "there is no folder %s", app->folder);
-}
-
-static ty_status unknown_verb(cli *app, const char *name) {
-    ty_text all = {0};
-    for (int i = 0; i < N_VERBS; i++)
-        ty_text_addf(&all, "%s%s", i ? ", " : "", verbs[i].name);
-    const ty_status st = ty_fail(&app->ctx, TY_ERR_ARG, "`tiltyard runs %s`: want one of %s", name,
-                                 ty_text_string(&all));
-    ty_text_clear(&all);
-    return st;
-}
 
 static const option_row options[] = {
     {"order", 0, "FIELD", "ls: \"metrics.val/loss ASC\"; again for ties (default: newest first)"},
@@ -80,33 +62,11 @@ static const option_row options[] = {
     {"older-than", 0, "AGE", "gc: only runs that ended 30d, 12h, 90m or 2w ago"},
     {0}};
 
-/* An option that a verb does nothing with was meant for something. */
-static ty_status check_options(cli *app, const struct verb *verb) {
-    for (const option_row *row = options; row->name; row++) {
-        char name[32];
-        (void)snprintf(name, sizeof name, " %s ", row->name);
-        if (args_has(&app->args, row->name) && !strstr(verb->options, name))
-            return ty_fail(&app->ctx, TY_ERR_ARG, "--%s is not for `tiltyard runs %s`", row->name,
-                           verb->name);
-    }
-    return TY_OK;
-}
-
 static ty_status runs(cli *app) {
-    const char *name = app->args.operand[0];
-    const int n = app->args.n_operands - 1;
-    const struct verb *verb = NULL;
-    for (int i = 0; i < N_VERBS; i++)
-        if (strcmp(verbs[i].name, name) == 0)
-            verb = &verbs[i];
-    if (!verb)
-        return unknown_verb(app, name);
-    if (n < verb->min_operands || n > verb->max_operands)
-        return ty_fail(&app->ctx, TY_ERR_ARG, "want `tiltyard %s`", verb->usage);
-    TY_TRY(check_options(app, verb));
-    TY_TRY(check_folder(app));
+    int at;
+    TY_TRY(verbs_find(app, &cmd_runs, verbs, sizeof verbs / sizeof verbs[0], sizeof verbs[0], &at));
     ty_arena arena = {0};
-    const ty_status st = verb->run(app, &arena);
+    const ty_status st = verbs[at].run(app, &arena);
     ty_arena_clear(&arena);
     return st;
 }

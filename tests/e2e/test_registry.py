@@ -158,6 +158,8 @@ class Models(Case):
         err = self.models("ls", "--registry", "postgresql://me:canary@host/db", code=2)
         self.assertIn("want http(s)://HOST", err)
         self.assertNotIn("canary", err)
+        err = self.models("register", self.run_name, "--expect", "1", code=2)
+        self.assertIn("--expect is not for `tiltyard models register`", err)
         self.assertIn("there is no folder", self.models("ls", "-C", "nowhere", code=1))
         self.assertIn("is no run, checkpoint", self.models("export", "nobody", "-o", "x", code=1))
 
