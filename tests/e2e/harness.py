@@ -35,8 +35,8 @@ class Case(unittest.TestCase):
     def tearDown(self):
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def start(self, *words, ranks=0, **options):
-        command = [BINARY, *map(str, words)]
+    def start(self, *words, ranks=0, through=(), **options):
+        command = [*through, BINARY, *map(str, words)]
         if ranks:
             command = ["mpirun", "--oversubscribe", "--bind-to", "none", "-n", str(ranks), *command]
         options.setdefault("env", self.env)
