@@ -36,6 +36,11 @@ class Shown(Case):
         self.assertIn("HDF5", out)
         self.assertIn("numerics", out)
 
+    def test_ui_installs_the_mlflow_that_the_tests_pin(self):
+        out, _ = self.run_it("ui", "--help")
+        pins = (ROOT / "tests/interop/requirements.txt").read_text()
+        self.assertIn(re.search(r"(?m)^mlflow==\S+", pins).group(), out)
+
 
 class Config(Case):
     def write(self, text):

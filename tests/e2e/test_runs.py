@@ -58,6 +58,32 @@ class Runs(Case):
             return db.execute(sql, values).fetchall()
 
 
+class Find(Case):
+    def test_a_run_is_found_by_folder_name_and_id_on_any_number_of_ranks(self):
+        self.train(*SHORT, "--name", "mine")
+        run_id = json.loads(self.run_it("runs", "show", "mine", "--json")[0])["run_id"]
+        want = json.loads(self.run_it("eval", "mine", "--json")[0])
+        for words in (("runs/synthetic/mine",), (run_id[:6],), (run_id,), ("mine", "-n", "2")):
+            self.assertEqual(json.loads(self.run_it("eval", *words, "--json")[0]), want, words)
+        out, _ = self.run_it("eval", "mine", "--split", "train", "--json")
+        self.assertEqual(json.loads(out)["samples"], 3686)
+
+    def test_a_shown_run_has_its_params_and_last_points(self):
+        done = self.train(*SHORT, "--name", "mine")
+        shown = json.loads(self.run_it("runs", "show", "mine", "--json")[0])
+        self.assertEqual(shown["params"]["optimizer.type"], "adamw")
+        self.assertEqual(shown["metrics"]["test/loss"]["value"], done["test/loss"])
+        self.assertIn("artifacts/report.html", shown["files"])
+
+    def test_a_run_that_is_not_there_is_answered_with_near_ones(self):
+        self.train(*SHORT)
+        _, err = self.run_it("eval", "tiny", code=1)
+        self.assertRegex(err, r"did you mean tiny-[0-9a-f]{12}\?")
+        _, err = self.run_it("eval", "tiny", "--split", "half", code=1)
+        _, err = self.run_it("runs", "show", code=2)
+        self.assertEqual(len(err.splitlines()), 1)
+
+
 class List(Runs):
     def test_filters_orders_and_limits_choose(self):
         self.assertEqual(self.names(), ["fast", "good", "slow"])
