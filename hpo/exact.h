@@ -1,0 +1,49 @@
+/* Mathematics in double with the same bits on every machine, at every instruction-set level and with
+ * every compiler flag that keeps IEEE arithmetic: a sweep's suggestions must not depend on where it
+ * runs. libm's bits do: it picks its code, with or without fused multiply-add, by the CPU it finds.
+ * Made of + - * / sqrt and integers alone; rounding is to nearest, as a program starts with.
+ *
+ * For all: NaN gives NaN, always the same one (0x7ff8000000000000), and so does an argument outside
+ * the domain. Nothing sets errno. Errors are in units in the last place (ulp) of the result or
+ * relative to it; tests/hpo/test_exact.c measures them. */
+#ifndef TY_HPO_EXACT_H
+#define TY_HPO_EXACT_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* --- exponential and logarithm: within 1 ulp, expm1 within 2 -------------------------------- */
+
+/* e^x; infinite from 709.8 on, denormal below -708.4, 0 from -745.2 down. */
+double ty_exact_exp(double x);
+/* e^x - 1, also where x is tiny. */
+double ty_exact_expm1(double x);
+/* The natural logarithm; -infinity at 0 and -0, NaN below. */
+double ty_exact_log(double x);
+/* log(1 + x), also where x is tiny; -infinity at -1, NaN below. */
+double ty_exact_log1p(double x);
+
+/* --- arrays -------------------------------------------------------------------------------------- */
+
+/* The hot ones over arrays, in vector registers: to[i] has the bits of the function above that bears
+ * its name. n may be 0; pointers need no alignment; `to` may be the very same array as an argument,
+ * but not overlap it otherwise. */
+typedef struct ty_exact_loops {
+    void (*exp)(double *to, const double *x, int64_t n);
+    void (*log)(double *to, const double *x, int64_t n);
+} ty_exact_loops;
+
+enum { TY_EXACT_N_LEVELS = 3 }; /* SSE2, AVX2, AVX-512 (F, BW, DQ, VL) */
+
+/* The table of a level; NULL where this CPU lacks it. Level 0 is everywhere. */
+const ty_exact_loops *ty_exact_loops_at(int level);
+/* The fastest that this CPU has. */
+const ty_exact_loops *ty_exact_loops_best(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,19 @@
+/* The source of every instruction-set level: an exact_loops_*.c defines EXACT_TABLE and includes this.
+ * Plain C that the compiler vectorises for the flags the file is built with (CMakeLists.txt). */
+#include "hpo/exact_loops.h"
+
+#include "hpo/exact_inline.h"
+
+/* `to` may be x itself, so the compiler would not believe that iterations are independent. gcc's word
+ * for it; clang ignores it and looks at the addresses when it runs. */
+#define UNARY(name)                                                                                \
+    static void name##_all(double *to, const double *x, int64_t n) {                               \
+        _Pragma("GCC ivdep") for (int64_t i = 0; i < n; i++) to[i] = name##_of(x[i]);              \
+    }
+UNARY(exp)
+UNARY(log)
+
+const ty_exact_loops EXACT_TABLE = {
+    .exp = exp_all,
+    .log = log_all,
+};

@@ -1,0 +1,110 @@
+/* hpo/exact.h: what the functions are at their edges, and the same bits at every instruction-set
+ * level. */
+#include <float.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/rng.h"
+#include "hpo/exact.h"
+
+static uint64_t bits_of(double x) {
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+static void expect_bits(const char *what, double got, double want) {
+    if (bits_of(got) != bits_of(want))
+        fail_msg("%s is %a, want %a", what, got, want);
+}
+
+#define EXPECT_BITS(call, want) expect_bits(#call, call, want)
+
+static void edges_are_what_the_header_says(void **state) {
+    (void)state;
+    EXPECT_BITS(ty_exact_exp(0), 1);
+    EXPECT_BITS(ty_exact_exp(-INFINITY), 0);
+    EXPECT_BITS(ty_exact_exp(INFINITY), INFINITY);
+    EXPECT_BITS(ty_exact_exp(709.8), INFINITY);
+    EXPECT_BITS(ty_exact_exp(-745.2), 0);
+    EXPECT_BITS(ty_exact_exp(-745), 0x1p-1074);
+    EXPECT_BITS(ty_exact_exp(-NAN), (double)NAN);
+    EXPECT_BITS(ty_exact_expm1(-0.0), -0.0);
+    EXPECT_BITS(ty_exact_expm1(0x1p-1074), 0x1p-1074);
+    EXPECT_BITS(ty_exact_expm1(-INFINITY), -1);
+    EXPECT_BITS(ty_exact_expm1(INFINITY), INFINITY);
+    EXPECT_BITS(ty_exact_expm1(-NAN), (double)NAN);
+    EXPECT_BITS(ty_exact_log(0), -INFINITY);
+    EXPECT_BITS(ty_exact_log(-0.0), -INFINITY);
+    EXPECT_BITS(ty_exact_log(1), 0);
+    EXPECT_BITS(ty_exact_log(INFINITY), INFINITY);
+    EXPECT_BITS(ty_exact_log(-1), (double)NAN);
+    EXPECT_BITS(ty_exact_log(-INFINITY), (double)NAN);
+    EXPECT_BITS(ty_exact_log(-NAN), (double)NAN);
+    EXPECT_BITS(ty_exact_log1p(-0.0), -0.0);
+    EXPECT_BITS(ty_exact_log1p(0x1p-1074), 0x1p-1074);
+    EXPECT_BITS(ty_exact_log1p(-1), -INFINITY);
+    EXPECT_BITS(ty_exact_log1p(-1.5), (double)NAN);
+    EXPECT_BITS(ty_exact_log1p(INFINITY), INFINITY);
+    EXPECT_BITS(ty_exact_log1p(-NAN), (double)NAN);
+}
+
+enum { N_ANY = 100003 };
+
+/* Any bits at all: every exponent, infinities, NaNs; in every other place a number of ordinary
+ * size. */
+static double *any_numbers(void) {
+    double *x = malloc(N_ANY * sizeof *x);
+    assert_non_null(x);
+    const ty_rng_key key = ty_rng_key_of(1, TY_STREAM_SYNTHETIC);
+    for (uint64_t i = 0; i < N_ANY; i++) {
+        const ty_rng_block block = ty_rng_draw(key, 0, i);
+        uint64_t bits = block.v[0] | (uint64_t)block.v[1] << 32;
+        if (i % 2)
+            bits = (bits & UINT64_C(0x800fffffffffffff)) | (uint64_t)(1016 + block.v[2] % 18) << 52;
+        memcpy(&x[i], &bits, sizeof bits);
+    }
+    return x;
+}
+
+typedef void unary_loop(double *to, const double *x, int64_t n);
+typedef double unary(double x);
+
+static void expect_same(unary_loop *loop, unary *f, const double *x, double *to, int level) {
+    loop(to, x, N_ANY);
+    for (int i = 0; i < N_ANY; i++)
+        if (bits_of(to[i]) != bits_of(f(x[i])))
+            fail_msg("level %d of %a is %a, want %a", level, x[i], to[i], f(x[i]));
+}
+
+static void arrays_have_the_same_bits_at_every_level(void **state) {
+    (void)state;
+    double *x = any_numbers(), *to = malloc(N_ANY * sizeof *to);
+    assert_non_null(to);
+    for (int level = 0; level < TY_EXACT_N_LEVELS; level++) {
+        const ty_exact_loops *t = ty_exact_loops_at(level);
+        if (!t) {
+            print_message("this CPU lacks level %d\n", level);
+            continue;
+        }
+        expect_same(t->exp, ty_exact_exp, x, to, level);
+        expect_same(t->log, ty_exact_log, x, to, level);
+    }
+    free(x);
+    free(to);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(edges_are_what_the_header_says),
+        cmocka_unit_test(arrays_have_the_same_bits_at_every_level),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
