@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "scripts"
-ROOMS = ("base", "kernels", "data", "trainer", "tracking", "registry", "cli", "tests")
+ROOMS = ("base", "kernels", "data", "trainer", "tracking", "registry", "hpo", "cli", "tests")
 
 
 def check(script, files):
