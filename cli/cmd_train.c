@@ -37,7 +37,7 @@ static ty_status open_tracker(train_run *t) {
     if (ty_comm_rank(t->job.comm) != 0)
         return TY_OK;
     ty_tracker_options options = {.folder = t->app->folder,
-                                  .uri = t->job.config.tracking.uri,
+                                  .target = &t->job.target,
                                   .run_folder = t->job.run_folder,
                                   .experiment = t->job.config.experiment,
                                   .run_name = t->job.run_name,

@@ -269,6 +269,13 @@ static void release(ty_ctx *ctx, ty_tracker *t) {
     free(t);
 }
 
+static ty_status choose_target(ty_ctx *ctx, ty_tracker *t, const ty_target *chosen) {
+    if (!chosen)
+        return ty_target_choose(ctx, NULL, t->folder, &t->arena, &t->target);
+    t->target = *chosen;
+    return TY_OK;
+}
+
 ty_status ty_tracker_open(ty_ctx *ctx, const ty_tracker_options *options, ty_tracker **out) {
     ty_arena arena = {0};
     ty_tracker *t = calloc(1, sizeof *t);
@@ -279,9 +286,8 @@ ty_status ty_tracker_open(ty_ctx *ctx, const ty_tracker_options *options, ty_tra
     const char *folder = ty_path_absolute(&arena, options->folder);
     t->run_folder = run_folder ? strdup(run_folder) : NULL;
     t->folder = folder ? strdup(folder) : NULL;
-    ty_status st = t->run_folder && t->folder
-                       ? ty_target_choose(ctx, options->uri, t->folder, &t->arena, &t->target)
-                       : ty_fail_nomem(ctx, "the tracker");
+    ty_status st = t->run_folder && t->folder ? choose_target(ctx, t, options->target)
+                                              : ty_fail_nomem(ctx, "the tracker");
     if (st == TY_OK)
         st = start(ctx, t, options, &arena);
     ty_arena_clear(&arena);

@@ -21,9 +21,10 @@ extern "C" {
 typedef struct ty_tracker ty_tracker;
 
 typedef struct ty_tracker_options {
-    const char *folder; /* the working folder; holds mlflow.db where nothing else is chosen */
-    const char *uri;    /* tracking.uri, as ty_target_choose takes it; NULL and "" choose nothing */
-    const char *run_folder; /* holds run.journal and artifacts/ */
+    const char *folder;      /* the working folder; holds mlflow.db where nothing else is chosen */
+    const ty_target *target; /* where the run is recorded, borrowed with its strings as long as the
+                                tracker is open; NULL: where the environment says */
+    const char *run_folder;  /* holds run.journal and artifacts/ */
     const char *experiment;
     const char *run_name;
     /* Of the experiment, where it has none: a description in Markdown; the metric that counts, and
