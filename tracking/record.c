@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "tracking/artifact.h"
+#include "tracking/points_scan.h"
 
 typedef enum field_kind { FIELD_TEXT, FIELD_OPTIONAL, FIELD_INT, FIELD_STATE } field_kind;
 
@@ -287,6 +288,9 @@ ty_status ty_track_decode(ty_ctx *ctx, const ty_journal_record *from, ty_arena *
         return TY_OK;
     if (from->payload_bytes > TY_TRACK_MAX_PAYLOAD)
         return foreign(ctx, from, "too long");
+    if (from->type == TY_TRACK_METRICS &&
+        ty_points_scan(from->payload, from->payload_bytes, arena, out))
+        return TY_OK;
     json_error_t error;
     json_t *json = json_loadb(from->payload, from->payload_bytes, JSON_REJECT_DUPLICATES, &error);
     if (!json_is_object(json)) {

@@ -66,36 +66,36 @@ static int64_t make_rows(ty_arena *arena, const ty_track_point *points, int64_t 
     return n_curves;
 }
 
-static ty_status add_one(ty_ctx *ctx, ty_store *store, const char *run_id, ty_sql which,
-                         const row *r, int64_t *added) {
-    return ty_sql_run(ctx, store, which, added, "ssiidi", run_id, r->key, r->step, r->time_ms,
-                      r->value, r->is_nan);
-}
-
-/* TY_SQL_POINTS_A_STATEMENT rows. */
-static ty_status add_many(ty_ctx *ctx, ty_store *store, const char *run_id, const row *rows,
-                          int64_t *added) {
+/* As many rows as the statement takes. */
+static ty_status run_with(ty_ctx *ctx, ty_store *store, ty_sql which, const char *run_id,
+                          const row *rows, int64_t n, int64_t *changes) {
     sqlite3_stmt *stmt;
-    TY_TRY(ty_sql_statement(ctx, store, TY_SQL_ADD_POINTS, &stmt));
+    TY_TRY(ty_sql_statement(ctx, store, which, &stmt));
     int at = 1;
     (void)sqlite3_bind_text(stmt, at++, run_id, -1, SQLITE_STATIC);
-    for (const row *r = rows; r < rows + TY_SQL_POINTS_A_STATEMENT; r++) {
+    for (const row *r = rows; r < rows + n; r++) {
         (void)sqlite3_bind_text(stmt, at++, r->key, -1, SQLITE_STATIC);
         (void)sqlite3_bind_int64(stmt, at++, r->step);
         (void)sqlite3_bind_int64(stmt, at++, r->time_ms);
         (void)sqlite3_bind_double(stmt, at++, r->value);
         (void)sqlite3_bind_int64(stmt, at++, r->is_nan);
     }
-    return ty_sql_finish(ctx, store, stmt, added);
+    return ty_sql_finish(ctx, store, stmt, changes);
 }
 
+/* A statement keeps a copy of each page that it changes, to undo itself: the fewer, the faster. */
 static ty_status add_rows(ty_ctx *ctx, ty_store *store, const char *run_id, const row *rows,
                           int64_t n, int64_t *added) {
+    static const struct {
+        ty_sql which;
+        int64_t n;
+    } statements[] = {
+        {TY_SQL_ADD_POINTS_128, 128}, {TY_SQL_ADD_POINTS_16, 16}, {TY_SQL_ADD_POINT, 1}};
     int64_t at = 0;
-    for (; n - at >= TY_SQL_POINTS_A_STATEMENT; at += TY_SQL_POINTS_A_STATEMENT)
-        TY_TRY(add_many(ctx, store, run_id, rows + at, added));
-    for (; at < n; at++)
-        TY_TRY(add_one(ctx, store, run_id, TY_SQL_ADD_POINT, &rows[at], added));
+    for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
+        for (; n - at >= statements[i].n; at += statements[i].n)
+            TY_TRY(run_with(ctx, store, statements[i].which, run_id, rows + at, statements[i].n,
+                            added));
     return TY_OK;
 }
 
@@ -109,7 +109,7 @@ ty_status ty_store_add_points(ty_ctx *ctx, ty_store *store, const char *run_id,
     ty_status st = n_curves < 0 ? ty_fail_nomem(ctx, "a run's points")
                                 : add_rows(ctx, store, run_id, rows, n, added);
     for (int64_t i = 0; st == TY_OK && i < n_curves; i++)
-        st = add_one(ctx, store, run_id, TY_SQL_SET_LATEST, curves[i].latest, NULL);
+        st = run_with(ctx, store, TY_SQL_SET_LATEST, run_id, curves[i].latest, 1, NULL);
     ty_arena_reset(arena, mark);
     return st;
 }

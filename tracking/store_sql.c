@@ -8,6 +8,8 @@
 #define A_POINT "(?1, ?, ?, ?, ?, ?)"
 #define POINTS_4 A_POINT ", " A_POINT ", " A_POINT ", " A_POINT
 #define POINTS_8 POINTS_4 ", " POINTS_4
+#define POINTS_16 POINTS_8 ", " POINTS_8
+#define POINTS_64 POINTS_16 ", " POINTS_16 ", " POINTS_16 ", " POINTS_16
 #define POINT_KNOWN " ON CONFLICT DO NOTHING"
 
 /* Columns are named, so that the same text fits a schema that MLflow has widened. Uniqueness is the
@@ -45,7 +47,8 @@ static const char *const texts[TY_SQL_COUNT] = {
                           " WHERE run_uuid = ?1 AND \"key\" = ?2 AND value = ?4",
     [TY_SQL_READ_TAG] = "SELECT value FROM tags WHERE run_uuid = ?1 AND \"key\" = ?2",
     [TY_SQL_ADD_POINT] = ADD_POINTS A_POINT POINT_KNOWN,
-    [TY_SQL_ADD_POINTS] = ADD_POINTS POINTS_8 ", " POINTS_8 ", " POINTS_8 ", " POINTS_8 POINT_KNOWN,
+    [TY_SQL_ADD_POINTS_16] = ADD_POINTS POINTS_16 POINT_KNOWN,
+    [TY_SQL_ADD_POINTS_128] = ADD_POINTS POINTS_64 ", " POINTS_64 POINT_KNOWN,
     [TY_SQL_SET_LATEST] =
         "INSERT INTO latest_metrics (run_uuid, \"key\", step, timestamp, value, is_nan)"
         " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (\"key\", run_uuid) DO UPDATE SET"

@@ -23,7 +23,8 @@ typedef enum ty_sql {
     TY_SQL_CHANGE_TAG,
     TY_SQL_READ_TAG,
     TY_SQL_ADD_POINT,
-    TY_SQL_ADD_POINTS, /* TY_SQL_POINTS_A_STATEMENT of them */
+    TY_SQL_ADD_POINTS_16,
+    TY_SQL_ADD_POINTS_128,
     TY_SQL_SET_LATEST,
     TY_SQL_FIND_DATASET,
     TY_SQL_ADD_DATASET,
@@ -63,8 +64,6 @@ typedef enum ty_sql {
     TY_SQL_DELETE_ALIAS,
     TY_SQL_COUNT
 } ty_sql;
-
-enum { TY_SQL_POINTS_A_STATEMENT = 32 };
 
 struct ty_store {
     const ty_ctx *clock; /* the opener's; for the busy handler */

@@ -1,9 +1,10 @@
 /* Arbitrary bytes as one record of a run's journal: the first byte is its type. What is understood
- * must survive being written and read again. */
+ * must survive being written and read again, and points must be the same whoever reads them. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "tracking/limits.h"
+#include "tracking/points_scan.h"
 #include "tracking/record.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -22,6 +23,29 @@ static void check_points(const ty_track_record *record) {
         if (key[0] == '\0')
             abort();
     }
+}
+
+static bool is_same(const ty_track_point *a, const ty_track_point *b) {
+    return strcmp(a->key, b->key) == 0 && a->step == b->step && a->time_ns == b->time_ns &&
+           memcmp(&a->value, &b->value, sizeof a->value) == 0;
+}
+
+/* With a space in front, only the reader of JSON takes a record. */
+static void check_readers(ty_ctx *ctx, const uint8_t *data, size_t size, ty_arena *arena) {
+    ty_text spaced = {0};
+    ty_track_record quick, thorough;
+    ty_text_add(&spaced, " ");
+    ty_text_add_n(&spaced, (const char *)data, size);
+    if (spaced.length <= TY_TRACK_MAX_PAYLOAD &&
+        ty_points_scan((const char *)data, size, arena, &quick)) {
+        if (decode(ctx, TY_TRACK_METRICS, spaced.data, spaced.length, arena, &thorough) != TY_OK ||
+            quick.points.n != thorough.points.n)
+            abort();
+        for (int64_t i = 0; i < quick.points.n; i++)
+            if (!is_same(&quick.points.v[i], &thorough.points.v[i]))
+                abort();
+    }
+    ty_text_clear(&spaced);
 }
 
 static void check_again(ty_ctx *ctx, const ty_track_record *record, ty_arena *arena) {
@@ -47,6 +71,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         return 0;
     ty_ctx_init(&ctx);
     const uint32_t type = data[0] % (TY_TRACK_END + 1);
+    if (type == TY_TRACK_METRICS)
+        check_readers(&ctx, data + 1, size - 1, &arena);
     if (decode(&ctx, type, data + 1, size - 1, &arena, &record) == TY_OK) {
         if (type == TY_TRACK_METRICS)
             check_points(&record);

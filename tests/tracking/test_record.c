@@ -6,6 +6,7 @@
 
 #include "tracking/artifact.h"
 #include "tracking/limits.h"
+#include "tracking/points_scan.h"
 
 static ty_status decode(fixture *f, uint32_t type, const char *payload, ty_track_record *out) {
     const ty_journal_record raw = {
@@ -73,6 +74,95 @@ static void points_may_be_nan_and_infinite(void **state) {
     assert_true(out.points.v[3].value == 0.1);
     assert_string_equal(out.points.v[4].key, "b");
     assert_int_equal(out.points.v[4].step, 9);
+}
+
+/* A space before it sends a record to the reader of JSON; false: one says no, the other reads. */
+static bool is_read_alike(fixture *f, const char *payload) {
+    ty_text spaced = {0};
+    ty_track_record quick, thorough;
+    ty_text_addf(&spaced, " %s", payload);
+    const ty_status first = decode(f, TY_TRACK_METRICS, payload, &quick);
+    const ty_status second = decode(f, TY_TRACK_METRICS, ty_text_string(&spaced), &thorough);
+    ty_text_clear(&spaced);
+    if (first != TY_OK || second != TY_OK)
+        return first == second;
+    for (int64_t i = 0; i < quick.points.n && i < thorough.points.n; i++) {
+        const ty_track_point *a = &quick.points.v[i], *b = &thorough.points.v[i];
+        if (strcmp(a->key, b->key) != 0 || a->step != b->step || a->time_ns != b->time_ns ||
+            memcmp(&a->value, &b->value, sizeof a->value) != 0)
+            return false;
+    }
+    return quick.points.n == thorough.points.n;
+}
+
+static void points_are_read_without_json_where_they_are_spelled_as_ours(void **state) {
+    fixture *f = *state;
+    static const struct {
+        const char *point;
+        bool is_ours;
+    } rows[] = {{"[0,1,1795397279720123456,0.5]", true},
+                {"[0,9223372036854775807,-9223372036854775807,1e300]", true},
+                {"[0,0,0,-1.7976931348623157e+308],[1,1,1,-0.0]", true},
+                {"[0,1,2,\"NaN\"],[0,1,2,\"Infinity\"],[1,1,2,\"-Infinity\"]", true},
+                {"[0,1,2,3],[1,1,2,-0],[1,-5,2,9007199254740993]", true},
+                {"[0,1,2,5e-324],[0,1,2,1E5],[0,1,2,1e-400],[0,1,2,0e7]", true},
+                {"[0,1,2,9223372036854775807.0]", true},
+                {"[0,1,2,9223372036854775808]", false},
+                {"[0,9223372036854775808,2,3]", false},
+                {"[0,-9223372036854775808,2,3]", false},
+                {"[0,1,2,1e400]", false},
+                {"[0,01,2,3]", false},
+                {"[0,1,2,00.5]", false},
+                {"[0,1,2,.5]", false},
+                {"[0,1,2,5.]", false},
+                {"[0,1,2,1e]", false},
+                {"[0,1,2,+1]", false},
+                {"[0,1,2,0x10]", false},
+                {"[0,1,2,inf]", false},
+                {"[0,1,2,\"nan\"]", false},
+                {"[0,1,2,null]", false},
+                {"[2,1,2,3]", false},
+                {"[-1,1,2,3]", false},
+                {"[0,1.0,2,3]", false},
+                {"[0,1,2,3,4]", false},
+                {"[0,1,2]", false},
+                {"[0, 1,2,3]", false},
+                {"[0,1,2,3],", false},
+                {"", false}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        ty_text payload = {0};
+        ty_track_record out;
+        ty_text_addf(&payload, "{\"keys\":[\"a b\",\"val/f1\"],\"points\":[%s]}", rows[i].point);
+        const bool is_ours =
+            ty_points_scan(ty_text_string(&payload), payload.length, &f->arena, &out);
+        const bool is_alike = is_read_alike(f, ty_text_string(&payload));
+        ty_text_clear(&payload);
+        if (is_ours != rows[i].is_ours || !is_alike)
+            fail_msg("%s: %d %d", rows[i].point, is_ours, is_alike);
+    }
+}
+
+static void other_spellings_and_cut_records_are_read_as_json(void **state) {
+    fixture *f = *state;
+    static const char whole[] = "{\"keys\":[\"a\",\"b\"],\"points\":[[0,1,2,0.25],[1,2,3,-4e-9]]}";
+    static const char *const others[] = {"{\"keys\":[\"\\u0061\"],\"points\":[[0,1,2,3]]}",
+                                         "{\"keys\":[\"\xc3\xbc\"],\"points\":[[0,1,2,3]]}",
+                                         "{\"points\":[[0,1,2,3]],\"keys\":[\"a\"]}",
+                                         "{\"keys\":[\"a\"],\"points\":[[0,1,2,3]],\"more\":1}",
+                                         "{\"keys\":[],\"points\":[]}",
+                                         "{\"keys\":[\"a\",],\"points\":[[0,1,2,3]]}"};
+    ty_track_record out;
+    assert_true(ty_points_scan(whole, sizeof whole - 1, &f->arena, &out));
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        assert_false(ty_points_scan(others[i], strlen(others[i]), &f->arena, &out));
+        assert_true(is_read_alike(f, others[i]));
+    }
+    for (size_t length = 0; length < sizeof whole - 1; length++) {
+        char *cut = malloc(length + 1); /* so that reading on is seen by sanitizers */
+        memcpy(cut, whole, length);
+        assert_false(ty_points_scan(cut, length, &f->arena, &out));
+        free(cut);
+    }
 }
 
 static void foreign_records_are_refused_with_their_number(void **state) {
@@ -237,6 +327,8 @@ int main(void) {
         ROW(what_is_encoded_is_decoded),
         ROW(a_package_names_its_files),
         ROW(points_may_be_nan_and_infinite),
+        ROW(points_are_read_without_json_where_they_are_spelled_as_ours),
+        ROW(other_spellings_and_cut_records_are_read_as_json),
         ROW(foreign_records_are_refused_with_their_number),
         ROW(types_of_a_newer_program_are_left_alone),
         ROW(keys_become_what_mlflow_takes),
