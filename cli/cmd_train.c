@@ -246,6 +246,8 @@ static ty_status finish(train_run *t, const ty_train_result *result) {
     ty_split split = info->count[TY_SPLIT_TEST] ? TY_SPLIT_TEST : TY_SPLIT_VAL;
     ty_eval_result test = {0};
     bool has_test = info->count[split] > 0;
+    if (ty_comm_rank(t->job.comm) == 0)
+        gallery_finish(&t->gallery);
     if (has_test)
         TY_TRY(ty_trainer_evaluate(&t->app->ctx, t->trainer, split, true, &test));
     csv_timing *timings = NULL;

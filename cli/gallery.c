@@ -6,15 +6,10 @@
 #include "cli/pictures.h"
 #include "cli/samples.h"
 
-static const char matrix_key[] = "confusion_matrix", samples_key[] = "training_samples";
+static const char eval_key[] = "mistakes", samples_key[] = "training_samples";
 
-enum { EACH = 16 }; /* pictures before every second evaluation is left out, and again */
-
-bool gallery_is_due(int64_t n) {
-    int64_t every = 1;
-    for (int64_t last = EACH; n > last && every < INT64_C(1) << 40; last += EACH * every)
-        every *= 2;
-    return n % every == 0;
+bool gallery_is_due(int64_t step, int64_t newest) {
+    return step > newest && step >= 2 * newest;
 }
 
 char *gallery_name(ty_arena *arena, const char *key, int64_t step, int64_t time_ns) {
@@ -33,32 +28,42 @@ static bool ends_with(const char *text, const char *ending) {
     return length >= ending_length && strcmp(text + length - ending_length, ending) == 0;
 }
 
-/* Pictures of a key in the folder, those of one step or (-1) of all. */
-static int64_t count_pictures(ty_ctx *ctx, const char *folder, const char *key, int64_t step) {
-    char prefix[96];
+/* -1: it is no picture of the key, or not wholly there: the small one is drawn last. */
+static int64_t step_of(const char *name, const char *key) {
+    const size_t length = strlen(key);
+    long long step;
+    return strncmp(name, key, length) == 0 && ends_with(name, "+compressed.png") &&
+                   sscanf(name + length, "+step+%lld+", &step) == 1
+               ? step
+               : -1;
+}
+
+/* The last step that the folder has a picture of, or -1. */
+static int64_t newest_step(ty_ctx *ctx, const char *folder, const char *key) {
     char **names = NULL;
     size_t n = 0;
-    int64_t count = 0;
+    int64_t newest = -1;
     const ty_arena_mark mark = ty_arena_mark_here(&ctx->scratch);
-    (void)snprintf(prefix, sizeof prefix, "%s+step+", key);
-    if (step >= 0)
-        (void)snprintf(prefix, sizeof prefix, "%s+step+%lld+", key, (long long)step);
     if (!ty_file_exists(ctx, folder) ||
         ty_dir_list(ctx, folder, &ctx->scratch, &names, &n) != TY_OK)
         n = 0;
-    for (size_t i = 0; i < n; i++)
-        count += ends_with(names[i], "+compressed.png") &&
-                 strncmp(names[i], prefix, strlen(prefix)) == 0;
+    for (size_t i = 0; i < n; i++) {
+        const int64_t step = step_of(names[i], key);
+        newest = step > newest ? step : newest;
+    }
     ty_arena_reset(&ctx->scratch, mark);
-    return count;
+    return newest;
 }
 
 void gallery_init(gallery *g, ty_ctx *ctx, const ty_trainer *trainer, const ty_dataset *data,
                   const char *folder, ty_observer tracker) {
-    *g = (gallery){
-        .ctx = ctx, .trainer = trainer, .data = data, .folder = folder, .tracker = tracker};
-    for (int64_t left = count_pictures(ctx, folder, matrix_key, -1); left > 0;)
-        left -= gallery_is_due(++g->n_evaluations);
+    *g = (gallery){.ctx = ctx,
+                   .trainer = trainer,
+                   .data = data,
+                   .folder = folder,
+                   .tracker = tracker,
+                   .newest = newest_step(ctx, folder, eval_key),
+                   .evaluated = -1};
 }
 
 /* --- files ------------------------------------------------------------------------------------ */
@@ -98,29 +103,11 @@ static void tell_tag(gallery *g, const ty_event *at) {
     (void)g->tracker.notify(g->tracker.self, &event, &reason);
 }
 
-static ty_status show_confusion(gallery *g, const ty_event *at, const ty_eval_result *eval,
-                                const char *title) {
-    canvas picture = {0};
-    TY_TRY(picture_confusion(g->ctx, ty_dataset_info(g->data), eval, title, &picture));
-    const ty_status st = publish(g, at, matrix_key, &picture);
-    canvas_clear(&picture);
-    return st;
-}
-
-static ty_status show_mistakes(gallery *g, const ty_event *at, const ty_eval_result *eval,
-                               const char *title) {
-    canvas picture = {0};
-    TY_TRY(picture_mistakes(g->ctx, g->data, TY_SPLIT_VAL, eval, title, &picture));
-    const ty_status st = publish(g, at, "worst_mistakes", &picture);
-    canvas_clear(&picture);
-    return st;
-}
-
-/* Before the first step, so that the sliders' first place is not empty. */
+/* Before the first step. */
 static ty_status show_samples(gallery *g, const ty_event *at) {
     canvas picture = {0};
     if (!samples_are_images(ty_dataset_info(g->data)) ||
-        count_pictures(g->ctx, g->folder, samples_key, at->step) > 0)
+        newest_step(g->ctx, g->folder, samples_key) >= 0)
         return TY_OK;
     TY_TRY(ty_dir_make(g->ctx, g->folder));
     TY_TRY(
@@ -133,34 +120,53 @@ static ty_status show_samples(gallery *g, const ty_event *at) {
 
 static ty_status show_eval(gallery *g, const ty_event *at) {
     const ty_eval_result *eval = ty_trainer_newest_eval(g->trainer);
+    canvas picture = {0};
     char title[96];
-    if (!picture_has_confusion(eval) || count_pictures(g->ctx, g->folder, matrix_key, at->step) > 0)
+    if (!picture_has_confusion(eval))
         return TY_OK;
     (void)snprintf(title, sizeof title, "val, step %lld: accuracy %.4f", (long long)at->step,
                    eval->accuracy);
     TY_TRY(ty_dir_make(g->ctx, g->folder));
-    TY_TRY(show_confusion(g, at, eval, title));
-    if (picture_has_mistakes(ty_dataset_info(g->data), eval))
-        TY_TRY(show_mistakes(g, at, eval, title));
+    TY_TRY(picture_eval(g->ctx, g->data, TY_SPLIT_VAL, eval, title, &picture));
+    const ty_status st = publish(g, at, eval_key, &picture);
+    canvas_clear(&picture);
+    TY_TRY(st);
+    g->newest = at->step;
     tell_tag(g, at);
     return TY_OK;
+}
+
+/* --- when ------------------------------------------------------------------------------------- */
+
+static void show(gallery *g, ty_status (*draw)(gallery *g, const ty_event *at),
+                 const ty_event *at) {
+    const ty_arena_mark mark = ty_arena_mark_here(&g->ctx->scratch);
+    if (draw(g, at) != TY_OK && !g->has_failed) {
+        g->has_failed = true;
+        ty_log(g->ctx, TY_LOG_WARN, "pictures", "%s", g->ctx->message);
+    }
+    ty_arena_reset(&g->ctx->scratch, mark);
 }
 
 static ty_answer notify(void *self, const ty_event *event, const char **reason) {
     gallery *g = self;
     (void)reason;
-    const bool is_eval = event->kind == TY_EVENT_EVAL && strcmp(event->eval.split, "val") == 0;
-    const bool is_begin = event->kind == TY_EVENT_START && !event->start.is_resumed;
-    if (!is_begin && !(is_eval && gallery_is_due(++g->n_evaluations)))
+    if (event->kind == TY_EVENT_START && !event->start.is_resumed)
+        show(g, show_samples, event);
+    if (event->kind != TY_EVENT_EVAL || strcmp(event->eval.split, "val") != 0)
         return TY_CONTINUE;
-    const ty_arena_mark mark = ty_arena_mark_here(&g->ctx->scratch);
-    const ty_status st = is_begin ? show_samples(g, event) : show_eval(g, event);
-    if (st != TY_OK && !g->has_failed) {
-        g->has_failed = true;
-        ty_log(g->ctx, TY_LOG_WARN, "pictures", "%s", g->ctx->message);
-    }
-    ty_arena_reset(&g->ctx->scratch, mark);
+    g->evaluated = event->step;
+    if (gallery_is_due(event->step, g->newest))
+        show(g, show_eval, event);
     return TY_CONTINUE;
+}
+
+void gallery_finish(gallery *g) {
+    if (g->evaluated <= g->newest)
+        return;
+    const ty_event last = {
+        .kind = TY_EVENT_EVAL, .time_ns = ty_now_wall_ns(g->ctx), .step = g->evaluated};
+    show(g, show_eval, &last);
 }
 
 ty_observer gallery_observer(gallery *g) {

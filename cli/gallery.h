@@ -1,6 +1,7 @@
-/* Images by step, as MLflow's UI shows them with a slider: at evaluations what is taken for what, and
- * where samples are images the worst mistakes, and some of what is trained on at step 0. Few: every
- * one of the first 16 evaluations, then every second, every fourth, ... */
+/* Images by step, as MLflow's UI shows them with a slider: what is taken for what and, where samples
+ * are images, the worst mistakes, and at step 0 some of what is trained on. Few, because each is two
+ * files, that a server is sent one by one: of an evaluation whose step is at least twice that of the
+ * picture before, and of a complete run's last one. */
 #ifndef TY_CLI_GALLERY_H
 #define TY_CLI_GALLERY_H
 
@@ -13,20 +14,24 @@ typedef struct gallery {
     const ty_dataset *data;
     const char *folder;  /* the run's artifacts/images */
     ty_observer tracker; /* hears of the files */
-    int64_t n_evaluations;
-    bool has_failed; /* said once */
+    int64_t newest;      /* step of the newest picture of an evaluation; -1: there is none */
+    int64_t evaluated;   /* step of the newest evaluation of this sitting; -1 */
+    bool has_failed;     /* said once */
 } gallery;
 
 /* g is the caller's and lives as long as its observer; all but g is borrowed. A run that goes on
- * counts from the pictures that are there, and draws none again. Rank 0 only. */
+ * goes by the pictures that are there, and draws none again. Rank 0 only. */
 void gallery_init(gallery *g, ty_ctx *ctx, const ty_trainer *trainer, const ty_dataset *data,
                   const char *folder, ty_observer tracker);
 ty_observer gallery_observer(gallery *g);
 
-/* Whether the n-th evaluation (from 1) has pictures. */
-bool gallery_is_due(int64_t n);
+/* The run is complete: the last evaluation is shown, before another one takes its place. */
+void gallery_finish(gallery *g); /* accepts a zeroed one */
 
-/* "confusion_matrix+step+211+timestamp+1790000000000+z0123...": what MLflow's UI reads; key has no
+/* Whether an evaluation has a picture, where the newest one is of that step, or -1. */
+bool gallery_is_due(int64_t step, int64_t newest);
+
+/* "mistakes+step+211+timestamp+1790000000000+z0123...": what MLflow's UI reads; key has no
  * slash. (The % that it took before does not pass its own proxy: %20 becomes a space there.) The
  * name's last part is a hash of the rest. In arena; NULL: no memory. */
 char *gallery_name(ty_arena *arena, const char *key, int64_t step, int64_t time_ns);

@@ -237,3 +237,33 @@ ty_status picture_mistakes(ty_ctx *ctx, const ty_dataset *data, ty_split split,
         canvas_clear(out);
     return st;
 }
+
+/* --- both ------------------------------------------------------------------------------------- */
+
+static void draw_whole(canvas *c, int y, const canvas *part) {
+    const canvas_image image = {part->pixels, part->width, part->height, 3};
+    canvas_draw(c, 0, y, part->width, part->height, &image);
+}
+
+static ty_status stack(ty_ctx *ctx, const canvas *upper, const canvas *lower, canvas *out) {
+    const int width = upper->width > lower->width ? upper->width : lower->width;
+    TY_TRY(canvas_init(ctx, out, width, upper->height + lower->height));
+    draw_whole(out, 0, upper);
+    draw_whole(out, upper->height, lower);
+    return TY_OK;
+}
+
+ty_status picture_eval(ty_ctx *ctx, const ty_dataset *data, ty_split split,
+                       const ty_eval_result *eval, const char *title, canvas *out) {
+    const ty_data_info *info = ty_dataset_info(data);
+    canvas upper = {0}, lower = {0};
+    if (!picture_has_mistakes(info, eval))
+        return picture_confusion(ctx, info, eval, title, out);
+    TY_TRY(picture_confusion(ctx, info, eval, title, &upper));
+    ty_status st = picture_mistakes(ctx, data, split, eval, "worst first", &lower);
+    if (st == TY_OK)
+        st = stack(ctx, &upper, &lower, out);
+    canvas_clear(&upper);
+    canvas_clear(&lower);
+    return st;
+}

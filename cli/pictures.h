@@ -25,4 +25,9 @@ ty_status picture_samples(ty_ctx *ctx, const ty_dataset *data, ty_split split, c
 ty_status picture_mistakes(ty_ctx *ctx, const ty_dataset *data, ty_split split,
                            const ty_eval_result *eval, const char *title, canvas *out) TY_MUST_USE;
 
+/* Both in one, the matrix above; of what is no image the matrix alone. Where picture_has_confusion.
+ * Owns: *out is the caller's to clear. Errors: as ty_dataset_sample; TY_ERR_NOMEM. */
+ty_status picture_eval(ty_ctx *ctx, const ty_dataset *data, ty_split split,
+                       const ty_eval_result *eval, const char *title, canvas *out) TY_MUST_USE;
+
 #endif

@@ -148,28 +148,40 @@ static void only_images_are_shown(void **state) {
 
 /* --- images by step --------------------------------------------------------------------------- */
 
+static int64_t count_drawn(int64_t every, int64_t evaluations, int64_t newest) {
+    int64_t drawn = 0;
+    for (int64_t step = every; step <= every * evaluations; step += every)
+        if (gallery_is_due(step, newest)) {
+            newest = step;
+            drawn++;
+        }
+    return drawn;
+}
+
 static void pictures_get_rarer_as_evaluations_get_many(void **state) {
     (void)state;
-    int64_t drawn = 0, at[4] = {0}, n = 0;
-    const int64_t marks[] = {16, 48, 112, 100000};
-    for (int i = 0; i < 4; at[i++] = drawn)
-        while (n < marks[i])
-            drawn += gallery_is_due(++n);
-    assert_int_equal(at[0], 16);
-    assert_int_equal(at[1], 32);
-    assert_int_equal(at[2], 48);
-    assert_true(at[3] > 100 && at[3] < 250);
+    assert_int_equal(count_drawn(211, 1, -1), 1);
+    assert_int_equal(count_drawn(211, 30, -1), 5); /* evaluations 1, 2, 4, 8, 16 */
+    assert_int_equal(count_drawn(1, 100000, -1), 17);
+    assert_true(gallery_is_due(0, -1) && gallery_is_due(1, 0));
+}
+
+static void what_has_a_picture_gets_no_second_one(void **state) {
+    (void)state;
+    assert_false(gallery_is_due(0, 0));
+    assert_false(gallery_is_due(844, 844));
+    assert_int_equal(count_drawn(211, 7, 844), 0); /* trained again after a kill */
 }
 
 static void a_pictures_name_is_what_mlflow_reads(void **state) {
     (void)state;
     ty_arena arena = {0};
-    const char *name = gallery_name(&arena, "worst_mistakes", 211, INT64_C(1790000000123456789));
-    static const char begin[] = "worst_mistakes+step+211+timestamp+1790000000123+";
+    const char *name = gallery_name(&arena, "mistakes", 211, INT64_C(1790000000123456789));
+    static const char begin[] = "mistakes+step+211+timestamp+1790000000123+";
     assert_memory_equal(name, begin, sizeof begin - 1);
     assert_false(isxdigit((unsigned char)name[sizeof begin - 1]));
     assert_null(strpbrk(name, "/#\\ "));
-    assert_string_not_equal(name, gallery_name(&arena, "worst_mistakes", 212, 0));
+    assert_string_not_equal(name, gallery_name(&arena, "mistakes", 212, 0));
     ty_arena_clear(&arena);
 }
 
@@ -227,6 +239,7 @@ int main(void) {
         cmocka_unit_test(right_is_blue_wrong_is_red_and_nothing_is_white),
         cmocka_unit_test(only_images_are_shown),
         cmocka_unit_test(pictures_get_rarer_as_evaluations_get_many),
+        cmocka_unit_test(what_has_a_picture_gets_no_second_one),
         cmocka_unit_test(a_pictures_name_is_what_mlflow_reads),
         cmocka_unit_test(curves_of_other_steps_share_a_table),
         cmocka_unit_test(a_matrix_has_names_that_no_spreadsheet_executes),
