@@ -1,10 +1,12 @@
-/* Opening, asking and closing a document. Parsing is in doc_scan.c and doc_parse.c, "extends" in
- * doc_merge.c, --set in doc_set.c, messages in doc_explain.c; doc_tree.h shows what they share. */
+/* Opening, asking and closing a document. JSON is parsed in doc_scan.c and doc_parse.c, YAML in
+ * doc_yaml*.c; "extends" is in doc_merge.c, --set in doc_set.c, messages in doc_explain.c.
+ * doc_tree.h shows what they share. */
 #include "base/doc_tree.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
@@ -35,6 +37,17 @@ void ty_doc_close(ty_doc *doc) {
     free(doc);
 }
 
+static bool ends_in(const char *name, const char *ending) {
+    const size_t length = strlen(name), n = strlen(ending);
+    return length > n && strcasecmp(name + length - n, ending) == 0;
+}
+
+ty_status ty_doc_parse_named(ty_ctx *ctx, ty_doc *doc, doc_source *source, doc_node **out) {
+    if (ends_in(source->name, ".yaml") || ends_in(source->name, ".yml"))
+        return ty_doc_parse_yaml(ctx, doc, source, out);
+    return ty_doc_parse_source(ctx, doc, source, &(doc_parse_options){0}, out);
+}
+
 static ty_status parse_text(ty_ctx *ctx, ty_doc *doc, const char *name, const char *text,
                             size_t bytes) {
     doc_source *source = ty_arena_alloc(&doc->arena, sizeof *source);
@@ -46,7 +59,7 @@ static ty_status parse_text(ty_ctx *ctx, ty_doc *doc, const char *name, const ch
     if (!source || !name_copy || !text_copy)
         return ty_fail_nomem(ctx, "a document");
     *source = (doc_source){.name = name_copy, .text = text_copy, .bytes = bytes};
-    TY_TRY(ty_doc_parse_source(ctx, doc, source, &(doc_parse_options){0}, &doc->root));
+    TY_TRY(ty_doc_parse_named(ctx, doc, source, &doc->root));
     TY_TRY(ty_doc_expand(ctx, doc, doc->root));
     return ty_doc_extend(ctx, doc, source, NULL, &doc->root);
 }
@@ -161,13 +174,23 @@ static void relink(doc_node *parent, const doc_node *old, doc_node *node) {
         parent->last = node ? node : before;
 }
 
-static void append(doc_node *parent, doc_node *node) {
+void ty_doc_link(doc_node *parent, doc_node *node) {
     node->next = NULL;
     if (parent->last)
         parent->last->next = node;
     else
         parent->first = node;
     parent->last = node;
+}
+
+doc_node *ty_doc_add_node(ty_doc *doc, doc_node *parent, const doc_source *source) {
+    doc_node *node = ty_arena_alloc(&doc->arena, sizeof *node);
+    if (!node)
+        return NULL;
+    node->source = source;
+    if (parent)
+        ty_doc_link(parent, node);
+    return node;
 }
 
 bool ty_doc_put(ty_doc *doc, doc_node *object, doc_node *member) {
@@ -180,7 +203,7 @@ bool ty_doc_put(ty_doc *doc, doc_node *object, doc_node *member) {
     if (old)
         relink(object, old, member);
     else
-        append(object, member);
+        ty_doc_link(object, member);
     return true;
 }
 

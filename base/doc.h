@@ -1,7 +1,11 @@
-/* A checked JSON document that knows where each of its values was written.
- * Read as JSONC: // and block comments and trailing commas are blanked to spaces, so that offsets
- * stay; jansson parses the rest strictly (duplicate keys and NaN are errors). Bytes, depth and
- * count are limited before memory is spent. */
+/* A checked document that knows where each of its values was written; jansson holds the values.
+ *
+ * A text whose name ends in .yaml or .yml is YAML 1.2: libyaml reads the grammar, plain scalars are
+ * what the core schema says (yes and 1_000 are strings), aliases are copies of what they name, "<<"
+ * is the merge key. All else is JSONC: // and block comments and trailing commas are blanked to
+ * spaces, so that offsets stay, and the rest is strict. In both, duplicate keys, keys that are no
+ * strings, infinities and NaN are errors; bytes, depth and count are limited before memory is
+ * spent. */
 #ifndef TY_BASE_DOC_H
 #define TY_BASE_DOC_H
 
@@ -21,9 +25,9 @@ typedef struct ty_doc ty_doc;
 
 /* Where a value came from: a place in a file, a --set, or (file NULL, set NULL) a default. */
 typedef struct ty_origin {
-    const char *file;    /* as the user named it */
-    const char *set;     /* the text of the --set that wrote it */
-    int line, column;    /* from 1, of the value */
+    const char *file;         /* as the user named it */
+    const char *set;          /* the text of the --set that wrote it */
+    int line, column;         /* from 1, of the value */
     int key_line, key_column; /* of the key, where the value is an object's member */
 } ty_origin;
 
@@ -35,8 +39,8 @@ typedef struct ty_origin {
  * on; TY_ERR_NOT_FOUND. */
 ty_status ty_doc_read(ty_ctx *ctx, const char *path, ty_doc **out) TY_MUST_USE;
 
-/* The same from memory; name stands for the file in messages. extends is resolved against the
- * working folder. */
+/* The same from memory; name stands for the file, in messages and by its ending. extends is resolved
+ * against the working folder. */
 ty_status ty_doc_parse(ty_ctx *ctx, const char *name, const char *text, size_t bytes,
                        ty_doc **out) TY_MUST_USE;
 void ty_doc_close(ty_doc *doc);
@@ -54,7 +58,8 @@ const json_t *ty_doc_at(const ty_doc *doc, const char *path);
 /* The origin of the value at path; a zeroed one where the document has no such value. */
 ty_origin ty_doc_origin(const ty_doc *doc, const char *path);
 
-/* The number at path as the user wrote it ("3e-4"); NULL where it is no number. */
+/* The number at path as the user wrote it ("3e-4"), what is YAML alone in JSON's spelling (".5" is
+ * "0.5"); NULL where it is no number. */
 const char *ty_doc_number_text(const ty_doc *doc, const char *path);
 
 /* Writes "error: FILE:LINE:COL: message", the source line and a caret under the value (or its key),

@@ -51,7 +51,7 @@ ty_status ty_doc_read_file(ty_ctx *ctx, ty_doc *doc, const char *path, const doc
         TY_TRY(check_circle(ctx, &here));
     }
     TY_TRY(read_text(ctx, doc, path, source));
-    TY_TRY(ty_doc_parse_source(ctx, doc, source, &(doc_parse_options){0}, out));
+    TY_TRY(ty_doc_parse_named(ctx, doc, source, out));
     TY_TRY(ty_doc_expand(ctx, doc, *out));
     return ty_doc_extend(ctx, doc, source, &here, out);
 }

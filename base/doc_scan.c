@@ -60,14 +60,22 @@ static doc_span span_of(scanner *scan, size_t begin, size_t end) {
 
 /* --- before the grammar ----------------------------------------------------------------------- */
 
-static ty_status check_bytes(const scanner *scan) {
-    for (size_t at = 0; at < scan->bytes;) {
-        size_t length = ty_text_utf8_length(scan->text + at);
-        if (length == 0 && scan->text[at] == '\0')
-            return reject(scan, at, at + 1, "a NUL byte; want UTF-8 text");
+static ty_status reject_byte(ty_ctx *ctx, const doc_source *source, size_t at) {
+    char message[64] = "a NUL byte; want UTF-8 text";
+    if (source->text[at] != '\0')
+        (void)snprintf(message, sizeof message, "the byte 0x%02x is not UTF-8",
+                       (unsigned)(unsigned char)source->text[at]);
+    return ty_doc_fail_at(ctx, source, at, at + 1, message);
+}
+
+ty_status ty_doc_check_text(ty_ctx *ctx, const doc_source *source) {
+    if (source->bytes > TY_DOC_MAX_BYTES)
+        return ty_fail(ctx, TY_ERR_CONFIG, "error: %s: longer than %d bytes", source->name,
+                       TY_DOC_MAX_BYTES);
+    for (size_t at = 0; at < source->bytes;) {
+        const size_t length = ty_text_utf8_length(source->text + at);
         if (length == 0)
-            return reject(scan, at, at + 1, "the byte 0x%02x is not UTF-8",
-                          (unsigned)(unsigned char)scan->text[at]);
+            return reject_byte(ctx, source, at);
         at += length;
     }
     return TY_OK;
@@ -211,6 +219,14 @@ static size_t number_length(const char *text, bool *is_real) {
     return (size_t)(at - text);
 }
 
+const char *ty_doc_number_limit(const char *text, bool is_real) {
+    errno = 0;
+    if (is_real)
+        return isinf(strtod(text, NULL)) ? "a double" : NULL;
+    (void)strtoll(text, NULL, 10);
+    return errno == ERANGE ? "a 64-bit integer" : NULL;
+}
+
 static ty_status scan_number(scanner *scan, doc_node *node) {
     const char *text = scan->text + scan->at;
     bool is_real = false;
@@ -218,12 +234,10 @@ static ty_status scan_number(scanner *scan, doc_node *node) {
     if (length == 0 || length != word)
         return reject(scan, scan->at, scan->at + word, "\"%.*s\" is no JSON number", shown(word),
                       text);
-    errno = 0;
-    bool is_beyond =
-        is_real ? isinf(strtod(text, NULL)) : (strtoll(text, NULL, 10), errno == ERANGE);
-    if (is_beyond)
+    const char *limit = ty_doc_number_limit(text, is_real);
+    if (limit)
         return reject(scan, scan->at, scan->at + length, "%.*s is beyond what %s holds",
-                      shown(length), text, is_real ? "a double" : "a 64-bit integer");
+                      shown(length), text, limit);
     node->value = span_of(scan, scan->at, scan->at + length);
     node->number = text;
     scan->at += length;
@@ -257,20 +271,6 @@ static ty_status scan_word(scanner *scan, doc_node *node) {
 }
 
 /* --- structure -------------------------------------------------------------------------------- */
-
-static ty_status add_child(scanner *scan, doc_node *parent, doc_node **out) {
-    doc_node *child = ty_arena_alloc(&scan->doc->arena, sizeof *child);
-    if (!child)
-        return ty_fail_nomem(scan->ctx, "a document");
-    child->source = scan->source;
-    if (parent->last)
-        parent->last->next = child;
-    else
-        parent->first = child;
-    parent->last = child;
-    *out = child;
-    return TY_OK;
-}
 
 static ty_status scan_key(scanner *scan, doc_node *member) {
     char c = peek(scan);
@@ -313,8 +313,9 @@ static ty_status scan_container(scanner *scan, doc_node *node, char close) {
         if (peek(scan) == '\0')
             return reject(scan, node->value.begin, node->value.end,
                           "the text ends before this is closed");
-        doc_node *child;
-        TY_TRY(add_child(scan, node, &child));
+        doc_node *child = ty_doc_add_node(scan->doc, node, scan->source);
+        if (!child)
+            return ty_fail_nomem(scan->ctx, "a document");
         if (close == '}')
             TY_TRY(scan_key(scan, child));
         TY_TRY(scan_value(scan, child));
@@ -354,14 +355,11 @@ static ty_status scan_document(scanner *scan, bool is_fragment, doc_node *root) 
 
 ty_status ty_doc_scan(ty_ctx *ctx, ty_doc *doc, doc_source *source,
                       const doc_parse_options *options, doc_node **out) {
-    if (source->bytes > TY_DOC_MAX_BYTES)
-        return ty_fail(ctx, TY_ERR_CONFIG, "error: %s: longer than %d bytes", source->name,
-                       TY_DOC_MAX_BYTES);
-    doc_node *root = ty_arena_alloc(&doc->arena, sizeof *root);
+    TY_TRY(ty_doc_check_text(ctx, source));
+    doc_node *root = ty_doc_add_node(doc, NULL, source);
     source->blanked = ty_arena_string_n(&doc->arena, source->text, source->bytes);
     if (!root || !source->blanked)
         return ty_fail_nomem(ctx, "a document");
-    root->source = source;
     scanner scan = {.ctx = ctx,
                     .doc = doc,
                     .source = source,
@@ -370,7 +368,6 @@ ty_status ty_doc_scan(ty_ctx *ctx, ty_doc *doc, doc_source *source,
                     .depth = options->depth,
                     .line = 1,
                     .column = 1};
-    TY_TRY(check_bytes(&scan));
     if (strncmp(scan.text, "\xef\xbb\xbf", 3) ==
         0) { /* a byte-order mark, as some editors write it */
         blank(scan.text, 0, 3);

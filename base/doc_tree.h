@@ -20,7 +20,9 @@ typedef struct doc_source {
     const char *name; /* as the user named it */
     const char *path; /* what "extends" is relative to; NULL: the working folder */
     const char *text; /* as it was read, for caret lines */
-    char *blanked;    /* the same without comments and trailing commas; a NUL behind each number once it is parsed */
+    char *
+        blanked; /* JSON: the same without comments and trailing commas; a NUL behind each number once it is
+                         parsed */
     size_t bytes;
 } doc_source;
 
@@ -29,7 +31,7 @@ struct doc_node {
     doc_node *first, *last, *next; /* children in the order they were written */
     const char *key;               /* NULL for a list's item and for the root */
     json_t *json;
-    const char *number;       /* as written; NULL for what is no number */
+    const char *number;       /* as written, in JSON's spelling; NULL for what is no number */
     const doc_source *source; /* NULL: from a --set, or a default */
     const char *set;
     doc_span value, name; /* name: of the key */
@@ -64,7 +66,7 @@ struct ty_doc {
     doc_node *root;
     json_t *kept; /* a list of all trees, and of all values that were replaced */
     int64_t n_values, n_files;
-    size_t expanded_bytes; /* that ${env:...} brought in */
+    size_t expanded_bytes; /* that ${env:...} and aliases brought in */
     doc_findings *findings;
     doc_fallback *fallbacks[DOC_FALLBACK_BUCKETS];
 };
@@ -75,15 +77,30 @@ typedef struct doc_parse_options {
     int depth;        /* how deep the text hangs in the document already */
 } doc_parse_options;
 
+/* doc_scan.c: refuses texts that are too long, not UTF-8 or hold a NUL. */
+ty_status ty_doc_check_text(ty_ctx *ctx, const doc_source *source) TY_MUST_USE;
+
 /* doc_scan.c: checks limits, UTF-8 and grammar of source, blanks comments and trailing commas and
  * returns the tree with places, but without keys and values. */
-ty_status ty_doc_scan(ty_ctx *ctx, ty_doc *doc, doc_source *source, const doc_parse_options *options,
-                      doc_node **out) TY_MUST_USE;
+ty_status ty_doc_scan(ty_ctx *ctx, ty_doc *doc, doc_source *source,
+                      const doc_parse_options *options, doc_node **out) TY_MUST_USE;
+
+/* doc_scan.c: what JSON number text is too large for ("a double"); NULL where it is not. */
+const char *ty_doc_number_limit(const char *text, bool is_real);
 
 /* doc_parse.c: scans, lets jansson parse, and joins both. source's text must live as long as
  * doc. */
 ty_status ty_doc_parse_source(ty_ctx *ctx, ty_doc *doc, doc_source *source,
                               const doc_parse_options *options, doc_node **out) TY_MUST_USE;
+
+/* doc_yaml.c: the same of YAML 1.2. Plain scalars are what the core schema says, other tags than its
+ * are refused. An alias is a copy of what it names, "<<" is the merge key. */
+ty_status ty_doc_parse_yaml(ty_ctx *ctx, ty_doc *doc, const doc_source *source,
+                            doc_node **out) TY_MUST_USE;
+
+/* doc.c: YAML where source's name ends in .yaml or .yml, else JSON with comments. */
+ty_status ty_doc_parse_named(ty_ctx *ctx, ty_doc *doc, doc_source *source,
+                             doc_node **out) TY_MUST_USE;
 
 /* doc_env.c: replaces ${env:NAME} in every string at and below node. */
 ty_status ty_doc_expand(ty_ctx *ctx, ty_doc *doc, doc_node *node) TY_MUST_USE;
@@ -104,9 +121,16 @@ doc_node *ty_doc_find(const ty_doc *doc, const char *path);
  * NULL. */
 const doc_node *ty_doc_nearest(const ty_doc *doc, const char *path);
 
+/* doc.c: a new node in doc's arena, the last child of parent where that is not NULL; NULL when memory
+ * is out. link makes one that has no parent the last child. Both leave jansson's tree alone. */
+doc_node *ty_doc_add_node(ty_doc *doc, doc_node *parent, const doc_source *source) TY_MUST_USE;
+void ty_doc_link(doc_node *parent, doc_node *node);
+
 /* Changes of node and jansson tree together; put is false when memory is out. */
-bool ty_doc_put(ty_doc *doc, doc_node *object, doc_node *member) TY_MUST_USE; /* by its key; replaces */
-bool ty_doc_put_item(ty_doc *doc, doc_node *list, int64_t index, doc_node *item) TY_MUST_USE; /* replaces */
+bool ty_doc_put(ty_doc *doc, doc_node *object,
+                doc_node *member) TY_MUST_USE; /* by its key; replaces */
+bool ty_doc_put_item(ty_doc *doc, doc_node *list, int64_t index,
+                     doc_node *item) TY_MUST_USE; /* replaces */
 void ty_doc_drop(doc_node *object, doc_node *member);
 
 /* Says of node and all below that a --set wrote them, or, with NULL, that they are defaults. */

@@ -63,6 +63,17 @@ static inline void assert_parses(fixture *f, const char *text) {
     assert_int_equal(st, TY_OK);
 }
 
+/* The caller frees it. */
+static inline char *repeat(const char *head, const char *unit, int64_t times, const char *tail) {
+    ty_text text = {0};
+    ty_text_add(&text, head);
+    for (int64_t i = 0; i < times; i++)
+        ty_text_add(&text, unit);
+    ty_text_add(&text, tail);
+    assert_false(text.is_short);
+    return text.data;
+}
+
 static inline void set(fixture *f, const char *assignment) {
     ty_status st = ty_doc_set(&f->ctx, f->doc, assignment);
     if (st != TY_OK)

@@ -152,16 +152,6 @@ static void a_long_line_is_cut_round_the_caret(void **state) {
 
 /* --- limits ----------------------------------------------------------------------------------- */
 
-static char *repeat(const char *head, const char *unit, int64_t times, const char *tail) {
-    ty_text text = {0};
-    ty_text_add(&text, head);
-    for (int64_t i = 0; i < times; i++)
-        ty_text_add(&text, unit);
-    ty_text_add(&text, tail);
-    assert_false(text.is_short);
-    return text.data;
-}
-
 static void assert_limit(fixture *f, char *text, bool is_fine, const char *words) {
     assert_int_equal(parse(f, text), is_fine ? TY_OK : TY_ERR_CONFIG);
     if (!is_fine)

@@ -271,16 +271,6 @@ static void every_bad_set_is_refused(void **state) {
     }
 }
 
-static char *repeat(const char *head, const char *unit, int64_t times, const char *tail) {
-    ty_text text = {0};
-    ty_text_add(&text, head);
-    for (int64_t i = 0; i < times; i++)
-        ty_text_add(&text, unit);
-    ty_text_add(&text, tail);
-    assert_false(text.is_short);
-    return text.data;
-}
-
 static void set_can_not_nest_deeper_than_a_document(void **state) {
     fixture *f = *state;
     assert_parses(f, "{}");
