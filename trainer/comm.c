@@ -78,6 +78,18 @@ void ty_comm_abort(ty_comm *comm, int exit_code) {
         comm->kind->abort(comm, exit_code);
 }
 
+ty_status ty_comm_split(ty_ctx *ctx, ty_comm *comm, int group, ty_comm **out) {
+    *out = NULL;
+    if (comm->is_group)
+        return ty_fail(ctx, TY_ERR_ARG, "dividing ranks: a group cannot be divided again");
+    return comm->kind->split(ctx, comm, group, out);
+}
+
+void ty_comm_set_deadline(ty_comm *comm, double deadline_s) {
+    if (deadline_s > 0)
+        comm->deadline_ns = (int64_t)(deadline_s * 1e9);
+}
+
 void ty_comm_free(ty_comm *comm) {
     free(comm->peers);
     free(comm->node_first);
@@ -98,11 +110,11 @@ int ty_comm_size(const ty_comm *comm) {
 }
 
 int ty_comm_local_rank(const ty_comm *comm) {
-    return comm->local_rank;
+    return comm->host_rank;
 }
 
 int ty_comm_local_size(const ty_comm *comm) {
-    return comm->local_size;
+    return comm->host_size;
 }
 
 int ty_comm_node(const ty_comm *comm) {

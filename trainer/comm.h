@@ -3,7 +3,8 @@
  * in the same order. Each carries a sequence number and a deadline; on expiry the call fails with
  * TY_ERR_COMM naming the rank that is missing and what it was last seen doing. The deadline counts
  * only time in which this rank itself ran, so a suspended job may wake up again. A failure is
- * final: every later call fails with the same message, and the way out is ty_comm_abort.
+ * final: every later call fails with the same message, and the way out is ty_comm_abort (of a group:
+ * ty_comm_close).
  * Ranks that are out of step (another call, root or size) fail, all of them, instead of mixing
  * their bytes. All calls on the thread that opened the comm (MPI_THREAD_FUNNELED). */
 #ifndef TY_TRAINER_COMM_H
@@ -41,13 +42,14 @@ ty_status ty_comm_open(ty_ctx *ctx, const ty_comm_options *options, ty_comm **ou
 void ty_comm_close(ty_comm *comm);
 
 /* Not collective: ends the job with exit_code, within 2 s also where ranks are stopped or gone.
- * Does not return where there is more than one rank. */
+ * Does not return where there is more than one rank. A group's ends nothing: its members fail
+ * with "gave its group up", and it returns. */
 void ty_comm_abort(ty_comm *comm, int exit_code);
 
 /* Not collective. */
 int ty_comm_rank(const ty_comm *comm);
 int ty_comm_size(const ty_comm *comm);
-int ty_comm_local_rank(const ty_comm *comm); /* on this host */
+int ty_comm_local_rank(const ty_comm *comm); /* on this host, the ranks of other groups included */
 int ty_comm_local_size(const ty_comm *comm);
 int ty_comm_node(const ty_comm *comm); /* this host; hosts are numbered by their lowest rank */
 int ty_comm_nodes(const ty_comm *comm);
@@ -151,6 +153,65 @@ ty_status ty_reduction_fail(ty_ctx *ctx, ty_reduction *reduction, ty_status st) 
  * run and ready, or the others would wait for its part. The comm's deadline counts the GPUs' work.
  * After a failure NCCL's work is aborted, and only ty_reduction_close is left. */
 ty_status ty_reduction_wait(ty_ctx *ctx, ty_reduction *reduction, ty_status mine) TY_MUST_USE;
+
+/* --- groups of ranks -----------------------------------------------------------------------------
+ * Several jobs side by side under one mpirun: the world is divided once, each group has a comm of its
+ * own, and letters go between any two ranks. Under `mpirun --enable-recovery` a rank may die: its
+ * group's calls fail with TY_ERR_COMM on the members that are left, the other groups go on. For that,
+ * nothing collective may be called on the world after the split but ty_comm_close: a rank without work
+ * waits for a letter, not for the world. Among a group's members one waits for the letter, each time
+ * for less than the deadline, and tells the others (ty_comm_broadcast), also that none came.
+ *
+ * At the end rank 0 tells everybody by letter to leave; then mail, group and world are closed. Where
+ * a rank is gone, closing the world leaves without MPI_Finalize; a rank that is stopped stays unless
+ * the last one leaves by ty_comm_abort. With --enable-recovery mpirun itself exits with 0 whatever the
+ * ranks return: who started it has to learn the outcome elsewhere. */
+
+/* Divides the ranks of comm: those that name the same group >= 0 become one comm, ranked as they are
+ * in comm, with its deadline and sequence numbers of its own; in messages its ranks are "rank 1 (host,
+ * world rank 3)". *out is NULL for a rank of group < 0, otherwise the caller's to close, before comm.
+ * ctx->rank stays the world's.
+ * Ranks:  collective over comm, the idle ones included.
+ * Errors: the same on all ranks: TY_ERR_ARG comm is a group; TY_ERR_NOMEM; TY_ERR_COMM. */
+ty_status ty_comm_split(ty_ctx *ctx, ty_comm *comm, int group, ty_comm **out) TY_MUST_USE;
+
+/* For the calls from here on; deadline_s <= 0 leaves it as it is. Not collective, but all ranks want
+ * the same. */
+void ty_comm_set_deadline(ty_comm *comm, double deadline_s);
+
+/* Not collective: whether that rank's process is seen to have ended. False also where that cannot be
+ * seen, on another host: what counts is that its letters stay away. */
+bool ty_comm_is_gone(const ty_comm *comm, int rank);
+
+/* Letters between ranks of the world, not collective, on the thread that opened comm. Nothing here
+ * waits for another rank but ty_mail_take, as long as it is told to. Letters of one sender come in its
+ * order. What a rank sent before it died may come or not. */
+typedef struct ty_mail ty_mail;
+enum { TY_MAIL_BYTES = 65536, TY_MAIL_MOST = 64 };
+
+typedef struct ty_letter {
+    int rank; /* who sent it */
+    size_t bytes;
+    const void *data; /* until the next call with this mail */
+} ty_letter;
+
+/* comm is the world, and has to outlive *out, which is the caller's to close. */
+ty_status ty_mail_open(ty_ctx *ctx, ty_comm *comm, ty_mail **out) TY_MUST_USE;
+
+/* Waits until what was sent is on its way, at most for comm's deadline, and not for ranks that are
+ * seen to be gone. Letters that nobody took are lost. Accepts NULL. */
+void ty_mail_close(ty_mail *mail);
+
+/* Copies bytes <= TY_MAIL_BYTES and returns; rank may be this one.
+ * Errors: TY_ERR_ARG; TY_ERR_NOMEM; TY_ERR_BUSY TY_MAIL_MOST letters to that rank are under way: it
+ * takes none; TY_ERR_COMM that rank is gone, or MPI failed. */
+ty_status ty_mail_send(ty_ctx *ctx, ty_mail *mail, int rank, const void *data,
+                       size_t bytes) TY_MUST_USE;
+
+/* The next letter, waiting for one at most wait_s (0: not at all). *found tells whether there was one.
+ * Errors: TY_ERR_NOMEM; TY_ERR_COMM MPI failed. */
+ty_status ty_mail_take(ty_ctx *ctx, ty_mail *mail, double wait_s, ty_letter *out,
+                       bool *found) TY_MUST_USE;
 
 #ifdef __cplusplus
 }

@@ -41,7 +41,7 @@ static const void *part(const ty_comm *comm, int rank) {
 
 /* --- leaving ---------------------------------------------------------------------------------- */
 
-static void free_mpi(ty_comm *comm) {
+void ty_comm_mpi_free(ty_comm *comm) {
     if (comm->board && !comm->broken[0])
         (void)munmap(comm->board, comm->board_bytes);
     if (comm->mpi)
@@ -53,7 +53,8 @@ static void free_mpi(ty_comm *comm) {
 static void finalize(ty_comm *comm) {
     ty_comm_guard guard;
     ty_comm_guard_start(&guard, &comm->ctx, (double)comm->deadline_ns / 1e9,
-                        ty_status_exit_code(TY_ERR_COMM), "MPI_Finalize");
+                        ty_status_exit_code(TY_ERR_COMM),
+                        comm->is_group ? "leaving a group" : "MPI_Finalize");
     (void)MPI_Comm_free(&comm->mpi->world);
     if (comm->mpi->is_initialiser)
         (void)MPI_Finalize();
@@ -72,10 +73,24 @@ static void close_comm(ty_comm *comm) {
                comm->ctx.message);
         ty_comm_board_leave(comm, TY_COMM_LEFT);
     }
-    free_mpi(comm);
+    ty_comm_mpi_free(comm);
 }
 
-static void abort_job(ty_comm *comm, int exit_code) {
+/* A group's end is its own: its members are told, the job goes on. */
+static void abort_group(ty_comm *comm, int exit_code) {
+    if (comm->broken[0])
+        return; /* they know, or had the same reason */
+    const ty_status st = ty_fail(&comm->ctx, TY_ERR_COMM, "rank %d (%s) gave its group up (%d)",
+                                 comm->rank, comm->peers[comm->rank].host, exit_code);
+    (void)ty_comm_break(&comm->ctx, comm, st);
+    ty_comm_hosts_tell(&comm->ctx, comm);
+}
+
+static void abort_comm(ty_comm *comm, int exit_code) {
+    if (comm->is_group) {
+        abort_group(comm, exit_code);
+        return;
+    }
     if (comm->size == 1)
         return;
     ty_comm_guard guard;
@@ -84,8 +99,12 @@ static void abort_job(ty_comm *comm, int exit_code) {
     _exit(exit_code);
 }
 
-static const struct ty_comm_kind mpi_kind = {
-    .name = "mpi", .exchange = exchange, .part = part, .close = close_comm, .abort = abort_job};
+static const struct ty_comm_kind mpi_kind = {.name = "mpi",
+                                             .exchange = exchange,
+                                             .part = part,
+                                             .close = close_comm,
+                                             .abort = abort_comm,
+                                             .split = ty_comm_mpi_split};
 
 /* --- who is where ----------------------------------------------------------------------------- */
 
@@ -145,7 +164,7 @@ static void number_nodes(ty_comm *comm, const identity *all, int ranks_per_node)
     }
 }
 
-static void list_nodes(ty_comm *comm) {
+void ty_comm_mpi_list_nodes(ty_comm *comm) {
     int at = 0;
     for (int node = 0; node < comm->n_nodes; node++) {
         comm->node_first[node] = at;
@@ -189,7 +208,9 @@ static ty_status find_peers(ty_ctx *ctx, ty_comm *comm, int ranks_per_node) {
                                                 MPI_BYTE, comm->mpi->world),
                                   "learning where the other ranks are"));
     number_nodes(comm, all, ranks_per_node);
-    list_nodes(comm);
+    ty_comm_mpi_list_nodes(comm);
+    comm->host_rank = comm->local_rank;
+    comm->host_size = comm->local_size;
     comm->spins = spins_for(comm, all);
 done:
     free(all);
@@ -228,14 +249,14 @@ static ty_status check_board(ty_ctx *ctx, const ty_comm *comm, const ty_comm_boa
                    leader->pid, comm->locals[0]);
 }
 
-static ty_status join_board(ty_ctx *ctx, const ty_comm *comm, int fd, void **out) {
+ty_status ty_comm_mpi_join_board(ty_ctx *ctx, const ty_comm *comm, int fd, void **out) {
     if (fd < 0)
         return ty_fail(ctx, TY_ERR_COMM, "the leader of this host has no shared memory");
     TY_TRY(ty_comm_memory_join(ctx, comm->peers[comm->locals[0]].pid, fd, comm->board_bytes, out));
     return check_board(ctx, comm, *out);
 }
 
-static ty_status make_board(ty_ctx *ctx, const ty_comm *comm, int *out_fd, void **out) {
+ty_status ty_comm_mpi_make_board(ty_ctx *ctx, const ty_comm *comm, int *out_fd, void **out) {
     TY_TRY(ty_comm_memory_make(ctx, comm->board_bytes, out_fd, out));
     ty_comm_board *board = *out;
     board->nonce = nonce_of(&comm->peers[comm->rank]);
@@ -251,10 +272,10 @@ static ty_status open_board(ty_ctx *ctx, ty_comm *comm) {
         return ty_fail_nomem(ctx, "the table of ranks");
     comm->board_bytes = ty_comm_board_size(comm);
     if (comm->local_rank == 0)
-        st = make_board(ctx, comm, &fd, &memory);
+        st = ty_comm_mpi_make_board(ctx, comm, &fd, &memory);
     ty_status told = gather_int(ctx, comm, fd, all);
     if (told == TY_OK && comm->local_rank != 0)
-        st = join_board(ctx, comm, all[comm->locals[0]], &memory);
+        st = ty_comm_mpi_join_board(ctx, comm, all[comm->locals[0]], &memory);
     comm->board = memory;
     st = told == TY_OK ? agree_on_board(ctx, comm, st, all) : told;
     if (fd >= 0)
@@ -295,11 +316,7 @@ static ty_status bring_up(ty_ctx *ctx, ty_comm *comm, const ty_comm_options *opt
     return open_board(ctx, comm);
 }
 
-ty_status ty_comm_mpi_open(ty_ctx *ctx, const ty_comm_options *options, ty_comm **out) {
-    const char *local_rank = ctx->getenv("OMPI_COMM_WORLD_LOCAL_RANK");
-    if (!local_rank || strcmp(local_rank, "0") == 0)
-        ty_comm_sweep(ctx);
-    double deadline_s = options->deadline_s > 0 ? options->deadline_s : default_deadline_s;
+ty_status ty_comm_mpi_new(ty_ctx *ctx, int64_t deadline_ns, ty_comm **out) {
     ty_comm *comm = calloc(1, sizeof *comm);
     ty_comm_mpi *mpi = calloc(1, sizeof *mpi);
     if (!comm || !mpi) {
@@ -307,15 +324,26 @@ ty_status ty_comm_mpi_open(ty_ctx *ctx, const ty_comm_options *options, ty_comm 
         free(mpi);
         return ty_fail_nomem(ctx, "the comm");
     }
-    *comm = (ty_comm){.kind = &mpi_kind, .mpi = mpi, .deadline_ns = (int64_t)(deadline_s * 1e9)};
+    *comm = (ty_comm){.kind = &mpi_kind, .mpi = mpi, .deadline_ns = deadline_ns};
     ty_ctx_init_child(&comm->ctx, ctx);
+    *out = comm;
+    return TY_OK;
+}
+
+ty_status ty_comm_mpi_open(ty_ctx *ctx, const ty_comm_options *options, ty_comm **out) {
+    const char *local_rank = ctx->getenv("OMPI_COMM_WORLD_LOCAL_RANK");
+    if (!local_rank || strcmp(local_rank, "0") == 0)
+        ty_comm_sweep(ctx);
+    double deadline_s = options->deadline_s > 0 ? options->deadline_s : default_deadline_s;
+    ty_comm *comm = NULL;
+    TY_TRY(ty_comm_mpi_new(ctx, (int64_t)(deadline_s * 1e9), &comm));
     ty_comm_guard guard;
     ty_comm_guard_start(&guard, ctx, deadline_s > start_limit_s ? deadline_s : start_limit_s,
                         ty_status_exit_code(TY_ERR_COMM), "starting MPI");
     ty_status st = bring_up(ctx, comm, options);
     ty_comm_guard_stop(&guard);
     if (st != TY_OK) {
-        free_mpi(comm);
+        ty_comm_mpi_free(comm);
         return st;
     }
     *out = comm;

@@ -19,7 +19,7 @@
 
 #include "trainer/comm.h"
 
-enum { TY_COMM_PART_BYTES = 16384, TY_COMM_HOST_BYTES = 64 };
+enum { TY_COMM_PART_BYTES = 16384, TY_COMM_HOST_BYTES = 96 };
 
 typedef enum ty_comm_op {
     TY_COMM_NONE,
@@ -55,11 +55,11 @@ typedef struct ty_comm_call {
 
 /* A rank as the others know it. */
 typedef struct ty_comm_peer {
-    char host[TY_COMM_HOST_BYTES];
-    int node;             /* hosts are numbered by their lowest rank */
-    int local_rank;       /* among the ranks of its host */
-    int pid;              /* of use only on its own host */
-    uint64_t start_ticks; /* tells the process from a later one with its pid */
+    char host[TY_COMM_HOST_BYTES]; /* its name; in a group also the rank among all */
+    int node;                      /* hosts are numbered by their lowest rank */
+    int local_rank;                /* among the ranks of its host */
+    int pid;                       /* of use only on its own host */
+    uint64_t start_ticks;          /* tells the process from a later one with its pid */
 } ty_comm_peer;
 
 /* The words of a call that are compared. */
@@ -100,10 +100,13 @@ struct ty_comm {
     int rank, size;
     int local_rank, local_size;
     int node, n_nodes;
-    ty_comm_peer *peers; /* [size] */
-    int *node_first;     /* [n_nodes + 1] where a host's ranks begin in node_ranks */
-    int *node_ranks;     /* [size] all ranks, host by host, ascending inside */
-    const int *locals;   /* [local_size] the ranks of this host */
+    ty_comm_peer *peers;      /* [size] */
+    int *node_first;          /* [n_nodes + 1] where a host's ranks begin in node_ranks */
+    int *node_ranks;          /* [size] all ranks, host by host, ascending inside */
+    const int *locals;        /* [local_size] the ranks of this host */
+    int host_rank, host_size; /* the place on this host among the ranks of all groups */
+    int64_t cores;            /* a group's: this rank's share of its host; 0: not known */
+    bool is_group;            /* made by ty_comm_split */
     int64_t deadline_ns;
     unsigned spins;         /* polls before a waiting rank lets go of its core */
     uint64_t seq;           /* of the newest call */
@@ -127,6 +130,8 @@ struct ty_comm_kind {
     const void *(*part)(const ty_comm *comm, int rank);
     void (*close)(ty_comm *comm);
     void (*abort)(ty_comm *comm, int exit_code);
+    /* ty_comm_split, of a comm that is no group. */
+    ty_status (*split)(ty_ctx *ctx, ty_comm *comm, int group, ty_comm **out);
 };
 
 /* --- comm.c ----------------------------------------------------------------------------------- */

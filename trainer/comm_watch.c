@@ -57,6 +57,11 @@ static bool is_dead(const ty_comm_peer *peer) {
     return state == 0 || state == 'Z' || state == 'X' || is_another;
 }
 
+bool ty_comm_is_gone(const ty_comm *comm, int rank) {
+    return rank >= 0 && rank < comm->size && rank != comm->rank &&
+           comm->peers[rank].node == comm->node && is_dead(&comm->peers[rank]);
+}
+
 static const char *words_of_state(char state) {
     switch (state) {
     case 'T':

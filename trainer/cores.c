@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "trainer/comm_private.h"
+
 typedef struct seat {
     uint64_t host; /* hash of the host's name */
     cpu_set_t cpus;
@@ -58,6 +60,10 @@ static int64_t cgroup_quota(ty_ctx *ctx) {
 }
 
 ty_status ty_cores_share(ty_ctx *ctx, ty_comm *comm, int64_t *out) {
+    if (comm->cores > 0) { /* a group: other groups' ranks share the host too */
+        *out = comm->cores;
+        return TY_OK;
+    }
     const int n = ty_comm_size(comm);
     const seat mine = my_seat();
     seat *seats = calloc((size_t)n, sizeof *seats);

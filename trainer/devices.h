@@ -13,7 +13,7 @@ extern "C" {
 /* Config train.collectives. */
 enum { TY_COLLECTIVES_AUTO, TY_COLLECTIVES_NCCL, TY_COLLECTIVES_MPI };
 
-enum { TY_DEVICES_HOST_BYTES = 64, TY_DEVICES_SUMS_BYTES = 160 };
+enum { TY_DEVICES_HOST_BYTES = 96, TY_DEVICES_SUMS_BYTES = 160 };
 
 typedef struct ty_devices {
     ty_device_found found; /* this rank's: what to open */

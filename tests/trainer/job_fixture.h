@@ -155,7 +155,9 @@ static inline int world_open(void **state) {
     world *w = calloc(1, sizeof *w);
     assert_non_null(w);
     ty_ctx_init(&w->ctx);
-    const ty_comm_options options = {.deadline_s = 30};
+    const char *ranks_per_node = getenv("TY_TEST_RANKS_PER_NODE");
+    const ty_comm_options options = {.deadline_s = 30,
+                                     .ranks_per_node = ranks_per_node ? atoi(ranks_per_node) : 0};
     if (ty_comm_open(&w->ctx, &options, &w->comm) != TY_OK) {
         (void)fprintf(stderr, "%s\n", w->ctx.message);
         return -1;
