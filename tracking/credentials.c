@@ -8,7 +8,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "tracking/http.h"
 #include "tracking/mlflow.h"
 
 enum { MOST_FILE = 64 * 1024, MOST_URI = 2048 };

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tracking/credentials.h"
+
 enum { CONNECT_MS = 30000, SMALL_BODY = 1024 * 1024, SLOW_BYTES_PER_S = 100 };
 
 /* --- the handle --- */
@@ -63,12 +65,6 @@ ty_status ty_http_open(ty_ctx *ctx, const ty_http_options *options, ty_http **ou
     return st;
 }
 
-static void wipe(char *secret) {
-    if (secret)
-        explicit_bzero(secret, strlen(secret));
-    free(secret);
-}
-
 static void drop(const char *text) {
     free((void *)(uintptr_t)text);
 }
@@ -80,8 +76,8 @@ void ty_http_close(ty_http *http) {
     curl_global_cleanup();
     drop(http->options.ca_file);
     drop(http->options.client_cert);
-    wipe(http->proxy_http); /* a proxy's URL may hold a password */
-    wipe(http->proxy_https);
+    ty_secret_free(http->proxy_http); /* a proxy's URL may hold a password */
+    ty_secret_free(http->proxy_https);
     free(http->no_proxy);
     free(http);
 }
@@ -240,7 +236,6 @@ static void keep_header(CURL *easy, const char *name, char *out, size_t bytes) {
 }
 
 static void keep_headers(CURL *easy, ty_http_reply *reply) {
-    keep_header(easy, "Content-Type", reply->content_type, sizeof reply->content_type);
     keep_header(easy, "Retry-After", reply->retry_after, sizeof reply->retry_after);
     keep_header(easy, "ETag", reply->etag, sizeof reply->etag);
     keep_header(easy, "Location", reply->location, sizeof reply->location);
@@ -362,8 +357,8 @@ static char *next_url(const ty_http_request *request, const char *url, ty_http_r
     name_origin(next ? next : "", to, sizeof to);
     (void)snprintf(
         reply->trouble, sizeof reply->trouble,
-        "the server answers with a redirect (%d) to %s; only GET is redirected, and only "
-        "within one server: give the URI that it means",
+        "the server answers with a redirect (%d) to %s; that is followed only within one server, "
+        "and where the request stays the same: give the URI that it means",
         reply->status, to);
     curl_free(next);
     return NULL;

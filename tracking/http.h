@@ -65,8 +65,7 @@ typedef struct ty_http_reply {
     bool is_sent;       /* the request may have reached the server */
     ty_text body;       /* the reply's to clear */
     int64_t file_bytes; /* written to reply_fd */
-    char content_type[TY_HTTP_HEADER_BYTES], retry_after[TY_HTTP_HEADER_BYTES];
-    char etag[TY_HTTP_HEADER_BYTES], location[2048];
+    char retry_after[TY_HTTP_HEADER_BYTES], etag[TY_HTTP_HEADER_BYTES], location[2048];
     char trouble[512]; /* in words, for every outcome but DONE, REFUSED and LATER */
 } ty_http_reply;
 

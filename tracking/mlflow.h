@@ -54,7 +54,7 @@ ty_status ty_mlflow_uri(ty_ctx *ctx, const char *uri, ty_arena *arena,
  * sends nothing yet. Secrets are in memory from here until close, and while they are no core is
  * written (RLIMIT_CORE). *out is the caller's to close.
  * Errors: TY_ERR_ARG a URI or variable that is wrong, naming it; TY_ERR_FAILED a credentials file
- * that others may read, a certificate that cannot be used. */
+ * that others may read; TY_ERR_NOT_FOUND a certificate's file. */
 ty_status ty_mlflow_open(ty_ctx *ctx, const ty_mlflow_options *options,
                          ty_mlflow **out) TY_MUST_USE;
 void ty_mlflow_close(ty_mlflow *m); /* wipes the secrets; accepts NULL */
@@ -192,8 +192,6 @@ typedef struct ty_mlflow_batch {
 ty_status ty_mlflow_log_batch(ty_ctx *ctx, ty_mlflow *m, const char *run_id,
                               const ty_mlflow_batch *batch) TY_MUST_USE;
 
-ty_status ty_mlflow_tag_run(ty_ctx *ctx, ty_mlflow *m, const char *run_id, const char *key,
-                            const char *value) TY_MUST_USE;
 ty_status ty_mlflow_untag_run(ty_ctx *ctx, ty_mlflow *m, const char *run_id,
                               const char *key) TY_MUST_USE; /* one that is missing is fine */
 
@@ -209,7 +207,7 @@ ty_status ty_mlflow_log_inputs(ty_ctx *ctx, ty_mlflow *m, const char *run_id,
                                const ty_mlflow_dataset *datasets, int64_t n_datasets,
                                const char *const *model_ids, int64_t n_models) TY_MUST_USE;
 
-/* A logged model that the run made, at that step. */
+/* A logged model that the run made, at that step. One that the run has already stays as it is. */
 ty_status ty_mlflow_log_output(ty_ctx *ctx, ty_mlflow *m, const char *run_id, const char *model_id,
                                int64_t step) TY_MUST_USE;
 

@@ -31,7 +31,7 @@ struct ty_mlflow {
 /* --- calls (mlflow_call.c, mlflow_ask.c) --- */
 
 typedef struct mlflow_call {
-    const char *method, *path; /* below <base>, "/api/2.0/mlflow/runs/create"; or an absolute URL */
+    const char *method, *path; /* below <base>, "/api/2.0/mlflow/runs/create" */
     const char *what;          /* "creating run \"x\"": in front of every message */
     const ty_text *body;       /* JSON; NULL: none */
     bool is_once;              /* no second try by itself, whatever the patience */

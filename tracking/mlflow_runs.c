@@ -259,13 +259,6 @@ ty_status ty_mlflow_delete_run(ty_ctx *ctx, ty_mlflow *m, const char *run_id) {
                        &body, NULL);
 }
 
-ty_status ty_mlflow_tag_run(ty_ctx *ctx, ty_mlflow *m, const char *run_id, const char *key,
-                            const char *value) {
-    const ty_mlflow_pair tag = {key, value};
-    const ty_mlflow_batch batch = {.tags = {.v = &tag, .n = 1}};
-    return ty_mlflow_log_batch(ctx, m, run_id, &batch);
-}
-
 ty_status ty_mlflow_untag_run(ty_ctx *ctx, ty_mlflow *m, const char *run_id, const char *key) {
     char what[MLFLOW_WHAT];
     ty_text body = {0};

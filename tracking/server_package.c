@@ -178,24 +178,14 @@ static ty_status send_quality(ty_ctx *ctx, ty_server *s, ty_arena *arena) {
     return ty_mlflow_log_batch(ctx, s->client, ty_server_state(s)->run_id, &batch);
 }
 
-/* A server does not take an output twice, and says so in its database's words. */
-static bool is_known_output(const char *words) {
-    return strcasestr(words, "unique") || strcasestr(words, "duplicate");
-}
-
-static ty_status send_output(ty_ctx *ctx, ty_server *s, const char *server_id) {
-    const ty_status st = ty_mlflow_log_output(ctx, s->client, ty_server_state(s)->run_id, server_id,
-                                              s->parcel.record.step);
-    return st == TY_ERR_ARG && is_known_output(ctx->message) ? TY_OK : st;
-}
-
 static ty_status send_all(ty_ctx *ctx, ty_server *s, ty_arena *arena) {
     if (!model_now(s))
         TY_TRY(make_model(ctx, s, arena));
     TY_TRY(send_files(ctx, s, arena));
     const char *server_id = model_now(s)->server_id;
     TY_TRY(ty_mlflow_finalize_model(ctx, s->client, server_id, true));
-    TY_TRY(send_output(ctx, s, server_id));
+    TY_TRY(ty_mlflow_log_output(ctx, s->client, ty_server_state(s)->run_id, server_id,
+                                s->parcel.record.step));
     TY_TRY(send_quality(ctx, s, arena));
     return note(ctx, s, model_now(s), TY_DELIVERED_READY);
 }

@@ -130,9 +130,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = handle_any
 
-    def handle_expect_100(self):
-        return super().handle_expect_100()
-
     def log_message(self, *args):
         pass
 
@@ -189,7 +186,7 @@ class FaultProxy:
     # --- what tests say ---
 
     def fault(self, method, path, fault, times=1, after=0):
-        """The next `times` requests of that method whose path holds `path`, after `after` others of them."""
+        """The next `times` requests of that method (or of any, "*") whose path holds `path`, after `after` of them."""
         with self.lock:
             self.faults.append([method, path, fault, times, after])
 
@@ -200,7 +197,7 @@ class FaultProxy:
 
     def count(self, method, path):
         with self.lock:
-            return sum(1 for r in self.seen if r.method == method and path in r.path)
+            return sum(1 for r in self.seen if method in (r.method, "*") and path in r.path)
 
     # --- what happens ---
 

@@ -317,7 +317,6 @@ class Wire(Case):
         proxy.fault("GET", "runs/get", Say(301, "", {"Location": place}), times=20)
         self.assertIn("circles", self.refused(probe, "get_run", id=run)["message"])
         proxy.clear()
-        proxy.fault("POST", "set-tag", Say(302, "", {"Location": "/elsewhere"}))
         proxy.fault("POST", "log-batch", Say(302, "", {"Location": "/elsewhere"}))
         self.assertIn("redirect", self.refused(probe, "log_batch", run_id=run, tags={"a": "b"})["message"])
         self.assertEqual(proxy.count("*", "elsewhere"), 0)
@@ -484,6 +483,18 @@ class Faults(Case):
         self.proxy.fault("POST", "registered-models/create", Drop())
         self.bad.make_registered(name=name)
         self.assertEqual(self.peer.get_registered_model(name).name, name)
+
+    def test_b20_a_lost_answer_about_an_output_is_no_refusal(self):
+        experiment = self.peer.get_run(self.run_id).info.experiment_id
+        for step, fault in enumerate((Drop(), ResetMidBody(), SayAfter(504, "gateway timeout"))):
+            model = self.probe.make_model(experiment_id=experiment, uid=uuid.uuid4().hex, name="net")["model"]
+            self.proxy.fault("POST", "runs/outputs", fault)
+            self.bad.log_output(run_id=self.run_id, model_id=model["id"], step=step)
+        outputs = self.peer.get_run(self.run_id).outputs.model_outputs
+        self.assertEqual(sorted(o.step for o in outputs), [0, 1, 2])
+        self.assertEqual(self.proxy.count("POST", "runs/outputs"), 6)
+        unknown = self.refused(self.bad, "log_output", run_id=uuid.uuid4().hex, model_id=model["id"], step=0)
+        self.assertEqual(unknown["status"], "ERR_NOT_FOUND")
 
     def test_b21_retry_after_is_waited_for(self):
         for as_date in (False, True):
@@ -668,7 +679,8 @@ class Models(Case):
         self.assertEqual(self.peer.get_logged_model(model["id"]).status.value, "PENDING")
         self.probe.finalize_model(id=model["id"], is_ready=True)
         self.probe.tag_model(id=model["id"], tags={"more": "tags"})
-        self.probe.log_output(run_id=run["id"], model_id=model["id"], step=7)
+        for _ in range(2):
+            self.probe.log_output(run_id=run["id"], model_id=model["id"], step=7)
         self.probe.log_batch(run_id=run["id"], metrics=[["test/acc", 0.5, NOW, 7, model["id"], "fashion", "abc"]])
         seen = self.peer.get_logged_model(model["id"])
         self.assertEqual((seen.status.value, seen.source_run_id, seen.model_type), ("READY", run["id"], "onnx"))
