@@ -113,3 +113,44 @@ ty_status mlflow_each_page(ty_ctx *ctx, ty_mlflow *m, const mlflow_paging *pagin
     ty_text_clear(&token);
     return st;
 }
+
+/* --- searches --- */
+
+typedef struct gathering {
+    const mlflow_search *search;
+    ty_arena *arena;
+    mlflow_list items;
+    void *item; /* room for one */
+} gathering;
+
+static ty_status take_items(ty_ctx *ctx, void *self, const json_t *page, bool *is_enough) {
+    gathering *g = self;
+    const mlflow_search *search = g->search;
+    const json_t *array = json_object_get(page, search->array);
+    for (size_t i = 0; i < json_array_size(array) && g->items.n < search->max; i++) {
+        if (!search->read(g->arena, json_array_get(array, i), g->item))
+            return mlflow_wrong_answer(ctx, search->what);
+        TY_TRY(mlflow_list_add(ctx, &g->items, g->item, search->item_bytes));
+    }
+    *is_enough = g->items.n >= search->max;
+    return TY_OK;
+}
+
+ty_status mlflow_search_pages(ty_ctx *ctx, ty_mlflow *m, const mlflow_search *search,
+                              ty_text *query, ty_arena *arena, const void **out, int64_t *n) {
+    gathering g = {
+        .search = search, .arena = arena, .item = ty_arena_alloc(arena, search->item_bytes)};
+    const mlflow_paging paging = {.method = search->method,
+                                  .path = search->path,
+                                  .what = search->what,
+                                  .query = ty_text_string(query),
+                                  .take = take_items,
+                                  .self = &g};
+    ty_status st = query->is_short || !g.item ? ty_fail_nomem(ctx, search->what)
+                                              : mlflow_each_page(ctx, m, &paging);
+    ty_text_clear(query);
+    const int64_t found = g.items.n;
+    const ty_status finished = mlflow_list_finish(ctx, &g.items, search->item_bytes, arena, out);
+    *n = *out ? found : 0;
+    return st != TY_OK ? st : finished;
+}

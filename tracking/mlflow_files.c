@@ -95,6 +95,19 @@ ty_status mlflow_open_local(ty_ctx *ctx, const char *path, mlflow_local_file *ou
     return st;
 }
 
+ty_status mlflow_put_file(ty_ctx *ctx, ty_mlflow *m, const mlflow_transfer *like,
+                          const mlflow_local_file *file) {
+    mlflow_transfer transfer = *like;
+    ty_http_reply reply = {0};
+    transfer.request.method = "PUT";
+    transfer.request.body_path = file->path;
+    transfer.request.body_fd = file->fd;
+    transfer.request.body_bytes = file->bytes;
+    const ty_status st = mlflow_transfer_send(ctx, m, &transfer, &reply);
+    ty_http_reply_clear(&reply);
+    return st;
+}
+
 ty_status ty_mlflow_upload(ty_ctx *ctx, ty_mlflow *m, const char *root, const char *path,
                            const char *local_path) {
     const mlflow_store *store = NULL;

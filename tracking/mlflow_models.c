@@ -26,23 +26,8 @@ static ty_status send_to(ty_ctx *ctx, ty_mlflow *m, const char *method, const ch
 
 /* --- searching --- */
 
-typedef struct model_search {
-    ty_arena *arena;
-    mlflow_list models;
-    int64_t max;
-} model_search;
-
-static ty_status take_models(ty_ctx *ctx, void *self, const json_t *page, bool *is_enough) {
-    model_search *s = self;
-    const json_t *array = json_object_get(page, "models");
-    for (size_t i = 0; i < json_array_size(array) && s->models.n < s->max; i++) {
-        ty_mlflow_model model;
-        if (!mlflow_read_model(s->arena, json_array_get(array, i), &model))
-            return mlflow_wrong_answer(ctx, "searching logged models");
-        TY_TRY(mlflow_list_add(ctx, &s->models, &model, sizeof model));
-    }
-    *is_enough = s->models.n >= s->max;
-    return TY_OK;
+static bool read_item(ty_arena *arena, const json_t *json, void *item) {
+    return mlflow_read_model(arena, json, item);
 }
 
 static void write_query(ty_text *query, const char *const *ids, int64_t n, const char *filter,
@@ -60,27 +45,23 @@ static void write_query(ty_text *query, const char *const *ids, int64_t n, const
 ty_status ty_mlflow_search_models(ty_ctx *ctx, ty_mlflow *m, const char *const *experiment_ids,
                                   int64_t n_experiments, const char *filter, int64_t max,
                                   ty_arena *arena, ty_mlflow_models *out) {
-    *out = (ty_mlflow_models){0};
-    TY_TRY(mlflow_check(ctx, m, "searching logged models",
-                        n_experiments > 0 && max > 0 ? NULL
-                                                     : "no experiments or no results asked for"));
-    model_search s = {.arena = arena, .max = max};
-    ty_text query = {0};
-    write_query(&query, experiment_ids, n_experiments, filter, max);
-    const mlflow_paging paging = {.method = "POST",
+    const mlflow_search search = {.method = "POST",
                                   .path = MODELS "/search",
                                   .what = "searching logged models",
-                                  .query = ty_text_string(&query),
-                                  .take = take_models,
-                                  .self = &s};
-    ty_status st =
-        query.is_short ? ty_fail_nomem(ctx, "a search") : mlflow_each_page(ctx, m, &paging);
-    ty_text_clear(&query);
+                                  .array = "models",
+                                  .read = read_item,
+                                  .item_bytes = sizeof *out->v,
+                                  .max = max};
     const void *v = NULL;
-    const int64_t found = s.models.n;
-    const ty_status finished = mlflow_list_finish(ctx, &s.models, sizeof *out->v, arena, &v);
-    *out = (ty_mlflow_models){.v = v, .n = v ? found : 0};
-    return st != TY_OK ? st : finished;
+    ty_text query = {0};
+    *out = (ty_mlflow_models){0};
+    TY_TRY(mlflow_check(ctx, m, search.what,
+                        n_experiments > 0 && max > 0 ? NULL
+                                                     : "no experiments or no results asked for"));
+    write_query(&query, experiment_ids, n_experiments, filter, max);
+    const ty_status st = mlflow_search_pages(ctx, m, &search, &query, arena, &v, &out->n);
+    out->v = v;
+    return st;
 }
 
 /* --- creating --- */

@@ -104,6 +104,18 @@ typedef struct mlflow_paging {
 } mlflow_paging;
 ty_status mlflow_each_page(ty_ctx *ctx, ty_mlflow *m, const mlflow_paging *paging) TY_MUST_USE;
 
+/* The first max entries of what the pages have at array: items of item_bytes each, *n of them at *out,
+ * in arena (NULL where there are none). query, as in mlflow_paging, is cleared. */
+typedef struct mlflow_search {
+    const char *method, *path, *what, *array;
+    bool (*read)(ty_arena *arena, const json_t *json, void *item); /* false: it is none */
+    size_t item_bytes;
+    int64_t max;
+} mlflow_search;
+ty_status mlflow_search_pages(ty_ctx *ctx, ty_mlflow *m, const mlflow_search *search,
+                              ty_text *query, ty_arena *arena, const void **out,
+                              int64_t *n) TY_MUST_USE;
+
 /* --- reading JSON (mlflow_json.c); a member that is of another kind counts as missing --- */
 
 typedef struct mlflow_reader {
@@ -165,6 +177,10 @@ typedef struct mlflow_local_file {
 } mlflow_local_file;
 
 ty_status mlflow_open_local(ty_ctx *ctx, const char *path, mlflow_local_file *out) TY_MUST_USE;
+
+/* PUTs the whole file; like has the URL, headers and the rest of what the store wants. */
+ty_status mlflow_put_file(ty_ctx *ctx, ty_mlflow *m, const mlflow_transfer *like,
+                          const mlflow_local_file *file) TY_MUST_USE;
 
 /* A kind of store that artifacts may lie in. */
 typedef struct mlflow_store {

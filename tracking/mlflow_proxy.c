@@ -143,18 +143,9 @@ done:
 static ty_status put(ty_ctx *ctx, ty_mlflow *m, const char *what, const char *url,
                      const mlflow_local_file *file) {
     static const char *const headers[] = {"Content-Type: application/octet-stream"};
-    ty_http_reply reply = {0};
-    const mlflow_transfer transfer = {.request = {.method = "PUT",
-                                                  .url = url,
-                                                  .headers = headers,
-                                                  .n_headers = 1,
-                                                  .body_path = file->path,
-                                                  .body_fd = file->fd,
-                                                  .body_bytes = file->bytes},
-                                      .what = what};
-    const ty_status st = mlflow_transfer_send(ctx, m, &transfer, &reply);
-    ty_http_reply_clear(&reply);
-    return st;
+    const mlflow_transfer like = {.request = {.url = url, .headers = headers, .n_headers = 1},
+                                  .what = what};
+    return mlflow_put_file(ctx, m, &like, file);
 }
 
 static ty_status upload(ty_ctx *ctx, ty_mlflow *m, const char *root, const char *path,

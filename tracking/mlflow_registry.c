@@ -53,48 +53,29 @@ ty_status ty_mlflow_get_registered(ty_ctx *ctx, ty_mlflow *m, const char *name, 
     return st;
 }
 
-typedef struct registered_search {
-    ty_arena *arena;
-    mlflow_list models;
-    int64_t max;
-} registered_search;
-
-static ty_status take_registered(ty_ctx *ctx, void *self, const json_t *page, bool *is_enough) {
-    registered_search *s = self;
-    const json_t *array = json_object_get(page, "registered_models");
-    for (size_t i = 0; i < json_array_size(array) && s->models.n < s->max; i++) {
-        ty_mlflow_registered model;
-        if (!mlflow_read_registered(s->arena, json_array_get(array, i), &model))
-            return mlflow_wrong_answer(ctx, "searching registered models");
-        TY_TRY(mlflow_list_add(ctx, &s->models, &model, sizeof model));
-    }
-    *is_enough = s->models.n >= s->max;
-    return TY_OK;
+static bool read_registered(ty_arena *arena, const json_t *json, void *item) {
+    return mlflow_read_registered(arena, json, item);
 }
 
 ty_status ty_mlflow_search_registered(ty_ctx *ctx, ty_mlflow *m, const char *filter, int64_t max,
                                       ty_arena *arena, ty_mlflow_registered_list *out) {
-    registered_search s = {.arena = arena, .max = max};
+    const mlflow_search search = {.method = "GET",
+                                  .path = REGISTERED "search",
+                                  .what = "searching registered models",
+                                  .array = "registered_models",
+                                  .read = read_registered,
+                                  .item_bytes = sizeof *out->v,
+                                  .max = max};
+    const void *v = NULL;
     ty_text query = {0};
+    *out = (ty_mlflow_registered_list){0};
+    TY_TRY(mlflow_check(ctx, m, search.what, max > 0 ? NULL : "no results asked for"));
     if (filter)
         mlflow_add_query(&query, "filter", filter);
     ty_text_addf(&query, "&max_results=%d", (int)(max < REGISTERED_PAGE ? max : REGISTERED_PAGE));
-    const mlflow_paging paging = {.method = "GET",
-                                  .path = REGISTERED "search",
-                                  .what = "searching registered models",
-                                  .query = ty_text_string(&query),
-                                  .take = take_registered,
-                                  .self = &s};
-    *out = (ty_mlflow_registered_list){0};
-    ty_status st = mlflow_check(ctx, m, paging.what, max > 0 ? NULL : "no results asked for");
-    if (st == TY_OK)
-        st = query.is_short ? ty_fail_nomem(ctx, "a search") : mlflow_each_page(ctx, m, &paging);
-    ty_text_clear(&query);
-    const void *v = NULL;
-    const int64_t n = s.models.n;
-    const ty_status finished = mlflow_list_finish(ctx, &s.models, sizeof *out->v, arena, &v);
-    *out = (ty_mlflow_registered_list){.v = v, .n = v ? n : 0};
-    return st != TY_OK ? st : finished;
+    const ty_status st = mlflow_search_pages(ctx, m, &search, &query, arena, &v, &out->n);
+    out->v = v;
+    return st;
 }
 
 /* A call about one registered model: its name and two more members, each where not NULL. */

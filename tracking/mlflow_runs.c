@@ -83,23 +83,8 @@ ty_status ty_mlflow_tag_experiment(ty_ctx *ctx, ty_mlflow *m, const char *experi
 
 /* --- runs --- */
 
-typedef struct run_search {
-    ty_arena *arena;
-    mlflow_list runs;
-    int64_t max;
-} run_search;
-
-static ty_status take_runs(ty_ctx *ctx, void *self, const json_t *page, bool *is_enough) {
-    run_search *s = self;
-    const json_t *array = json_object_get(page, "runs");
-    for (size_t i = 0; i < json_array_size(array) && s->runs.n < s->max; i++) {
-        ty_mlflow_run run;
-        if (!mlflow_read_run(s->arena, json_array_get(array, i), &run))
-            return mlflow_wrong_answer(ctx, "searching runs");
-        TY_TRY(mlflow_list_add(ctx, &s->runs, &run, sizeof run));
-    }
-    *is_enough = s->runs.n >= s->max;
-    return TY_OK;
+static bool read_run(ty_arena *arena, const json_t *json, void *item) {
+    return mlflow_read_run(arena, json, item);
 }
 
 static void add_ids(ty_text *out, const char *key, const char *const *ids, int64_t n) {
@@ -115,27 +100,23 @@ static void add_ids(ty_text *out, const char *key, const char *const *ids, int64
 static ty_status search(ty_ctx *ctx, ty_mlflow *m, const char *const *ids, int64_t n,
                         const char *filter, const char *view, int64_t max, ty_arena *arena,
                         ty_mlflow_runs *out) {
-    run_search s = {.arena = arena, .max = max};
+    const mlflow_search search = {.method = "POST",
+                                  .path = MLFLOW_API "runs/search",
+                                  .what = "searching runs",
+                                  .array = "runs",
+                                  .read = read_run,
+                                  .item_bytes = sizeof *out->v,
+                                  .max = max};
+    const void *v = NULL;
     ty_text query = {0};
     add_ids(&query, "experiment_ids", ids, n);
     mlflow_add_text(&query, "filter", filter);
     mlflow_add_text(&query, "run_view_type", view);
     mlflow_add_integer(&query, "max_results", max < MLFLOW_PAGE ? max : MLFLOW_PAGE);
     ty_text_add(&query, ",\"order_by\":[\"attributes.start_time DESC\"]");
-    const mlflow_paging paging = {.method = "POST",
-                                  .path = MLFLOW_API "runs/search",
-                                  .what = "searching runs",
-                                  .query = ty_text_string(&query),
-                                  .take = take_runs,
-                                  .self = &s};
-    ty_status st =
-        query.is_short ? ty_fail_nomem(ctx, "a search") : mlflow_each_page(ctx, m, &paging);
-    ty_text_clear(&query);
-    const void *v = NULL;
-    out->n = s.runs.n;
-    const ty_status finished = mlflow_list_finish(ctx, &s.runs, sizeof *out->v, arena, &v);
+    const ty_status st = mlflow_search_pages(ctx, m, &search, &query, arena, &v, &out->n);
     out->v = v;
-    return st != TY_OK ? st : finished;
+    return st;
 }
 
 ty_status ty_mlflow_search_runs(ty_ctx *ctx, ty_mlflow *m, const char *const *experiment_ids,

@@ -276,21 +276,12 @@ static ty_status put(ty_ctx *ctx, ty_mlflow *m, const s3_place *place, const cha
     uint8_t digest[TY_SHA256_BYTES];
     char header[sizeof SHA256_HEADER + TY_SHA256_HEX] = SHA256_HEADER;
     const char *headers[MOST_HEADERS];
-    ty_http_reply reply = {0};
+    mlflow_transfer like = {.request = {.url = url}, .what = what, .is_foreign = true};
     /* The store compares it with what arrived. */
     TY_TRY(ty_sha256_of_file(ctx, file->path, digest));
     ty_sha256_to_hex(digest, header + sizeof SHA256_HEADER - 1);
-    mlflow_transfer transfer = {.request = {.method = "PUT",
-                                            .url = url,
-                                            .body_path = file->path,
-                                            .body_fd = file->fd,
-                                            .body_bytes = file->bytes},
-                                .what = what,
-                                .is_foreign = true};
-    sign(place, headers, header, &transfer.request);
-    const ty_status st = mlflow_transfer_send(ctx, m, &transfer, &reply);
-    ty_http_reply_clear(&reply);
-    return st;
+    sign(place, headers, header, &like.request);
+    return mlflow_put_file(ctx, m, &like, file);
 }
 
 static ty_status upload(ty_ctx *ctx, ty_mlflow *m, const char *root, const char *path,

@@ -19,49 +19,30 @@ static const char *version_slip(const char *name, const char *version) {
 
 /* --- searching and reading --- */
 
-typedef struct version_search {
-    ty_arena *arena;
-    mlflow_list versions;
-    int64_t max;
-} version_search;
-
-static ty_status take_versions(ty_ctx *ctx, void *self, const json_t *page, bool *is_enough) {
-    version_search *s = self;
-    const json_t *array = json_object_get(page, "model_versions");
-    for (size_t i = 0; i < json_array_size(array) && s->versions.n < s->max; i++) {
-        ty_mlflow_registered_version version;
-        if (!mlflow_read_version(s->arena, json_array_get(array, i), &version))
-            return mlflow_wrong_answer(ctx, "searching versions");
-        TY_TRY(mlflow_list_add(ctx, &s->versions, &version, sizeof version));
-    }
-    *is_enough = s->versions.n >= s->max;
-    return TY_OK;
+static bool read_item(ty_arena *arena, const json_t *json, void *item) {
+    return mlflow_read_version(arena, json, item);
 }
 
 ty_status ty_mlflow_search_versions(ty_ctx *ctx, ty_mlflow *m, const char *filter, int64_t max,
                                     ty_arena *arena, ty_mlflow_version_list *out) {
-    version_search s = {.arena = arena, .max = max};
+    const mlflow_search search = {.method = "GET",
+                                  .path = VERSIONS "search",
+                                  .what = "searching versions",
+                                  .array = "model_versions",
+                                  .read = read_item,
+                                  .item_bytes = sizeof *out->v,
+                                  .max = max};
+    const void *v = NULL;
     ty_text query = {0};
+    *out = (ty_mlflow_version_list){0};
+    TY_TRY(mlflow_check(ctx, m, search.what, max > 0 ? NULL : "no results asked for"));
     if (filter)
         mlflow_add_query(&query, "filter", filter);
     ty_text_addf(&query, "&max_results=%d", (int)(max < VERSIONS_PAGE ? max : VERSIONS_PAGE));
     mlflow_add_query(&query, "order_by", "version_number DESC");
-    const mlflow_paging paging = {.method = "GET",
-                                  .path = VERSIONS "search",
-                                  .what = "searching versions",
-                                  .query = ty_text_string(&query),
-                                  .take = take_versions,
-                                  .self = &s};
-    *out = (ty_mlflow_version_list){0};
-    ty_status st = mlflow_check(ctx, m, paging.what, max > 0 ? NULL : "no results asked for");
-    if (st == TY_OK)
-        st = query.is_short ? ty_fail_nomem(ctx, "a search") : mlflow_each_page(ctx, m, &paging);
-    ty_text_clear(&query);
-    const void *v = NULL;
-    const int64_t n = s.versions.n;
-    const ty_status finished = mlflow_list_finish(ctx, &s.versions, sizeof *out->v, arena, &v);
-    *out = (ty_mlflow_version_list){.v = v, .n = v ? n : 0};
-    return st != TY_OK ? st : finished;
+    const ty_status st = mlflow_search_pages(ctx, m, &search, &query, arena, &v, &out->n);
+    out->v = v;
+    return st;
 }
 
 /* GET VERSIONS call?name=&version= */
