@@ -26,6 +26,23 @@ double ty_exact_log(double x);
 /* log(1 + x), also where x is tiny; -infinity at -1, NaN below. */
 double ty_exact_log1p(double x);
 
+/* --- the normal law and its kin: within 1e-14 of the result wherever that is a normal number -------- */
+
+double ty_exact_erf(double x);
+double ty_exact_erfc(double x);
+/* e^(x^2) erfc(x): ~ 1 / (x sqrt(pi)) on the right, infinite from -26.7 down. */
+double ty_exact_erfcx(double x);
+/* The distribution of the standard normal law, Phi(x); 0 from -38.6 down. */
+double ty_exact_ndtr(double x);
+/* log(Phi(x)), ~ -x^2 / 2 on the left and ~ -Phi(-x) on the right. */
+double ty_exact_log_ndtr(double x);
+/* log(Phi(b) - Phi(a)) for a <= b, infinite ends included, in the middle, in both tails and where b - a
+ * is next to nothing; -infinity where a = b, NaN where a > b. */
+double ty_exact_log_ndtr_diff(double a, double b);
+/* The quantile: the x with Phi(x) = p, for p in [0, 1], down to the least p > 0; NaN outside. Odd
+ * around 0.5. */
+double ty_exact_ndtri(double p);
+
 /* --- arrays -------------------------------------------------------------------------------------- */
 
 /* The hot ones over arrays, in vector registers: to[i] has the bits of the function above that bears
@@ -34,6 +51,8 @@ double ty_exact_log1p(double x);
 typedef struct ty_exact_loops {
     void (*exp)(double *to, const double *x, int64_t n);
     void (*log)(double *to, const double *x, int64_t n);
+    void (*log_ndtr)(double *to, const double *x, int64_t n);
+    void (*log_ndtr_diff)(double *to, const double *a, const double *b, int64_t n);
 } ty_exact_loops;
 
 enum { TY_EXACT_N_LEVELS = 3 }; /* SSE2, AVX2, AVX-512 (F, BW, DQ, VL) */

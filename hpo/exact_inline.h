@@ -19,11 +19,18 @@ static inline uint64_t bits_of(double x) {
     return bits;
 }
 
+/* The answer to a comparison: all bits or none. Made as a double, because SSE2 compares doubles but no
+ * 64-bit integers. */
+typedef uint64_t mask;
+
+static inline mask all_bits_if(int holds) {
+    return bits_of(holds ? of_bits(UINT64_MAX) : 0.0);
+}
+
 /* which ? a : b, in bits: given a branch, the compiler would compute what follows once for each
  * side. */
-static inline double choose(int which, double a, double b) {
-    const uint64_t mask = 0 - (uint64_t)which;
-    return of_bits((bits_of(a) & mask) | (bits_of(b) & ~mask));
+static inline double choose(mask which, double a, double b) {
+    return of_bits((bits_of(a) & which) | (bits_of(b) & ~which));
 }
 
 static inline double infinity(void) {
@@ -37,7 +44,7 @@ static inline double not_a_number(void) {
 /* y, or the one NaN where x is NaN: hardware keeps payloads, and which one it keeps is the
  * compiler's choice. */
 static inline double unless_nan(double x, double y) {
-    return choose(x != x, not_a_number(), y);
+    return choose(all_bits_if(x != x), not_a_number(), y);
 }
 
 /* 2^(n / 2 rounded down) and 2 to the rest: n itself may lie outside double's exponents. */
@@ -81,8 +88,8 @@ static inline exp_parts exp_parts_of(double x, double low) {
 }
 
 static inline double clamped(double x, double least, double most) {
-    x = choose(x < least, least, x);
-    return choose(x > most, most, x);
+    x = choose(all_bits_if(x < least), least, x);
+    return choose(all_bits_if(x > most), most, x);
 }
 
 static inline double exp_of_sum(double x, double low) {
@@ -102,7 +109,7 @@ static inline double expm1_of(double x) {
     const double one_less = 1 - inverse.a * inverse.b;
     const double high = e.r + e.tail, low = (e.r - high) + e.tail;
     const double y = ((one_less + high) + low) * scale.a * scale.b;
-    return unless_nan(x, choose(x == 0, x, y)); /* -0 stays */
+    return unless_nan(x, choose(all_bits_if(x == 0), x, y)); /* -0 stays */
 }
 
 /* log(1 + f) - f for 1 + f in [sqrt(1/2), sqrt(2)), times -1 (Tang 1990): with s = f / (2 + f),
@@ -136,13 +143,13 @@ static inline double log_joined(double e, double f, double tail) {
 
 /* y for x > 0, -infinity at 0, infinity there, NaN below and for NaN. */
 static inline double log_edges(double x, double y) {
-    y = choose(x == 0, -infinity(), y);
-    y = choose(x == infinity(), x, y);
-    return choose(x >= 0, y, not_a_number());
+    y = choose(all_bits_if(x > 0), y, -infinity());
+    y = choose(all_bits_if(x < infinity()), y, infinity());
+    return choose(all_bits_if(x >= 0), y, not_a_number());
 }
 
 static inline double log_of(double x) {
-    const int is_small = x < 0x1p-1022;
+    const mask is_small = all_bits_if(x < 0x1p-1022);
     const log_parts l = log_parts_of(choose(is_small, x * 0x1p54, x));
     return log_edges(x, log_joined(choose(is_small, l.e - 54, l.e), l.f, 0));
 }
@@ -151,14 +158,14 @@ static inline double log_of(double x) {
  * if `near` is u + low - 1. */
 static inline double log_of_sum(double u, double low, double near) {
     const log_parts l = log_parts_of(u);
-    const int is_near = l.e == 0;
+    const mask is_near = all_bits_if(l.e == 0);
     return log_joined(l.e, choose(is_near, near, l.f), choose(is_near, 0, low / u));
 }
 
 static inline double log1p_of(double x) {
     const double u = 1 + x, part = u - 1;
     const double y = log_of_sum(u, (1 - (u - part)) + (x - part), x);
-    return choose(x == 0, x, log_edges(u, y)); /* -0 stays */
+    return choose(all_bits_if(x == 0), x, log_edges(u, y)); /* -0 stays */
 }
 
 #endif

@@ -56,6 +56,55 @@ static void edges_are_what_the_header_says(void **state) {
     EXPECT_BITS(ty_exact_log1p(-NAN), (double)NAN);
 }
 
+static void edges_of_the_normal_law_are_what_the_header_says(void **state) {
+    (void)state;
+    EXPECT_BITS(ty_exact_erf(-0.0), -0.0);
+    EXPECT_BITS(ty_exact_erf(-INFINITY), -1);
+    EXPECT_BITS(ty_exact_erf(INFINITY), 1);
+    EXPECT_BITS(ty_exact_erf(-NAN), (double)NAN);
+    EXPECT_BITS(ty_exact_erfc(0), 1);
+    EXPECT_BITS(ty_exact_erfc(-INFINITY), 2);
+    EXPECT_BITS(ty_exact_erfc(27.3), 0);
+    EXPECT_BITS(ty_exact_erfc(INFINITY), 0);
+    EXPECT_BITS(ty_exact_erfc(-NAN), (double)NAN);
+    EXPECT_BITS(ty_exact_erfcx(-26.7), INFINITY);
+    EXPECT_BITS(ty_exact_erfcx(-INFINITY), INFINITY);
+    EXPECT_BITS(ty_exact_erfcx(INFINITY), 0);
+    EXPECT_BITS(ty_exact_erfcx(-NAN), (double)NAN);
+    EXPECT_BITS(ty_exact_ndtr(-INFINITY), 0);
+    EXPECT_BITS(ty_exact_ndtr(-38.6), 0);
+    EXPECT_BITS(ty_exact_ndtr(0), 0.5);
+    EXPECT_BITS(ty_exact_ndtr(INFINITY), 1);
+    EXPECT_BITS(ty_exact_ndtr(-NAN), (double)NAN);
+    EXPECT_BITS(ty_exact_log_ndtr(-INFINITY), -INFINITY);
+    EXPECT_BITS(ty_exact_log_ndtr(-1e200), -INFINITY);
+    EXPECT_BITS(ty_exact_log_ndtr(INFINITY), 0);
+    EXPECT_BITS(ty_exact_log_ndtr(-NAN), (double)NAN);
+    EXPECT_BITS(ty_exact_ndtri(0), -INFINITY);
+    EXPECT_BITS(ty_exact_ndtri(-0.0), -INFINITY);
+    EXPECT_BITS(ty_exact_ndtri(0.5), 0);
+    EXPECT_BITS(ty_exact_ndtri(1), INFINITY);
+    EXPECT_BITS(ty_exact_ndtri(-0x1p-1074), (double)NAN);
+    EXPECT_BITS(ty_exact_ndtri(1.1), (double)NAN);
+    EXPECT_BITS(ty_exact_ndtri(-NAN), (double)NAN);
+}
+
+static void edges_of_intervals_are_what_the_header_says(void **state) {
+    (void)state;
+    EXPECT_BITS(ty_exact_log_ndtr_diff(-INFINITY, INFINITY), 0);
+    EXPECT_BITS(ty_exact_log_ndtr_diff(INFINITY, INFINITY), -INFINITY);
+    EXPECT_BITS(ty_exact_log_ndtr_diff(-INFINITY, -INFINITY), -INFINITY);
+    EXPECT_BITS(ty_exact_log_ndtr_diff(1.5, 1.5), -INFINITY);
+    EXPECT_BITS(ty_exact_log_ndtr_diff(1.5, 1.25), (double)NAN);
+    EXPECT_BITS(ty_exact_log_ndtr_diff(INFINITY, -INFINITY), (double)NAN);
+    EXPECT_BITS(ty_exact_log_ndtr_diff(-NAN, 1), (double)NAN);
+    EXPECT_BITS(ty_exact_log_ndtr_diff(1, -NAN), (double)NAN);
+    EXPECT_BITS(ty_exact_log_ndtr_diff(1e160, INFINITY), -INFINITY);
+    /* Next to nothing: the least interval there is, around the middle. */
+    const double least = ty_exact_log_ndtr_diff(0, 0x1p-1074);
+    assert_true(fabs(least - (-1074 * log(2) - 0.5 * log(2 * acos(-1)))) < 1e-12);
+}
+
 enum { N_ANY = 100003 };
 
 /* Any bits at all: every exponent, infinities, NaNs; in every other place a number of ordinary
@@ -84,6 +133,18 @@ static void expect_same(unary_loop *loop, unary *f, const double *x, double *to,
             fail_msg("level %d of %a is %a, want %a", level, x[i], to[i], f(x[i]));
 }
 
+/* Neighbours as ends, and each number with itself and with what is near it. */
+static void expect_same_diff(const ty_exact_loops *t, double *x, double *to, int level) {
+    for (int i = 0; i + 1 < N_ANY; i += 16)
+        x[i + 1] = i % 32 ? x[i] : x[i] + 0.01 * fabs(x[i]);
+    t->log_ndtr_diff(to, x, x + 1, N_ANY - 1);
+    for (int i = 0; i + 1 < N_ANY; i++) {
+        const double want = ty_exact_log_ndtr_diff(x[i], x[i + 1]);
+        if (bits_of(to[i]) != bits_of(want))
+            fail_msg("level %d of (%a, %a) is %a, want %a", level, x[i], x[i + 1], to[i], want);
+    }
+}
+
 static void arrays_have_the_same_bits_at_every_level(void **state) {
     (void)state;
     double *x = any_numbers(), *to = malloc(N_ANY * sizeof *to);
@@ -96,6 +157,8 @@ static void arrays_have_the_same_bits_at_every_level(void **state) {
         }
         expect_same(t->exp, ty_exact_exp, x, to, level);
         expect_same(t->log, ty_exact_log, x, to, level);
+        expect_same(t->log_ndtr, ty_exact_log_ndtr, x, to, level);
+        expect_same_diff(t, x, to, level);
     }
     free(x);
     free(to);
@@ -104,6 +167,8 @@ static void arrays_have_the_same_bits_at_every_level(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(edges_are_what_the_header_says),
+        cmocka_unit_test(edges_of_the_normal_law_are_what_the_header_says),
+        cmocka_unit_test(edges_of_intervals_are_what_the_header_says),
         cmocka_unit_test(arrays_have_the_same_bits_at_every_level),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
