@@ -26,6 +26,11 @@ double ty_exact_log(double x);
 /* log(1 + x), also where x is tiny; -infinity at -1, NaN below. */
 double ty_exact_log1p(double x);
 
+/* x^y, within 1 ulp and right to the last bit where the result is a whole number below 2^53; edges as
+ * Annex F of C has them, but NaN for a NaN: 1 for y = 0 or x = 1 whatever the other is, NaN for x < 0
+ * and a y that is no whole number. */
+double ty_exact_pow(double x, double y);
+
 /* --- the normal law and its kin: within 1e-14 of the result wherever that is a normal number -------- */
 
 double ty_exact_erf(double x);
@@ -42,6 +47,18 @@ double ty_exact_log_ndtr_diff(double a, double b);
 /* The quantile: the x with Phi(x) = p, for p in [0, 1], down to the least p > 0; NaN outside. Odd
  * around 0.5. */
 double ty_exact_ndtri(double p);
+
+/* --- gamma and beta ------------------------------------------------------------------------------- */
+
+/* log Gamma(x) for x > 0, within 1e-14 of itself, also around its zeros 1 and 2; infinite at 0, NaN
+ * below. */
+double ty_exact_lgamma(double x);
+/* I_x(a, b), the distribution of Beta(a, b) at x in [0, 1]; a, b in (0, 1e8]. For a, b <= 1e5 within
+ * 1e-14 of itself up to x = (a + 1) / (a + b + 2), of its complement beyond. Its time grows with the
+ * root of the larger of a and b. */
+double ty_exact_betainc(double a, double b, double x);
+/* The x with I_x(a, b) = p, for p in [0, 1]; as exact as p, and double between x and 1, tell it. */
+double ty_exact_betainc_inv(double a, double b, double p);
 
 /* --- arrays -------------------------------------------------------------------------------------- */
 

@@ -33,6 +33,10 @@ static inline double choose(mask which, double a, double b) {
     return of_bits((bits_of(a) & which) | (bits_of(b) & ~which));
 }
 
+static inline double absolute(double x) {
+    return of_bits(bits_of(x) & INT64_MAX);
+}
+
 static inline double infinity(void) {
     return of_bits(UINT64_C(0x7ff0000000000000));
 }

@@ -8,10 +8,6 @@
 #define LOG_ROOT_2_PI 0x1.d67f1c864beb5p-1
 #define INVERSE_ROOT_2_PI 0x1.9884533d43651p-2
 
-static inline double absolute(double x) {
-    return of_bits(bits_of(x) & INT64_MAX);
-}
-
 /* Q(x) / phi(x), the upper tail over the density, for x >= 0 (0 at infinity), within 1e-15:
  * (x + 4) G(x) is smooth in t = (x - 4) / (x + 4), which takes [0, infinity] to [-1, 1] (the idea of
  * Shepherd & Laframboise 1981); polynomial of degree 24, off by at most 1.4e-17. */

@@ -89,6 +89,65 @@ static void edges_of_the_normal_law_are_what_the_header_says(void **state) {
     EXPECT_BITS(ty_exact_ndtri(-NAN), (double)NAN);
 }
 
+static void edges_of_powers_are_what_c_has_but_for_nan(void **state) {
+    (void)state;
+    static const double numbers[] = {0.0,      -0.0,     1,         -1,        0.5,   -0.5,
+                                     2,        -2,       3,         -3,        1e300, -1e300,
+                                     INFINITY, 0x1p53,   -0x1p53,   0x1p-1074, 1e-5,  -1.5,
+                                     0x1p-60,  -0x1p-60, -INFINITY, 1 + 1e-15};
+    const size_t n = sizeof numbers / sizeof numbers[0];
+    int n_edges = 0;
+    for (size_t i = 0; i < n * n; i++) {
+        const double x = numbers[i / n], y = numbers[i % n], want = pow(x, y);
+        if (want == 0 || isinf(want) || want == 1 || want == -1) {
+            expect_bits("pow", ty_exact_pow(x, y), want);
+            n_edges++;
+        } else if (isnan(want)) {
+            expect_bits("pow", ty_exact_pow(x, y), (double)NAN);
+        }
+    }
+    assert_true(n_edges > 200);
+    EXPECT_BITS(ty_exact_pow(-NAN, 0), 1);
+    EXPECT_BITS(ty_exact_pow(1, -NAN), 1);
+    EXPECT_BITS(ty_exact_pow(-NAN, 1), (double)NAN);
+    EXPECT_BITS(ty_exact_pow(2, -NAN), (double)NAN);
+}
+
+static void whole_powers_are_right_to_the_last_bit(void **state) {
+    (void)state;
+    for (int base = -99; base <= 99; base++) {
+        double want = 1;
+        for (int n = 0; fabs(want) <= 0x1p53 && n <= 53; n++, want *= base)
+            expect_bits("pow", ty_exact_pow(base, n), want);
+    }
+    for (int n = -1074; n <= 1023; n++)
+        expect_bits("pow", ty_exact_pow(2, n), ldexp(1, n));
+}
+
+static void edges_of_gamma_and_beta_are_what_the_header_says(void **state) {
+    (void)state;
+    EXPECT_BITS(ty_exact_lgamma(0), INFINITY);
+    EXPECT_BITS(ty_exact_lgamma(1), 0);
+    EXPECT_BITS(ty_exact_lgamma(2), 0);
+    EXPECT_BITS(ty_exact_lgamma(-1), (double)NAN);
+    EXPECT_BITS(ty_exact_lgamma(3e305), INFINITY);
+    EXPECT_BITS(ty_exact_lgamma(INFINITY), INFINITY);
+    EXPECT_BITS(ty_exact_lgamma(-NAN), (double)NAN);
+    EXPECT_BITS(ty_exact_betainc(2, 3, 0), 0);
+    EXPECT_BITS(ty_exact_betainc(2, 3, 1), 1);
+    EXPECT_BITS(ty_exact_betainc(2, 3, -0.1), (double)NAN);
+    EXPECT_BITS(ty_exact_betainc(2, 3, 1.1), (double)NAN);
+    EXPECT_BITS(ty_exact_betainc(0, 3, 0.5), (double)NAN);
+    EXPECT_BITS(ty_exact_betainc(2, 2e8, 0.5), (double)NAN);
+    EXPECT_BITS(ty_exact_betainc(-NAN, 3, 0.5), (double)NAN);
+    EXPECT_BITS(ty_exact_betainc(2, 3, -NAN), (double)NAN);
+    EXPECT_BITS(ty_exact_betainc_inv(2, 3, 0), 0);
+    EXPECT_BITS(ty_exact_betainc_inv(2, 3, 1), 1);
+    EXPECT_BITS(ty_exact_betainc_inv(2, 3, 1.5), (double)NAN);
+    EXPECT_BITS(ty_exact_betainc_inv(2, 0, 0.5), (double)NAN);
+    EXPECT_BITS(ty_exact_betainc_inv(2, 3, -NAN), (double)NAN);
+}
+
 static void edges_of_intervals_are_what_the_header_says(void **state) {
     (void)state;
     EXPECT_BITS(ty_exact_log_ndtr_diff(-INFINITY, INFINITY), 0);
@@ -168,6 +227,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(edges_are_what_the_header_says),
         cmocka_unit_test(edges_of_the_normal_law_are_what_the_header_says),
+        cmocka_unit_test(edges_of_powers_are_what_c_has_but_for_nan),
+        cmocka_unit_test(whole_powers_are_right_to_the_last_bit),
+        cmocka_unit_test(edges_of_gamma_and_beta_are_what_the_header_says),
         cmocka_unit_test(edges_of_intervals_are_what_the_header_says),
         cmocka_unit_test(arrays_have_the_same_bits_at_every_level),
     };
