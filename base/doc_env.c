@@ -36,12 +36,7 @@ static ty_status expand_reference(ty_ctx *ctx, const doc_node *node, const char 
 
 static ty_status expand_text(ty_ctx *ctx, const doc_node *node, const char *text, size_t room,
                              ty_text *out) {
-    while (*text) {
-        const char *next = strstr(text, opening);
-        if (!next) {
-            ty_text_add(out, text);
-            return TY_OK;
-        }
+    for (const char *next; (next = strstr(text, opening));) {
         bool is_escaped = next > text && next[-1] == '$';
         ty_text_add_n(out, text, (size_t)(next - text) - is_escaped);
         text = next + OPENING;
@@ -50,8 +45,11 @@ static ty_status expand_text(ty_ctx *ctx, const doc_node *node, const char *text
         else
             TY_TRY(expand_reference(ctx, node, &text, out));
         if (out->length > room)
-            return ty_doc_fail(ctx, node, false, "grows beyond %d bytes", TY_DOC_MAX_BYTES);
+            break;
     }
+    ty_text_add(out, text);
+    if (out->length > room)
+        return ty_doc_fail(ctx, node, false, "grows beyond %d bytes", TY_DOC_MAX_BYTES);
     return TY_OK;
 }
 

@@ -203,6 +203,11 @@ static void expansion_of_variables_is_bounded(void **state) {
     assert_limit(f, repeat("[", "\"${env:X}\",", 15, "]"), true, "");
     assert_limit(f, repeat("[", "\"${env:X}\",", 20, "]"), false, "grows beyond 1048576 bytes");
     assert_limit(f, repeat("[\"", "${env:X}", 20, "\"]"), false, "grows beyond 1048576 bytes");
+    char *tail = repeat("", "x", 80000, "");
+    char *head = repeat("[\"", "${env:X}", 15, tail);
+    assert_limit(f, repeat(head, "", 0, "\"]"), false, "grows beyond 1048576 bytes");
+    free(head);
+    free(tail);
 }
 
 /* --- what is accepted ------------------------------------------------------------------------- */
