@@ -3,7 +3,7 @@
  * and each number has to be where it is said to be. */
 #include <stdlib.h>
 
-#include "base/doc.h"
+#include "tests/fuzz/doc_places.h"
 #include "tests/fuzz/memory_io.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -49,33 +49,6 @@ static void compare(const ty_ctx *ctx, const ty_doc *doc, const char *text, size
     if (json && (!doc || !json_equal(json, ty_doc_at(doc, ""))))
         abort();
     json_decref(json);
-}
-
-/* path holds the way to json, of `length` bytes. */
-static void check_places(const ty_doc *doc, const json_t *json, char *path, size_t length) {
-    enum { PATH = 512 };
-    ty_origin origin = ty_doc_origin(doc, path);
-    const char *number = ty_doc_number_text(doc, path);
-    if (!origin.set && (origin.line < 1 || origin.column < 1))
-        abort();
-    if (number && (!json_is_number(json) || strtod(number, NULL) != json_number_value(json)))
-        abort();
-    const char *dot = length ? "." : "";
-    size_t index;
-    json_t *item;
-    json_array_foreach(json, index, item) {
-        int more = snprintf(path + length, PATH - length, "%s%zu", dot, index);
-        if (more > 0 && (size_t)more < PATH - length)
-            check_places(doc, item, path, length + (size_t)more);
-    }
-    for (void *it = json_object_iter((json_t *)(uintptr_t)json); it;
-         it = json_object_iter_next((json_t *)(uintptr_t)json, it)) {
-        const char *key = json_object_iter_key(it);
-        int more = snprintf(path + length, PATH - length, "%s%s", dot, key);
-        if (*key && !strchr(key, '.') && more > 0 && (size_t)more < PATH - length)
-            check_places(doc, json_object_iter_value(it), path, length + (size_t)more);
-    }
-    path[length] = '\0';
 }
 
 static void check_set(ty_ctx *ctx, ty_doc *doc, const char *assignment, size_t bytes) {
