@@ -63,6 +63,7 @@ static const known_problem known_problems[] = {
      "want hexadecimal digits: \\xHH, \\uHHHH or \\UHHHHHHHH"},
     {"found invalid Unicode character escape code", AT_PROBLEM,
      "this is no character; beyond U+FFFF write \\UHHHHHHHH or the character itself"},
+    {"found unexpected ':'", AT_PROBLEM, "a string with a \":\" at its end wants quotes"},
     {"did not find expected node content", AT_PROBLEM, "want a value before this"},
     {"did not find expected alphabetic or numeric character", AT_PROBLEM,
      "want the name of an anchor or alias; a string that begins with & or * wants quotes"},

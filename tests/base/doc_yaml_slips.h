@@ -396,6 +396,10 @@ static const bad_text yaml_slips[] = {
      "error: c.yaml:1:4: the environment variable NOPE is not set\n"
      "    1 | a: ${env:NOPE}\n"
      "      |    ^~~~~~~~~~~ ${env:NOPE:-default} would give it a default"},
+    {"a: [x:, y]\n",
+     "error: c.yaml:1:6: a string with a \":\" at its end wants quotes\n"
+     "    1 | a: [x:, y]\n"
+     "      |      ^"},
     {"a: &x {p: $${env:HOME}}\nb:\n  - *y\n",
      "error: c.yaml:1:13: want \",\" or \"}\" before this\n"
      "    1 | a: &x {p: $${env:HOME}}\n"
