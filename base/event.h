@@ -80,6 +80,7 @@ typedef struct ty_event {
             const char *model_id; /* "m-" and 32 hex digits, new for each package */
             const char *name;     /* what it is called: "model" */
             const char *folder;   /* its folder, inside the run's: <run>/models/<model_id> */
+            const char *note;     /* what it is, in markdown, for people; NULL: nothing is said */
         } package;                /* step: the optimizer update that it holds */
         struct {
             ty_run_state state;

@@ -209,17 +209,27 @@ static ty_status check_saved(train_run *t, const ty_train_result *result) {
                    (long long)result->step, saved);
 }
 
-static void tell_package(train_run *t, const export_made *made) {
+static void tell_package(train_run *t, const export_made *made, const ty_run_record *record) {
+    const ty_run_package package = {
+        .model_id = made->model_id, .step = made->step, .time_ns = ty_now_wall_ns(&t->app->ctx)};
+    ty_text note = {0};
+    if (record)
+        ty_card_write(record, &package, NULL, &note);
+    const bool has_note = record && !note.is_short && note.length <= TY_CARD_MAX_BYTES;
     t->package = made->folder;
     train_tell(t, (ty_event){.kind = TY_EVENT_PACKAGE,
                              .step = made->step,
                              .package = {.model_id = made->model_id,
                                          .name = made->name,
-                                         .folder = made->folder}});
+                                         .folder = made->folder,
+                                         .note = has_note ? ty_text_string(&note) : NULL}});
+    ty_text_clear(&note);
 }
 
-/* A run whose model cannot leave is a good run all the same. Collective. */
-static ty_status export_best(train_run *t, const ty_train_result *result) {
+/* A run whose model cannot leave is a good run all the same. record: as train_read_record has it.
+ * Collective. */
+static ty_status export_best(train_run *t, const ty_train_result *result,
+                             const ty_run_record *record) {
     ty_ctx *ctx = &t->app->ctx;
     const char *best = result->best_checkpoint ? result->best_checkpoint : result->last_checkpoint;
     const bool is_mine = ty_comm_rank(t->job.comm) == 0 && best;
@@ -235,7 +245,7 @@ static ty_status export_best(train_run *t, const ty_train_result *result) {
     if (exported != TY_OK)
         ty_log(ctx, TY_LOG_WARN, "export", "%s", ctx->message);
     else if (is_mine)
-        tell_package(t, &made);
+        tell_package(t, &made, record);
     return TY_OK;
 }
 
@@ -251,14 +261,18 @@ static ty_status finish(train_run *t, const ty_train_result *result) {
     if (has_test)
         TY_TRY(ty_trainer_evaluate(&t->app->ctx, t->trainer, split, true, &test));
     csv_timing *timings = NULL;
+    const ty_run_record *record = NULL;
     TY_TRY(train_gather_timings(t, result, &timings));
     if (ty_comm_rank(t->job.comm) == 0 && has_test && split == TY_SPLIT_TEST)
         train_tell_scores(t, &test, "test",
                           result->best_step >= 0 ? result->best_step : result->step);
-    TY_TRY(export_best(t, result));
+    if (ty_comm_rank(t->job.comm) == 0)
+        record = train_read_record(t);
+    TY_TRY(export_best(t, result, record));
     if (ty_comm_rank(t->job.comm) != 0)
         return TY_OK;
-    train_show_result(t, result, has_test ? &test : NULL, split, timings);
+    if (record)
+        train_show_result(t, result, has_test ? &test : NULL, split, timings, record);
     say_summary(t, result, has_test ? &test : NULL, split);
     return check_saved(t, result);
 }

@@ -45,9 +45,13 @@ void train_tell_scores(train_run *t, const ty_eval_result *eval, const char *spl
 ty_status train_gather_timings(train_run *t, const ty_train_result *result,
                                csv_timing **out) TY_MUST_USE;
 
+/* What the journal has of the run by now, in the job's arena; NULL, and said, where it cannot be
+ * read: then there is nothing to show. */
+const ty_run_record *train_read_record(train_run *t);
+
 /* Description, report, tables and pictures of a complete run. test: NULL where there was no data. */
 void train_show_result(train_run *t, const ty_train_result *result, const ty_eval_result *test,
-                       ty_split split, const csv_timing *timings);
+                       ty_split split, const csv_timing *timings, const ty_run_record *record);
 
 /* How the run ended: st is what training returned. */
 void train_tell_state(train_run *t, ty_status st, int64_t step, const char *reason);

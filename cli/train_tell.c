@@ -155,20 +155,22 @@ ty_status train_gather_timings(train_run *t, const ty_train_result *result, csv_
     return ty_comm_all_gather(ctx, t->job.comm, &mine, sizeof mine, *out);
 }
 
-/* The record lives as long as the job. */
-void train_show_result(train_run *t, const ty_train_result *result, const ty_eval_result *test,
-                       ty_split split, const csv_timing *timings) {
+const ty_run_record *train_read_record(train_run *t) {
     ty_ctx *ctx = &t->app->ctx;
-    ty_run_record record = {0};
-    ty_status st = ty_tracker_flush(ctx, t->tracker);
+    ty_run_record *record = ty_arena_array(&t->job.arena, 1, sizeof *record);
+    ty_status st = record ? ty_tracker_flush(ctx, t->tracker) : ty_fail_nomem(ctx, "a run");
     if (st == TY_OK)
-        st = ty_runs_read(ctx, t->job.run_folder, &t->job.arena, &record);
-    if (st != TY_OK) {
-        ty_log(ctx, TY_LOG_WARN, "report", "report.html was not written: %s", ctx->message);
-        return;
-    }
+        st = ty_runs_read(ctx, t->job.run_folder, &t->job.arena, record);
+    if (st == TY_OK)
+        return record;
+    ty_log(ctx, TY_LOG_WARN, "report", "report.html was not written: %s", ctx->message);
+    return NULL;
+}
+
+void train_show_result(train_run *t, const ty_train_result *result, const ty_eval_result *test,
+                       ty_split split, const csv_timing *timings, const ty_run_record *record) {
     report r = facts_of_run(t);
-    r.run = &record;
+    r.run = record;
     r.result = result;
     r.test = test;
     r.test_split = ty_split_names[split];

@@ -1,4 +1,4 @@
-/* A model card: what a version is, in markdown, from its run's journal alone. */
+/* A model card: what a model is, in markdown, from its run's journal alone. */
 #ifndef TY_REGISTRY_CARD_H
 #define TY_REGISTRY_CARD_H
 
@@ -11,8 +11,9 @@ extern "C" {
 
 enum { TY_CARD_MAX_BYTES = 5000 }; /* what MLflow's registry keeps of a description */
 
-/* Appends the card of a package of the run: what it is, its data, its metrics, its config in short,
- * how to load it and how to make it again. name: the registered model's. */
+/* Appends the card of a package of the run: how good it is, what it is, its config in short, how to
+ * load it, its lineage and how to make it again. name: the registered model's; NULL where it has none,
+ * and then nothing is said of its id, which is another one at a server. */
 void ty_card_write(const ty_run_record *run, const ty_run_package *package, const char *name,
                    ty_text *out);
 

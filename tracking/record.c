@@ -53,6 +53,7 @@ static const field fields[] = {
     FIELD(PACKAGE, TEXT, "model_id", package.model_id),
     FIELD(PACKAGE, TEXT, "name", package.name),
     FIELD(PACKAGE, TEXT, "folder", package.folder),
+    FIELD(PACKAGE, OPTIONAL, "note", package.note),
 };
 enum { FIELD_COUNT = sizeof fields / sizeof fields[0] };
 

@@ -13,7 +13,8 @@
  *              lie in it
  *   8 MODEL    {"time_ns","step","name","path","artifact"}
  *   9 STATE    {"time_ns","step","state","reason"}   the run ended, and how
- *  10 PACKAGE  {"time_ns","step","model_id","name","folder","files":[{"path","size","sha256"},...]}
+ *  10 PACKAGE  {"time_ns","step","model_id","name","folder","note",
+ *              "files":[{"path","size","sha256"},...]}
  *              a model with all its files lies in the run's folder; folder is relative to the run's,
  *              paths to the package's; in the order of their names
  *
@@ -81,7 +82,7 @@ typedef struct ty_track_record {
             const char *name, *path, *artifact; /* name: MODEL only */
         } file;                                 /* FILE, MODEL */
         struct {
-            const char *model_id, *name, *folder;
+            const char *model_id, *name, *folder, *note;
             const ty_track_file *files;
             int64_t n_files;
         } package;

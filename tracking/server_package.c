@@ -28,14 +28,18 @@ static ty_mlflow_pairs all_params(ty_server *s, ty_arena *arena) {
     return (ty_mlflow_pairs){v, v ? params->n : -1};
 }
 
-/* What the run's creation told the server is among them. */
-static ty_status add_lineage(ty_ctx *ctx, const ty_mlflow_run *run, ty_arena *arena,
-                             ty_mlflow_pairs *out) {
-    ty_mlflow_pair *v = ty_arena_array(arena, 32, sizeof *v);
+enum { MAX_TAGS = 32 };
+
+/* Where it comes from, and its description. What the run's creation told the server is among them. */
+static ty_status add_tags(ty_ctx *ctx, const ty_mlflow_run *run, const char *note, ty_arena *arena,
+                          ty_mlflow_pairs *out) {
+    ty_mlflow_pair *v = ty_arena_array(arena, MAX_TAGS, sizeof *v);
     if (!v)
         return ty_fail_nomem(ctx, "a model's tags");
     out->v = v;
-    for (int i = 0; ty_track_lineage[i] && out->n < 32; i++)
+    if (note)
+        v[out->n++] = (ty_mlflow_pair){"mlflow.note.content", note};
+    for (int i = 0; ty_track_lineage[i] && out->n < MAX_TAGS; i++)
         for (int64_t k = 0; k < run->tags.n; k++)
             if (strcmp(run->tags.v[k].key, ty_track_lineage[i]) == 0)
                 v[out->n++] = run->tags.v[k];
@@ -51,7 +55,7 @@ static ty_status make_model(ty_ctx *ctx, ty_server *s, ty_arena *arena) {
     if (params.n < 0)
         return ty_fail_nomem(ctx, "a model's params");
     TY_TRY(ty_server_read_run(ctx, s, arena, &run));
-    TY_TRY(add_lineage(ctx, &run, arena, &tags));
+    TY_TRY(add_tags(ctx, &run, s->parcel.record.package.note, arena, &tags));
     ty_limit_model(s->parcel.record.package.name, name);
     const ty_mlflow_new_model model = {.experiment_id = ty_server_state(s)->experiment_id,
                                        .uid = s->parcel.record.package.model_id,

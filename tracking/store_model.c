@@ -50,6 +50,9 @@ ty_status ty_store_add_model(ty_ctx *ctx, ty_store *store, const char *run_id,
     TY_TRY(add_model_row(ctx, store, run_id, run_folder, r, added));
     TY_TRY(ty_sql_run(ctx, store, TY_SQL_ADD_MODEL_PARAMS, NULL, "ss", run_id, model_id));
     TY_TRY(add_tags(ctx, store, run_id, model_id));
+    if (r->package.note)
+        TY_TRY(
+            ty_sql_run(ctx, store, TY_SQL_ADD_MODEL_NOTE, NULL, "ss", model_id, r->package.note));
     TY_TRY(add_output(ctx, store, run_id, r));
     return ty_store_link_points(ctx, store, run_id, r->step);
 }

@@ -86,6 +86,10 @@ static const char *const texts[TY_SQL_COUNT] = {
         " ON t.run_uuid = ?1 WHERE m.model_id = ?2 AND t.\"key\" IN (SELECT value FROM "
         "json_each(?3))"
         " ON CONFLICT DO NOTHING",
+    [TY_SQL_ADD_MODEL_NOTE] =
+        "INSERT INTO logged_model_tags (model_id, experiment_id, tag_key, tag_value)"
+        " SELECT model_id, experiment_id, 'mlflow.note.content', ?2 FROM logged_models"
+        " WHERE model_id = ?1 ON CONFLICT DO NOTHING",
     [TY_SQL_ADD_OUTPUT] =
         "INSERT INTO inputs (input_uuid, source_type, source_id, destination_type, destination_id,"
         " step) VALUES (?1, 'RUN_OUTPUT', ?2, 'MODEL_OUTPUT', ?3, ?4) ON CONFLICT DO NOTHING",

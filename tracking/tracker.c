@@ -92,6 +92,7 @@ static bool describe(const ty_event *e, ty_track_record *out, ty_text *artifact)
         out->package.model_id = e->package.model_id;
         out->package.name = e->package.name;
         out->package.folder = e->package.folder;
+        out->package.note = e->package.note;
         return true;
     case TY_EVENT_STATE:
         out->type = TY_TRACK_STATE;

@@ -1,4 +1,7 @@
 """models: a run's model registered, named, checked, fetched, exported and copied, as a user does it."""
+import contextlib
+import sqlite3
+
 from harness import *
 
 
@@ -49,6 +52,16 @@ class Models(Case):
             self.assertIn(part, version["description"])
         self.assertEqual(self.register(), version)
         self.assertEqual(len(self.json("ls", "synthetic")), 1)
+
+    def test_a_card_begins_with_the_result_and_describes_the_logged_model_too(self):
+        card = self.register()["description"]
+        with contextlib.closing(sqlite3.connect(self.folder / "mlflow.db")) as store:
+            ((note,),) = store.execute("select tag_value from logged_model_tags where tag_key = 'mlflow.note.content'")
+        for text in (card, note):
+            self.assertRegex(text, r"\A[\d.]+ accuracy, [\d.]+ loss on test\.\n")
+            self.assertIn(f"run `{self.run_name}` of experiment `synthetic`", text)
+            self.assertNotIn("|", text, "a table has no room between its columns there")
+        self.assertNotIn("@champion", note, "a logged model has no alias")
 
     def test_another_run_becomes_the_next_version(self):
         self.register()

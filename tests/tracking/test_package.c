@@ -122,6 +122,31 @@ static void a_package_is_a_logged_model(void **state) {
     assert_string_equal(ask_store(f, "PRAGMA foreign_key_check"), "");
 }
 
+static void a_models_note_is_its_description_and_an_edited_one_stays(void **state) {
+    static const char ask[] = "SELECT model_id || ' ' || tag_value FROM logged_model_tags"
+                              " WHERE tag_key = 'mlflow.note.content'";
+    fixture *f = *state;
+    ty_rebuild_report report = {0};
+    char folder[5 * TEMP_FOLDER_BYTES];
+    ty_tracker *t = fixture_open(f);
+    make_package(f, first_id);
+    make_package(f, second_id);
+    (void)snprintf(folder, sizeof folder, "%s/models/%s", f->run, second_id);
+    tell_start(f, t, 0);
+    tell_package(f, t, first_id, 7); /* nothing is said of it */
+    tell(f, t,
+         (ty_event){.kind = TY_EVENT_PACKAGE,
+                    .step = 9,
+                    .package = {second_id, "net", folder, .note = "sorts *noise*"}});
+    tell_end(f, t, TY_RUN_FINISHED, "");
+    fixture_close(f, t);
+    assert_string_equal(ask_store(f, ask), "m-00000000000000000000000000000002 sorts *noise*");
+    change_store(f, "UPDATE logged_model_tags SET tag_value = 'mine'"
+                    " WHERE tag_key = 'mlflow.note.content'; DELETE FROM tiltyard_folded");
+    assert_ok(f, ty_runs_rebuild(&f->ctx, f->folder.path, &report));
+    assert_string_equal(ask_store(f, ask), "m-00000000000000000000000000000002 mine");
+}
+
 static void a_models_metrics_are_those_of_its_step(void **state) {
     fixture *f = *state;
     record_models(f);
@@ -183,10 +208,14 @@ static void a_run_is_read_with_its_packages(void **state) {
 int main(void) {
 #define ROW(test) cmocka_unit_test_setup_teardown(test, fixture_set_up, fixture_tear_down)
     const struct CMUnitTest tests[] = {
-        ROW(the_journal_lists_a_packages_files), ROW(a_package_that_is_none_is_said_and_left_out),
-        ROW(a_package_is_a_logged_model),        ROW(a_models_metrics_are_those_of_its_step),
-        ROW(folding_again_changes_no_model),     ROW(a_model_that_was_deleted_in_mlflow_stays_away),
+        ROW(the_journal_lists_a_packages_files),
+        ROW(a_package_that_is_none_is_said_and_left_out),
+        ROW(a_package_is_a_logged_model),
+        ROW(a_models_metrics_are_those_of_its_step),
+        ROW(folding_again_changes_no_model),
+        ROW(a_model_that_was_deleted_in_mlflow_stays_away),
         ROW(a_run_is_read_with_its_packages),
+        ROW(a_models_note_is_its_description_and_an_edited_one_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,6 +46,7 @@ static void a_package_names_its_files(void **state) {
                                 .package = {.model_id = "m-0123456789abcdef0123456789abcdef",
                                             .name = "model",
                                             .folder = "models/m-0123456789abcdef0123456789abcdef",
+                                            .note = "sorts *noise*",
                                             .files = files,
                                             .n_files = 2}};
     ty_track_encode(&in, &text);
@@ -53,6 +54,7 @@ static void a_package_names_its_files(void **state) {
     ty_text_clear(&text);
     assert_string_equal(out.package.model_id, in.package.model_id);
     assert_string_equal(out.package.folder, in.package.folder);
+    assert_string_equal(out.package.note, in.package.note);
     assert_int_equal(out.step, 100);
     assert_int_equal(out.package.n_files, 2);
     assert_string_equal(out.package.files[1].path, "data/model.onnx");
