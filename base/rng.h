@@ -19,7 +19,8 @@ typedef enum ty_stream {
     TY_STREAM_SHUFFLE, /* keyed permutation; seed is mixed with the epoch */
     TY_STREAM_DROPOUT, /* (sample id, element / 4); the key is mixed with the step and the op */
     TY_STREAM_AUGMENT, /* (sample id, epoch) */
-    TY_STREAM_SYNTHETIC
+    TY_STREAM_SYNTHETIC,
+    TY_STREAM_SWEEP /* (trial, draw / 2); the key is mixed with the purpose and the attempt */
 } ty_stream;
 
 typedef struct ty_rng_key {

@@ -3,5 +3,11 @@
 #define TY_HPO_HPO_H
 
 #include "hpo/exact.h"
+#include "hpo/expression.h"
+#include "hpo/history.h"
+#include "hpo/pruner.h"
+#include "hpo/sampler.h"
+#include "hpo/space.h"
+#include "hpo/study.h"
 
 #endif

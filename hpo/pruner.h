@@ -1,0 +1,74 @@
+/* The table of pruners: what stops a trial early, pauses it, or lets a paused one go on. A pruner is
+ * a pure function of its config and the curves on the board: no state, so that a sweep that goes on
+ * decides what it would have decided. One file and one row each. */
+#ifndef TY_HPO_PRUNER_H
+#define TY_HPO_PRUNER_H
+
+#include "hpo/history.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What a trial reported so far. Values are turned so that less is better; a NAN value was reported as
+ * such. Resources ascend (reports, steps or epochs, as the sweep file says). */
+typedef struct ty_curve {
+    size_t number;
+    ty_trial_state state;
+    size_t count;
+    const double *resource; /* [count] */
+    const double *value;    /* [count] */
+} ty_curve;
+
+/* Everything that a decision may be made from. */
+typedef struct ty_board {
+    const char *sweep;   /* its name: brackets are drawn by it */
+    double max_resource; /* of a whole trial; NAN where nobody knows */
+    const ty_curve
+        *curves; /* in the order in which trials were asked for; the judged one is not among them */
+    size_t count;
+} ty_board;
+
+typedef struct ty_verdict {
+    ty_answer
+        answer; /* CONTINUE, STOP or PAUSE (a checkpoint, then another trial may have the slot) */
+    char reason[160]; /* "" for CONTINUE */
+} ty_verdict;
+
+/* X(name, help): pruner_<name>.c has ty_pruner_<name> and ty_pruner_<name>_rows; one line here. */
+#define TY_PRUNER_ROWS(X) X(none, "every trial runs to its end")
+
+enum { TY_PRUNER_CONFIG_BYTES = 128 };
+
+typedef struct ty_pruner_type {
+    /* After a report, which is the last of own. */
+    ty_status (*judge)(ty_ctx *ctx, const void *config, const ty_board *board, const ty_curve *own,
+                       ty_verdict *out);
+    /* Index into board->curves of the paused trial that is to go on before a new one begins;
+     * board->count for none. NULL where the pruner never pauses. */
+    size_t (*promote)(const void *config, const ty_board *board);
+    /* Errors: TY_ERR_CONFIG keys that contradict each other. May be NULL. */
+    ty_status (*check)(ty_ctx *ctx, const void *config, const ty_board *board);
+} ty_pruner_type;
+
+#define TY_PRUNER_DECLARE(name, help)                                                              \
+    extern const ty_pruner_type ty_pruner_##name;                                                  \
+    extern const ty_rows ty_pruner_##name##_rows;
+TY_PRUNER_ROWS(TY_PRUNER_DECLARE)
+#undef TY_PRUNER_DECLARE
+
+/* For the sweep file's rows; ends with a row of type NULL. */
+extern const ty_variant_row ty_pruner_variants[];
+
+/* The functions of the chosen variant (of ty_pruner_variants). */
+const ty_pruner_type *ty_pruner_of(const ty_variant *chosen);
+
+/* The same from JSON text, for callers without a sweep file: "\"median\"", {"type": "asha", "eta": 3}.
+ * Strings and config live as long as *doc, which is the caller's to close. */
+ty_status ty_pruner_read_json(ty_ctx *ctx, const char *json, ty_doc **doc,
+                              ty_variant *out) TY_MUST_USE;
+
+#ifdef __cplusplus
+}
+#endif
+#endif
