@@ -54,8 +54,8 @@ double ty_exact_ndtri(double p);
  * below. */
 double ty_exact_lgamma(double x);
 /* I_x(a, b), the distribution of Beta(a, b) at x in [0, 1]; a, b in (0, 1e8]. For a, b <= 1e5 within
- * 1e-14 of itself up to x = (a + 1) / (a + b + 2), of its complement beyond. Its time grows with the
- * root of the larger of a and b. */
+ * 1e-14 (b < 1: 5e-14) of itself up to the mean, x = a / (a + b), where that is 1e-5 away from 1; of
+ * its complement beyond. Its time grows with the root of the larger of a and b. */
 double ty_exact_betainc(double a, double b, double x);
 /* The x with I_x(a, b) = p, for p in [0, 1]; as exact as p, and double between x and 1, tell it. */
 double ty_exact_betainc_inv(double a, double b, double p);

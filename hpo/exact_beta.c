@@ -77,18 +77,27 @@ static bool is_shape(double a) {
     return a > 0 && a <= 1e8;
 }
 
-double ty_exact_betainc(double a, double b, double x) {
-    if (!is_shape(a) || !is_shape(b) || !(x >= 0 && x <= 1))
-        return not_a_number();
-    if (x == 0 || x == 1)
-        return x;
-    const point at = point_at(x);
-    if (x <= (a + 1) / (a + b + 2))
+/* Next to 1 the fraction would take too long, so that there what is below the mean, too, is told by
+ * what is above it. */
+static double incomplete(double a, double b, point at) {
+    const double x = at.x.high;
+    if (x <= (a + 1) / (a + b + 2) || (x <= a / (a + b) && at.y.high > 1e-5))
         return lower_side(a, b, at);
     return 1 - lower_side(b, a, (point){at.y, at.x});
 }
 
-/* What is known of the solution x of I_x(a, b) = p: low < x <= high. */
+double ty_exact_betainc(double a, double b, double x) {
+    if (!is_shape(a) || !is_shape(b) || !(x >= 0 && x <= 1))
+        return not_a_number();
+    return x == 0 || x == 1 ? x : incomplete(a, b, point_at(x));
+}
+
+/* The point whose nearer end is t away: from 0, or (is_right) from 1. */
+static point point_from_end(double t, bool is_right) {
+    const point at = point_at(t);
+    return is_right ? (point){at.y, at.x} : at;
+}
+
 typedef struct bracket {
     double low, high;
 } bracket;
@@ -98,29 +107,29 @@ static double halfway(bracket k) {
     return of_bits(bits_of(k.low) + (bits_of(k.high) - bits_of(k.low)) / 2);
 }
 
-/* One step of Newton's from x for log I as a function of log x, which is nearly straight in a tail. */
-static double newton(double a, double b, double p, double x, double value) {
-    const point at = point_at(x);
-    const double slope = power_term(a, b, at) / at.y.high; /* x dI / dx */
-    return x * exp_of((log_of(p) - log_of(value)) * value / slope);
+/* One step of Newton's from t for log I as a function of log t, which is nearly straight in a tail. */
+static double newton(double a, double b, double p, double t, bool is_right, double value) {
+    const double slope = power_term(a, b, point_from_end(t, is_right)) / (1 - t); /* t dI / dt */
+    const double step = log1p_of((p - value) / value) * value / slope;
+    return t * exp_of(is_right ? -step : step);
 }
 
-/* 0 < p < 1. Newton's steps where they stay in the bracket; every fourth one halves it, so that the
- * end comes whatever the others do. */
-static double solve(double a, double b, double p) {
-    enum { N_MOST = 4 * 64 };
-    bracket k = {0, 1};
-    double x = clamped(a / (a + b), 0x1p-1022, 1 - 0x1p-53);
+/* The t of the point with I = p, 0 < p < 1. Newton's steps where they stay in the bracket; every eighth
+ * one halves it, so that the end comes whatever the others do. */
+static double solve(double a, double b, double p, bool is_right) {
+    enum { N_MOST = 8 * 64 };
+    bracket k = {0, 0.5};
+    double t = clamped((is_right ? b : a) / (a + b), 0x1p-1022, 0.5);
     for (int i = 1; i < N_MOST && bits_of(k.high) - bits_of(k.low) > 1; i++) {
-        const double value = ty_exact_betainc(a, b, x);
-        if (value < p)
-            k.low = x;
+        const double value = incomplete(a, b, point_from_end(t, is_right));
+        if ((value < p) != is_right)
+            k.low = t;
         else
-            k.high = x;
-        const double next = newton(a, b, p, x, value);
-        if (absolute(next - x) <= 0x1p-52 * x)
+            k.high = t;
+        const double next = newton(a, b, p, t, is_right, value);
+        if (absolute(next - t) <= 0x1p-49 * t) /* the next step is the square of this one */
             return next;
-        x = i % 4 && next > k.low && next < k.high ? next : halfway(k);
+        t = i % 8 && next > k.low && next < k.high ? next : halfway(k);
     }
     return k.high;
 }
@@ -130,6 +139,7 @@ double ty_exact_betainc_inv(double a, double b, double p) {
         return not_a_number();
     if (p == 0 || p == 1)
         return p;
-    const double x = solve(a, b, p);
-    return x > 1 ? 1 : x;
+    const bool is_right = ty_exact_betainc(a, b, 0.5) < p;
+    const double t = solve(a, b, p, is_right);
+    return is_right ? 1 - t : t;
 }
