@@ -125,6 +125,8 @@ static ty_status count_bytes(reader *r, const doc_node *node) {
     return TY_OK;
 }
 
+static ty_status copy_children(reader *r, const doc_node *from, doc_node *to);
+
 static ty_status copy_node(reader *r, const doc_node *from, doc_node *to) {
     to->value = from->value;
     to->number = from->number;
@@ -134,15 +136,23 @@ static ty_status copy_node(reader *r, const doc_node *from, doc_node *to) {
         return keep_take(r, to, json_copy(from->json));
     TY_TRY(go_deeper(r));
     TY_TRY(keep_take(r, to, json_is_object(from->json) ? json_object() : json_array()));
+    TY_TRY(copy_children(r, from, to));
+    r->depth--;
+    return TY_OK;
+}
+
+/* All items, or the members that to has not. */
+static ty_status copy_children(reader *r, const doc_node *from, doc_node *to) {
     for (const doc_node *child = from->first; child; child = child->next) {
         doc_node *copy = NULL;
+        if (child->key && json_object_get(to->json, child->key))
+            continue;
         TY_TRY(add_node(r, to, &copy));
         copy->key = child->key;
         copy->name = child->name;
         TY_TRY(copy_node(r, child, copy));
         TY_TRY(join(r, to, copy));
     }
-    r->depth--;
     return TY_OK;
 }
 
@@ -288,22 +298,32 @@ static ty_status read_list(reader *r, doc_node *node) {
 
 /* --- objects ---------------------------------------------------------------------------------- */
 
-static ty_status read_key(reader *r, doc_node *member, bool *is_merge) {
-    const char *text = (const char *)r->event.data.scalar.value;
-    doc_kind kind;
+static ty_status check_is_string(reader *r) {
+    if (r->event.type == YAML_ALIAS_EVENT)
+        return reject(r, "an alias cannot be a key");
     if (r->event.type != YAML_SCALAR_EVENT)
-        return reject(r, r->event.type == YAML_ALIAS_EVENT ? "an alias cannot be a key"
-                                                           : "want a string as key");
+        return reject(r, "want a string as key");
     if (r->event.data.scalar.anchor)
         return reject(r, "a key cannot have an anchor; its value can");
+    return check_nul(r);
+}
+
+static bool is_merge_key(const yaml_event_t *event) {
+    return event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && !event->data.scalar.tag &&
+           strcmp((const char *)event->data.scalar.value, "<<") == 0;
+}
+
+static ty_status read_key(reader *r, doc_node *member, bool *is_merge) {
+    doc_kind kind;
+    TY_TRY(check_is_string(r));
+    const char *text = (const char *)r->event.data.scalar.value;
     member->name = span_here(r);
-    TY_TRY(check_nul(r));
     TY_TRY(find_kind(r, &kind));
     if (kind == DOC_NULL && !*text)
         return reject(r, "want a key before \":\"");
     if (kind != DOC_STRING)
         return reject(r, "a key is a string: \"%.40s\" in quotes", text);
-    *is_merge = strcmp(text, "<<") == 0 && r->event.data.scalar.plain_implicit;
+    *is_merge = is_merge_key(&r->event);
     member->key = ty_arena_string(&r->doc->arena, text);
     return member->key ? TY_OK : ty_fail_nomem(r->ctx, "a document");
 }
@@ -314,28 +334,16 @@ static ty_status reject_duplicate(const reader *r, const doc_node *earlier,
                        member->key, earlier->name.line, earlier->name.column);
 }
 
-/* Adds the members of patch that object has not. */
-static ty_status merge_object(reader *r, doc_node *object, doc_node *patch) {
-    for (doc_node *member = patch->first, *next; member; member = next) {
-        next = member->next;
-        if (json_object_get(object->json, member->key))
-            continue;
-        ty_doc_link(object, member);
-        TY_TRY(join(r, object, member));
-    }
-    return TY_OK;
-}
-
-/* The merge key "<<" as of YAML 1.1's tools: the object's own members win, then the first of a
- * list. */
-static ty_status merge(reader *r, doc_node *object, doc_node *merged) {
+/* The merge key "<<" as of YAML 1.1's tools: the object's own members win, then the first of a list.
+ * Members are copied, since what is merged may have an anchor. */
+static ty_status merge(reader *r, doc_node *object, const doc_node *merged) {
     const bool is_list = json_is_array(merged->json);
-    for (doc_node *patch = is_list ? merged->first : merged, *next; patch; patch = next) {
-        next = is_list ? patch->next : NULL;
+    for (const doc_node *patch = is_list ? merged->first : merged; patch;
+         patch = is_list ? patch->next : NULL) {
         if (!json_is_object(patch->json))
             return ty_doc_fail(r->ctx, patch, false,
                                "\"<<\" wants an alias of an object, or a list of them");
-        TY_TRY(merge_object(r, object, patch));
+        TY_TRY(copy_children(r, patch, object));
     }
     return TY_OK;
 }
