@@ -5,7 +5,7 @@
  *
  * For all: NaN gives NaN, always the same one (0x7ff8000000000000), and so does an argument outside
  * the domain. Nothing sets errno. Errors are in units in the last place (ulp) of the result or
- * relative to it; tests/hpo/test_exact.c measures them. */
+ * relative to it; tests/hpo/test_exact_truth.c measures them. */
 #ifndef TY_HPO_EXACT_H
 #define TY_HPO_EXACT_H
 
@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-/* --- exponential and logarithm: within 1 ulp, expm1 within 2 -------------------------------- */
+/* --- exponential and logarithm: within 1 ulp --------------------------------------------- */
 
 /* e^x; infinite from 709.8 on, denormal below -708.4, 0 from -745.2 down. */
 double ty_exact_exp(double x);
