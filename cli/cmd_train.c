@@ -41,6 +41,7 @@ static ty_status open_tracker(train_run *t) {
                                   .run_folder = t->job.run_folder,
                                   .experiment = t->job.config.experiment,
                                   .run_name = t->job.run_name,
+                                  .run_id = t->job.given_run_id,
                                   .experiment_note = experiment_note(t),
                                   .primary_metric = metric,
                                   .source = ty_text_string(&t->command_line)};

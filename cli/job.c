@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/given.h"
+
 enum { MAX_NAME = 200 }; /* bytes of a run's folder name */
 
 static ty_status apply_sets(cli *app, job *j) {
@@ -12,22 +14,9 @@ static ty_status apply_sets(cli *app, job *j) {
     return TY_OK;
 }
 
-/* MLflow's own variable names the experiment where the config does not. */
-static ty_status apply_environment(cli *app, job *j) {
-    const char *experiment = app->ctx.getenv("MLFLOW_EXPERIMENT_NAME");
-    if (!experiment || !*experiment || ty_doc_at(j->doc, "experiment"))
-        return TY_OK;
-    ty_text set = {0};
-    ty_text_add(&set, "experiment=");
-    ty_text_add_json(&set, experiment);
-    const ty_status st = set.is_short ? ty_fail_nomem(&app->ctx, "the experiment's name")
-                                      : ty_doc_set(&app->ctx, j->doc, ty_text_string(&set));
-    ty_text_clear(&set);
-    return st;
-}
-
 static ty_status resolve(cli *app, job *j) {
     TY_TRY(apply_sets(app, j));
+    j->config_json.length = 0;
     TY_TRY(ty_train_config_load(&app->ctx, j->doc, &j->config));
     TY_TRY(ty_rows_dump(&app->ctx, &ty_train_rows, j->doc, &j->config_json));
     return ty_rows_hash(&app->ctx, &ty_train_rows, j->doc, &j->config_hash);
@@ -38,10 +27,14 @@ ty_status job_read_config(cli *app, job *j, const char *path) {
     if (st == TY_ERR_NOT_FOUND || st == TY_ERR_IO)
         return ty_fail_within(&app->ctx, TY_ERR_CONFIG, "reading the config");
     TY_TRY(st);
-    TY_TRY(apply_environment(app, j));
+    TY_TRY(given_name(app, j));
     TY_TRY(resolve(app, j));
     /* Its line is not shown: it may hold a password. */
-    return ty_target_choose(&app->ctx, j->config.tracking.uri, app->folder, &j->arena, &j->target);
+    TY_TRY(ty_target_choose(&app->ctx, j->config.tracking.uri, app->folder, &j->arena, &j->target));
+    TY_TRY(given_run(app, j));
+    bool is_named_anew = false;
+    TY_TRY(given_id(app, j, &is_named_anew));
+    return is_named_anew ? resolve(app, j) : TY_OK;
 }
 
 const char *job_target_name(cli *app, job *j) {
@@ -197,7 +190,8 @@ static char *run_path(cli *app, job *j, ty_arena *arena, const char *run) {
                            is_here || is_root ? "" : "/", j->config.experiment, run);
 }
 
-/* The newest attempt that exists, or the one after it. */
+/* The newest attempt that exists, or the one after it; where MLflow's run was named, the attempt that
+ * is recorded there, else a new one. */
 static int choose_attempt(cli *app, job *j, const char *base, bool is_fresh) {
     int attempt = 1;
     for (int next = 1;; next++) {
@@ -205,7 +199,10 @@ static int choose_attempt(cli *app, job *j, const char *base, bool is_fresh) {
                                  : ty_arena_printf(&app->ctx.scratch, "%s.%d", base, next);
         char *path = folder ? run_path(app, j, &app->ctx.scratch, folder) : NULL;
         if (!path || !ty_file_exists(&app->ctx, path))
-            return is_fresh ? next : attempt;
+            return is_fresh || j->given_run_id ? next : attempt;
+        if (!is_fresh && j->given_run_id &&
+            ty_named_run_is(&app->ctx, path, &j->target, j->given_run_id))
+            return next;
         attempt = next;
     }
 }
@@ -230,7 +227,8 @@ ty_status job_choose_run(cli *app, job *j, const char *name, bool is_fresh) {
     uint64_t exists = ty_comm_rank(j->comm) == 0 && ty_file_exists(&app->ctx, j->run_folder);
     TY_TRY(ty_comm_vote(&app->ctx, j->comm, exists, &exists));
     j->run_is_new = !exists;
-    return TY_OK;
+    const bool is_asking = j->run_is_new && ty_comm_rank(j->comm) == 0;
+    return ty_comm_agree(&app->ctx, j->comm, is_asking ? given_run_check(app, j) : TY_OK);
 }
 
 void job_close(job *j) {

@@ -22,7 +22,10 @@ typedef struct job {
     ty_target target; /* where a run of this config is recorded; job_read_config's alone */
     const char *run_name;
     const char *run_folder;
-    bool run_is_new; /* its folder does not exist yet */
+    bool run_is_new;       /* its folder does not exist yet */
+    bool names_experiment; /* the config does, so that no variable counts */
+    const char
+        *given_run_id; /* MLflow's run that a new one is recorded into; NULL: one of its own */
 } job;
 
 /* A status, and where the message is of a config key, the message with the key's place. */
@@ -54,7 +57,8 @@ ty_status job_open(cli *app, job *j) TY_MUST_USE;
 
 /* runs/<experiment>/<run>: run is --name, or the config's name and 12 hex of the hash of (result
  * keys, data). is_fresh takes the next free attempt (".2", ".3"), otherwise the newest attempt is
- * taken. Rank 0 decides. */
+ * taken, or the one that is recorded as given_run_id. Rank 0 decides.
+ * Errors: TY_ERR_CONFIG the run that was named cannot be recorded into; those of the comm. */
 ty_status job_choose_run(cli *app, job *j, const char *name, bool is_fresh) TY_MUST_USE;
 
 /* Everything in reverse order; accepts a zeroed job. */

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tracking/guest.h"
+#include "tracking/relocate.h"
 #include "tracking/tags.h"
 
 static const char topic[] = "tracking";
@@ -16,7 +18,7 @@ typedef struct waiting {
 struct ty_fold {
     char *run_folder;
     ty_journal_reader *reader;
-    char run_id[33];
+    ty_run_ids ids;    /* run_id "" until the journal was read */
     uint64_t position; /* records up to here are in the store, as far as we know */
     uint64_t read;     /* the last sequence that was read */
     int64_t experiment_id;
@@ -71,7 +73,7 @@ int64_t ty_fold_experiment(const ty_fold *fold) {
 }
 
 const char *ty_fold_run_id(const ty_fold *fold) {
-    return fold->run_id;
+    return fold->ids.run_id;
 }
 
 bool ty_fold_is_damaged(const ty_fold *fold) {
@@ -115,10 +117,10 @@ static ty_status follow_tag(ty_ctx *ctx, ty_fold *fold, waiting *w) {
  * decoded. */
 static ty_status meet_run(ty_ctx *ctx, ty_fold *fold, ty_store *store, const ty_track_record *r) {
     int64_t position;
-    memcpy(fold->run_id, r->run.run_id, sizeof fold->run_id);
-    TY_TRY(ty_store_position(ctx, store, fold->run_id, &position));
+    ty_run_ids_read(r, &fold->ids);
+    TY_TRY(ty_store_position(ctx, store, fold->ids.journal_id, &position));
     fold->position = position > 0 ? (uint64_t)position : 0;
-    return ty_store_find_run(ctx, store, fold->run_id, &fold->experiment_id);
+    return ty_store_find_run(ctx, store, fold->ids.run_id, &fold->experiment_id);
 }
 
 static ty_status take(ty_ctx *ctx, ty_fold *fold, ty_store *store, const ty_journal_record *raw) {
@@ -127,7 +129,7 @@ static ty_status take(ty_ctx *ctx, ty_fold *fold, ty_store *store, const ty_jour
     waiting *w = &fold->pending[fold->n_pending];
     *w = (waiting){0};
     TY_TRY(ty_track_decode(ctx, raw, &fold->arena, &w->record));
-    if (fold->run_id[0] == '\0' && w->record.type != TY_TRACK_RUN)
+    if (fold->ids.run_id[0] == '\0' && w->record.type != TY_TRACK_RUN)
         return ty_fail(ctx, TY_ERR_INTEGRITY, "%s/run.journal does not begin with a run",
                        fold->run_folder);
     if (raw->sequence == 1)
@@ -169,6 +171,8 @@ static ty_status report_failure(ty_ctx *ctx, const ty_fold *fold) {
 
 static ty_status add_run(ty_ctx *ctx, ty_fold *fold, ty_store *store, const ty_track_record *r,
                          ty_rebuild_report *report) {
+    if (fold->ids.is_guest)
+        TY_TRY(ty_store_note_guest(ctx, store, fold->ids.run_id));
     if (fold->experiment_id >= 0)
         return TY_OK;
     TY_TRY(ty_store_add_run(ctx, store, r, fold->run_folder, &fold->experiment_id));
@@ -178,12 +182,12 @@ static ty_status add_run(ty_ctx *ctx, ty_fold *fold, ty_store *store, const ty_t
 
 static ty_status add_points(ty_ctx *ctx, ty_fold *fold, ty_store *store, const ty_track_record *r,
                             ty_rebuild_report *report) {
-    TY_TRY(ty_store_add_points(ctx, store, fold->run_id, r->points.v, r->points.n,
+    TY_TRY(ty_store_add_points(ctx, store, fold->ids.run_id, r->points.v, r->points.n,
                                &report->points_added));
     for (int64_t i = 0; i < r->points.n; i++) {
         const ty_track_point *point = &r->points.v[i];
         if (ty_track_is_of_model(point->key))
-            TY_TRY(ty_store_link_points(ctx, store, fold->run_id, point->step));
+            TY_TRY(ty_store_link_points(ctx, store, fold->ids.run_id, point->step));
     }
     return TY_OK;
 }
@@ -192,30 +196,39 @@ static ty_status apply(ty_ctx *ctx, ty_fold *fold, ty_store *store, const waitin
                        ty_rebuild_report *report) {
     const ty_track_record *r = &w->record;
     if (w->tag_key)
-        TY_TRY(ty_store_set_tag(ctx, store, fold->run_id, w->tag_key, w->previous, w->tag_value,
+        TY_TRY(ty_store_set_tag(ctx, store, fold->ids.run_id, w->tag_key, w->previous, w->tag_value,
                                 &report->values_added));
     switch (r->type) {
     case TY_TRACK_RUN:
         return add_run(ctx, fold, store, r, report);
     case TY_TRACK_START:
-        return ty_store_set_state(ctx, store, fold->run_id, TY_RUN_RUNNING, 0);
+        return ty_store_set_state(ctx, store, fold->ids.run_id, TY_RUN_RUNNING, 0);
     case TY_TRACK_PARAM:
-        return ty_store_add_param(ctx, store, fold->run_id, r->text.key, r->text.value,
+        return ty_store_add_param(ctx, store, fold->ids.run_id, r->text.key, r->text.value,
                                   &report->values_added);
     case TY_TRACK_METRICS:
         return add_points(ctx, fold, store, r, report);
     case TY_TRACK_DATASET:
-        return ty_store_add_dataset(ctx, store, fold->run_id, fold->experiment_id, r,
+        return ty_store_add_dataset(ctx, store, fold->ids.run_id, fold->experiment_id, r,
                                     &report->values_added);
     case TY_TRACK_STATE:
-        return ty_store_set_state(ctx, store, fold->run_id, (ty_run_state)r->state.state,
+        return ty_store_set_state(ctx, store, fold->ids.run_id, (ty_run_state)r->state.state,
                                   r->time_ns);
     case TY_TRACK_PACKAGE:
-        return ty_store_add_model(ctx, store, fold->run_id, fold->run_folder, r,
+        return ty_store_add_model(ctx, store, fold->ids.run_id, fold->run_folder, r,
                                   &report->values_added);
     default:
         return TY_OK; /* a FILE lies where MLflow looks */
     }
+}
+
+/* What changed under a name that was told before is known when the run ends. */
+static void show_artifacts(ty_ctx *ctx, const ty_fold *fold, ty_store *store,
+                           const ty_track_record *r) {
+    if (fold->ids.is_guest && (r->type == TY_TRACK_FILE || r->type == TY_TRACK_MODEL))
+        ty_guest_publish(ctx, store, fold->ids.run_id, fold->run_folder, r->file.artifact);
+    else if (fold->ids.is_guest && r->type == TY_TRACK_STATE)
+        ty_guest_publish(ctx, store, fold->ids.run_id, fold->run_folder, NULL);
 }
 
 /* A run that the store once had and has no more was deleted there for good. */
@@ -223,24 +236,26 @@ static void say_gone(ty_ctx *ctx, ty_fold *fold) {
     if (!fold->is_gone_said)
         ty_log(ctx, TY_LOG_INFO, topic,
                "%s: run %s was deleted from MLflow for good; its journal stays, and is not folded",
-               fold->run_folder, fold->run_id);
+               fold->run_folder, fold->ids.run_id);
     fold->is_gone_said = true;
 }
 
 static ty_status write_pending(ty_ctx *ctx, ty_fold *fold, ty_store *store, int64_t position,
                                ty_rebuild_report *report) {
-    TY_TRY(ty_store_find_run(ctx, store, fold->run_id, &fold->experiment_id));
+    TY_TRY(ty_store_find_run(ctx, store, fold->ids.run_id, &fold->experiment_id));
     if (position >= 0 && fold->experiment_id < 0) {
         say_gone(ctx, fold);
         return TY_OK;
     }
     for (int64_t i = 0; i < fold->n_pending; i++) {
         const waiting *w = &fold->pending[i];
-        if ((int64_t)w->record.sequence > position)
-            TY_TRY(apply(ctx, fold, store, w, report));
+        if ((int64_t)w->record.sequence <= position)
+            continue;
+        TY_TRY(apply(ctx, fold, store, w, report));
+        show_artifacts(ctx, fold, store, &w->record);
     }
     if ((int64_t)fold->read > position)
-        TY_TRY(ty_store_set_position(ctx, store, fold->run_id, (int64_t)fold->read));
+        TY_TRY(ty_store_set_position(ctx, store, fold->ids.journal_id, (int64_t)fold->read));
     return TY_OK;
 }
 
@@ -250,7 +265,7 @@ static ty_status write_some(ty_ctx *ctx, ty_fold *fold, ty_store *store, ty_rebu
     int64_t position;
     TY_TRY(ty_store_begin(ctx, store));
     ty_rebuild_report counts = *report;
-    ty_status st = ty_store_position(ctx, store, fold->run_id, &position);
+    ty_status st = ty_store_position(ctx, store, fold->ids.journal_id, &position);
     *is_behind = st == TY_OK && (position > 0 ? (uint64_t)position : 0) < fold->position;
     if (st == TY_OK && !*is_behind)
         st = write_pending(ctx, fold, store, position, &counts);
@@ -272,7 +287,7 @@ static ty_status fold_again(ty_ctx *ctx, ty_fold *fold, ty_store *store) {
            "journal was put back",
            fold->run_folder, (unsigned long long)fold->position, (unsigned long long)fold->read);
     TY_TRY(ty_store_begin(ctx, store));
-    ty_status st = ty_store_set_position(ctx, store, fold->run_id, 0);
+    ty_status st = ty_store_set_position(ctx, store, fold->ids.journal_id, 0);
     if (st == TY_OK)
         st = ty_store_commit(ctx, store);
     if (st != TY_OK) {

@@ -125,6 +125,10 @@ typedef struct ty_mlflow_experiment {
 ty_status ty_mlflow_find_experiment(ty_ctx *ctx, ty_mlflow *m, const char *name, ty_arena *arena,
                                     ty_mlflow_experiment *out) TY_MUST_USE;
 
+/* By its id; deleted ones are found too. Errors: TY_ERR_NOT_FOUND. */
+ty_status ty_mlflow_get_experiment(ty_ctx *ctx, ty_mlflow *m, const char *id, ty_arena *arena,
+                                   ty_mlflow_experiment *out) TY_MUST_USE;
+
 /* The experiment of that name, made with tags where there is none; tags of one that was there stay.
  * Errors: TY_ERR_ARG it is deleted. */
 ty_status ty_mlflow_make_experiment(ty_ctx *ctx, ty_mlflow *m, const char *name,

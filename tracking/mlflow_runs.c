@@ -15,6 +15,16 @@ static const char *experiment_slip(const char *name) {
                : NULL;
 }
 
+static ty_status ask_experiment(ty_ctx *ctx, ty_mlflow *m, const char *what, ty_text *path,
+                                ty_arena *arena, ty_mlflow_experiment *out) {
+    json_t *answer = NULL;
+    ty_status st = mlflow_get(ctx, m, what, path, &answer);
+    if (st == TY_OK && !mlflow_read_experiment(arena, json_object_get(answer, "experiment"), out))
+        st = mlflow_wrong_answer(ctx, what);
+    json_decref(answer);
+    return st;
+}
+
 ty_status ty_mlflow_find_experiment(ty_ctx *ctx, ty_mlflow *m, const char *name, ty_arena *arena,
                                     ty_mlflow_experiment *out) {
     char what[MLFLOW_WHAT];
@@ -23,12 +33,17 @@ ty_status ty_mlflow_find_experiment(ty_ctx *ctx, ty_mlflow *m, const char *name,
     ty_text path = {0};
     ty_text_add(&path, MLFLOW_API "experiments/get-by-name?");
     mlflow_add_query(&path, "experiment_name", name);
-    json_t *answer = NULL;
-    ty_status st = mlflow_get(ctx, m, what, &path, &answer);
-    if (st == TY_OK && !mlflow_read_experiment(arena, json_object_get(answer, "experiment"), out))
-        st = mlflow_wrong_answer(ctx, what);
-    json_decref(answer);
-    return st;
+    return ask_experiment(ctx, m, what, &path, arena, out);
+}
+
+ty_status ty_mlflow_get_experiment(ty_ctx *ctx, ty_mlflow *m, const char *id, ty_arena *arena,
+                                   ty_mlflow_experiment *out) {
+    char what[MLFLOW_WHAT];
+    mlflow_say(what, "reading experiment", id);
+    ty_text path = {0};
+    ty_text_add(&path, MLFLOW_API "experiments/get?");
+    mlflow_add_query(&path, "experiment_id", id);
+    return ask_experiment(ctx, m, what, &path, arena, out);
 }
 
 /* Not is_once: the name makes it recognisable, and one that exists is the answer. */

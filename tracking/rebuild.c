@@ -115,15 +115,14 @@ static ty_status bury(ty_ctx *ctx, const char *path, bool *was_open) {
  * there alone, unless the store knows it. */
 static bool is_stored_here(ty_ctx *ctx, reap *r, const char *run_folder) {
     ty_arena arena = {0};
-    char *run_id = NULL;
+    ty_run_ids ids;
     int64_t position = -1;
     bool is_known = !ty_delivery_exists(ctx, run_folder);
     const char *path = ty_path_join(&arena, r->rebuild.folder, "mlflow.db");
     if (!is_known && path && ty_file_exists(ctx, path) &&
-        ty_run_id_of(ctx, run_folder, &arena, &run_id) == TY_OK &&
-        reach_store(ctx, &r->rebuild) == TY_OK)
-        is_known =
-            ty_store_position(ctx, r->rebuild.store, run_id, &position) == TY_OK && position >= 0;
+        ty_run_ids_of(ctx, run_folder, &ids) == TY_OK && reach_store(ctx, &r->rebuild) == TY_OK)
+        is_known = ty_store_position(ctx, r->rebuild.store, ids.journal_id, &position) == TY_OK &&
+                   position >= 0;
     ty_arena_clear(&arena);
     return is_known;
 }

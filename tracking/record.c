@@ -29,6 +29,7 @@ static const field fields[] = {
     FIELD(RUN, OPTIONAL, "experiment_note", run.experiment_note),
     FIELD(RUN, OPTIONAL, "primary_metric", run.primary_metric),
     FIELD(RUN, OPTIONAL, "primary_goal", run.primary_goal),
+    FIELD(RUN, OPTIONAL, "journal_id", run.journal_id),
     FIELD(START, INT, "is_resumed", start.is_resumed),
     FIELD(START, INT, "from_step", start.from_step),
     FIELD(START, INT, "total_steps", start.total_steps),
@@ -210,8 +211,7 @@ static bool is_hex(const char *text, size_t digits) {
     return strlen(text) == digits && strspn(text, "0123456789abcdef") == digits;
 }
 
-/* An id names a row and a folder: nothing but hex digits may pass. */
-static bool is_run_id(const char *text) {
+bool ty_track_is_run_id(const char *text) {
     return is_hex(text, 32);
 }
 
@@ -275,8 +275,11 @@ static ty_status read_object(ty_ctx *ctx, const ty_journal_record *from, const j
     for (int i = 0; i < FIELD_COUNT; i++)
         if (fields[i].type == out->type)
             TY_TRY(read_field(ctx, from, json, &fields[i], arena, out));
-    if (out->type == TY_TRACK_RUN && !is_run_id(out->run.run_id))
+    if (out->type == TY_TRACK_RUN && !ty_track_is_run_id(out->run.run_id))
         return foreign(ctx, from, "run_id");
+    if (out->type == TY_TRACK_RUN && out->run.journal_id &&
+        !ty_track_is_run_id(out->run.journal_id))
+        return foreign(ctx, from, "journal_id");
     if (out->type == TY_TRACK_PACKAGE)
         return read_package(ctx, from, json, arena, out);
     return TY_OK;

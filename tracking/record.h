@@ -1,7 +1,8 @@
 /* What a run.journal holds: one JSON object a record, in UTF-8.
  *
  *   1 RUN      {"time_ns","run_id","experiment","run","user","source","store","experiment_note",
- *              "primary_metric","primary_goal"}   record 1, once; the goal is "max" or "min"
+ *              "primary_metric","primary_goal","journal_id"}   record 1, once; the goal is "max" or
+ *              "min"; with journal_id the run was there before, and has perhaps other journals
  *   2 START    {"time_ns","step","is_resumed","from_step","total_steps","samples_per_epoch"}
  *              the run begins or goes on; with is_resumed, what follows after from_step is computed
  *              again
@@ -63,6 +64,7 @@ typedef struct ty_track_record {
         struct {
             const char *run_id, *experiment, *name, *user, *source, *store;
             const char *experiment_note, *primary_metric, *primary_goal; /* may be NULL */
+            const char *journal_id; /* NULL: run_id is the journal's own */
         } run;
         struct {
             int64_t is_resumed, from_step, total_steps, samples_per_epoch;
@@ -102,6 +104,9 @@ void ty_track_encode(const ty_track_record *record, ty_text *out);
  * Errors: TY_ERR_INTEGRITY naming the journal's record. */
 ty_status ty_track_decode(ty_ctx *ctx, const ty_journal_record *from, ty_arena *arena,
                           ty_track_record *out) TY_MUST_USE;
+
+/* 32 hex digits, as MLflow names runs. */
+bool ty_track_is_run_id(const char *text);
 
 /* "m-" and 32 hex digits: it names a row and a folder. */
 bool ty_track_is_model_id(const char *text);

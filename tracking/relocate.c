@@ -1,5 +1,6 @@
 #include "tracking/relocate.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const char topic[] = "tracking";
@@ -57,7 +58,15 @@ ty_status ty_each_run(ty_ctx *ctx, const char *folder, visit_fn visit, void *sel
     return st;
 }
 
-static ty_status read_first(ty_ctx *ctx, ty_journal_reader *reader, ty_arena *arena, char **out) {
+void ty_run_ids_read(const ty_track_record *run, ty_run_ids *out) {
+    const char *own = run->run.journal_id;
+    *out = (ty_run_ids){.is_guest = own != NULL};
+    (void)snprintf(out->run_id, sizeof out->run_id, "%s", run->run.run_id);
+    (void)snprintf(out->journal_id, sizeof out->journal_id, "%s", own ? own : run->run.run_id);
+}
+
+static ty_status read_first(ty_ctx *ctx, ty_journal_reader *reader, ty_arena *arena,
+                            ty_run_ids *out) {
     ty_journal_record raw;
     ty_track_record record;
     bool has_record;
@@ -65,19 +74,21 @@ static ty_status read_first(ty_ctx *ctx, ty_journal_reader *reader, ty_arena *ar
     if (!has_record || raw.type != TY_TRACK_RUN)
         return ty_fail(ctx, TY_ERR_INTEGRITY, "the journal does not begin with a run");
     TY_TRY(ty_track_decode(ctx, &raw, arena, &record));
-    *out = ty_arena_string(arena, record.run.run_id);
-    return *out ? TY_OK : ty_fail_nomem(ctx, "a run's id");
+    ty_run_ids_read(&record, out);
+    return TY_OK;
 }
 
-ty_status ty_run_id_of(ty_ctx *ctx, const char *run_folder, ty_arena *arena, char **out) {
+ty_status ty_run_ids_of(ty_ctx *ctx, const char *run_folder, ty_run_ids *out) {
     ty_journal_reader *reader = NULL;
-    const char *path = ty_track_journal_path(arena, run_folder);
-    if (!path)
-        return ty_fail_nomem(ctx, "a journal's name");
-    TY_TRY(ty_journal_reader_open(ctx, path, &reader));
-    const ty_status st = read_first(ctx, reader, arena, out);
+    ty_arena arena = {0};
+    const char *path = ty_track_journal_path(&arena, run_folder);
+    ty_status st =
+        path ? ty_journal_reader_open(ctx, path, &reader) : ty_fail_nomem(ctx, "a journal's name");
+    if (reader && (st = read_first(ctx, reader, &arena, out)) != TY_OK)
+        st = ty_fail_within(ctx, st, "%s", path);
     ty_journal_reader_close(reader);
-    return st == TY_OK ? st : ty_fail_within(ctx, st, "%s", path);
+    ty_arena_clear(&arena);
+    return st;
 }
 
 /* --- moving ----------------------------------------------------------------------------------- */
@@ -103,17 +114,20 @@ static ty_status move_rest(ty_ctx *ctx, move *m, const char *old, const char *ne
 
 static ty_status move_run(ty_ctx *ctx, void *self, const char *run_folder) {
     move *m = self;
-    char *run_id, *old;
-    if (ty_run_id_of(ctx, run_folder, &m->arena, &run_id) != TY_OK)
+    char *old;
+    ty_run_ids ids;
+    if (ty_run_ids_of(ctx, run_folder, &ids) != TY_OK)
         return TY_OK; /* runs ls says what is wrong with it */
-    TY_TRY(ty_store_artifact_uri(ctx, m->store, run_id, &m->arena, &old));
+    if (ids.is_guest)
+        return TY_OK; /* its artifacts lie where whoever made the run wants them */
+    TY_TRY(ty_store_artifact_uri(ctx, m->store, ids.run_id, &m->arena, &old));
     const char *place = ty_track_artifacts_path(&m->arena, run_folder);
     const char *new = place ? ty_store_uri(&m->arena, place) : NULL;
     if (!new)
         return ty_fail_nomem(ctx, "a run's artifact folder");
     if (!old || strcmp(old, new) == 0)
         return TY_OK;
-    TY_TRY(ty_store_set_artifact_uri(ctx, m->store, run_id, new));
+    TY_TRY(ty_store_set_artifact_uri(ctx, m->store, ids.run_id, new));
     m->n_moved++;
     return move_rest(ctx, m, old, new);
 }

@@ -18,8 +18,16 @@ ty_status ty_each_run(ty_ctx *ctx, const char *folder,
                       ty_status (*visit)(ty_ctx *ctx, void *self, const char *run_folder),
                       void *self) TY_MUST_USE;
 
-/* The run id in a journal's first record, in arena. Errors: TY_ERR_INTEGRITY, TY_ERR_IO. */
-ty_status ty_run_id_of(ty_ctx *ctx, const char *run_folder, ty_arena *arena,
-                       char **out) TY_MUST_USE;
+/* What a journal's first record says of who it is. */
+typedef struct ty_run_ids {
+    char run_id[33];
+    char journal_id[33]; /* under which the store notes how much of the journal it has */
+    bool is_guest;       /* the run was there before, and is not the journal's alone */
+} ty_run_ids;
+
+void ty_run_ids_read(const ty_track_record *run, ty_run_ids *out);
+
+/* Errors: TY_ERR_INTEGRITY, TY_ERR_IO. */
+ty_status ty_run_ids_of(ty_ctx *ctx, const char *run_folder, ty_run_ids *out) TY_MUST_USE;
 
 #endif

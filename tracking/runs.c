@@ -153,13 +153,13 @@ static void note_found(search *s, const char *run_folder) {
 
 static ty_status look_at(ty_ctx *ctx, void *self, const char *run_folder) {
     search *s = self;
-    char *run_id = NULL;
+    ty_run_ids ids;
     const char *name = last_part(run_folder);
     if (strcmp(name, s->which) == 0) {
         note_found(s, run_folder);
         return TY_OK;
     }
-    if (ty_run_id_of(ctx, run_folder, s->arena, &run_id) == TY_OK && is_id_prefix(s->which, run_id))
+    if (ty_run_ids_of(ctx, run_folder, &ids) == TY_OK && is_id_prefix(s->which, ids.run_id))
         note_found(s, run_folder);
     else
         note_near(s, name);

@@ -149,11 +149,38 @@ static ty_status make_run(ty_ctx *ctx, ty_server *s, const char *experiment_id, 
     return ty_mlflow_make_run(ctx, s->client, &run, arena, out);
 }
 
+/* The run whose id the variable named. Elsewhere than where the run was meant to go nobody knows that
+ * id: there it is made, as any other. */
+static bool is_guest_here(const ty_server *s) {
+    const ty_track_record *r = &s->parcel.record;
+    const char *meant = r->run.store ? r->run.store : "";
+    return r->run.journal_id &&
+           (strcmp(meant, s->place->target->name) == 0 || strcmp(meant, "offline") == 0);
+}
+
+static ty_status join_run(ty_ctx *ctx, ty_server *s, ty_arena *arena) {
+    const char *run_id = s->parcel.record.run.run_id;
+    ty_mlflow_run run;
+    ty_status st = ty_mlflow_get_run(ctx, s->client, run_id, arena, &run);
+    if (st == TY_OK && run.is_deleted)
+        return fail_deleted(ctx, s);
+    if (st == TY_OK)
+        return ty_delivery_note_run(ctx, s->delivery, run.experiment_id, run.id, run.artifact_uri);
+    if (ty_server_is_refused(ctx, s, &st))
+        st = give_up(s, ty_fail_within(ctx, TY_ERR_FAILED, "MLFLOW_RUN_ID named run %s", run_id));
+    return st;
+}
+
 /* There is nothing to bisect: where the server does not want the run, it gets nothing of it. */
 static ty_status send_run(ty_ctx *ctx, ty_server *s) {
     ty_arena arena = {0};
     ty_mlflow_experiment experiment = {0};
     ty_mlflow_run run = {0};
+    if (is_guest_here(s)) {
+        const ty_status joined = join_run(ctx, s, &arena);
+        ty_arena_clear(&arena);
+        return joined;
+    }
     ty_status st = make_experiment(ctx, s, &arena, &experiment);
     if (st == TY_OK)
         st = make_run(ctx, s, experiment.id, &arena, &run);

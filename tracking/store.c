@@ -9,18 +9,22 @@
 
 static const int64_t ns_per_ms = 1000000;
 
-ty_status ty_store_position(ty_ctx *ctx, ty_store *store, const char *run_id, int64_t *out) {
+ty_status ty_store_position(ty_ctx *ctx, ty_store *store, const char *journal_id, int64_t *out) {
     sqlite3_stmt *row;
     bool has_row;
-    TY_TRY(ty_sql_ask(ctx, store, TY_SQL_POSITION, &row, &has_row, "s", run_id));
+    TY_TRY(ty_sql_ask(ctx, store, TY_SQL_POSITION, &row, &has_row, "s", journal_id));
     *out = has_row ? sqlite3_column_int64(row, 0) : -1;
     (void)sqlite3_reset(row);
     return TY_OK;
 }
 
-ty_status ty_store_set_position(ty_ctx *ctx, ty_store *store, const char *run_id,
+ty_status ty_store_set_position(ty_ctx *ctx, ty_store *store, const char *journal_id,
                                 int64_t sequence) {
-    return ty_sql_run(ctx, store, TY_SQL_SET_POSITION, NULL, "si", run_id, sequence);
+    return ty_sql_run(ctx, store, TY_SQL_SET_POSITION, NULL, "si", journal_id, sequence);
+}
+
+ty_status ty_store_note_guest(ty_ctx *ctx, ty_store *store, const char *run_id) {
+    return ty_sql_run(ctx, store, TY_SQL_NOTE_GUEST, NULL, "s", run_id);
 }
 
 ty_status ty_store_find_run(ty_ctx *ctx, ty_store *store, const char *run_id,

@@ -30,12 +30,15 @@ ty_status ty_store_begin(ty_ctx *ctx, ty_store *store) TY_MUST_USE;
 ty_status ty_store_commit(ty_ctx *ctx, ty_store *store) TY_MUST_USE;
 void ty_store_rollback(ty_store *store);
 
-/* How far the run's journal is in the store: its last sequence, -1 where nothing is. Needs no
+/* How far a journal is in the store: its last sequence, -1 where nothing is. Needs no
  * transaction. */
-ty_status ty_store_position(ty_ctx *ctx, ty_store *store, const char *run_id,
+ty_status ty_store_position(ty_ctx *ctx, ty_store *store, const char *journal_id,
                             int64_t *out) TY_MUST_USE;
-ty_status ty_store_set_position(ty_ctx *ctx, ty_store *store, const char *run_id,
+ty_status ty_store_set_position(ty_ctx *ctx, ty_store *store, const char *journal_id,
                                 int64_t sequence) TY_MUST_USE;
+
+/* A run of others in which a journal of ours records: edits of it are looked for from here on. */
+ty_status ty_store_note_guest(ty_ctx *ctx, ty_store *store, const char *run_id) TY_MUST_USE;
 
 /* The experiment of a run; -1: there is no such run. */
 ty_status ty_store_find_run(ty_ctx *ctx, ty_store *store, const char *run_id,

@@ -20,6 +20,9 @@ static const char *const texts[TY_SQL_COUNT] = {
     [TY_SQL_POSITION] = "SELECT sequence FROM tiltyard_folded WHERE run_uuid = ?1",
     [TY_SQL_SET_POSITION] = "INSERT INTO tiltyard_folded (run_uuid, sequence) VALUES (?1, ?2)"
                             " ON CONFLICT (run_uuid) DO UPDATE SET sequence = excluded.sequence",
+    /* Position 0 is no journal's: each begins with record 1. */
+    [TY_SQL_NOTE_GUEST] = "INSERT INTO tiltyard_folded (run_uuid, sequence) VALUES (?1, 0)"
+                          " ON CONFLICT DO NOTHING",
     [TY_SQL_FIND_EXPERIMENT] = "SELECT experiment_id, lifecycle_stage = 'deleted' FROM experiments"
                                " WHERE name = ?1{ AND workspace = 'default'}",
     [TY_SQL_ADD_DEFAULT] = "INSERT INTO experiments (experiment_id, name, artifact_location,"
@@ -112,7 +115,8 @@ static const char *const texts[TY_SQL_COUNT] = {
     [TY_SQL_ARTIFACT_URI] = "SELECT artifact_uri FROM runs WHERE run_uuid = ?1",
     [TY_SQL_SET_ARTIFACT_URI] = "UPDATE runs SET artifact_uri = ?2 WHERE run_uuid = ?1",
     [TY_SQL_HAS_MOVED] = "SELECT 1 FROM runs JOIN tiltyard_folded USING (run_uuid)"
-                         " WHERE substr(artifact_uri, 1, length(?1)) <> ?1 LIMIT 1",
+                         " WHERE sequence > 0 AND substr(artifact_uri, 1, length(?1)) <> ?1"
+                         " LIMIT 1",
     [TY_SQL_MOVE_EXPERIMENTS] = "UPDATE experiments SET artifact_location = ?2 ||"
                                 " substr(artifact_location, length(?1) + 1)"
                                 " WHERE substr(artifact_location, 1, length(?1)) = ?1",

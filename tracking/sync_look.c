@@ -195,14 +195,14 @@ static ty_status look_at_server(ty_ctx *ctx, looking *l) {
 }
 
 /* A store that is not there has nothing, and is not made by looking. */
-static ty_status look_at_store(ty_ctx *ctx, looking *l, const char *path, const char *run_id) {
+static ty_status look_at_store(ty_ctx *ctx, looking *l, const char *path, const char *journal_id) {
     static const _Atomic int64_t never = INT64_MAX;
     ty_store *store = NULL;
     int64_t position = 0;
     if (!ty_file_exists(ctx, path))
         return TY_OK;
     TY_TRY(ty_store_open_file(ctx, path, &never, &store));
-    const ty_status st = ty_store_position(ctx, store, run_id, &position);
+    const ty_status st = ty_store_position(ctx, store, journal_id, &position);
     ty_store_close(store);
     l->acked = st == TY_OK && position > 0 ? (uint64_t)position : 0;
     return st;
@@ -211,10 +211,10 @@ static ty_status look_at_store(ty_ctx *ctx, looking *l, const char *path, const 
 static ty_status look(ty_ctx *ctx, looking *l, const ty_target *target) {
     if (l->is_server)
         return look_at_server(ctx, l);
-    char *run_id = NULL;
-    TY_TRY(ty_run_id_of(ctx, l->run_folder, l->arena, &run_id));
+    ty_run_ids ids;
+    TY_TRY(ty_run_ids_of(ctx, l->run_folder, &ids));
     if (target->kind == TY_TARGET_STORE)
-        TY_TRY(look_at_store(ctx, l, target->path, run_id));
+        TY_TRY(look_at_store(ctx, l, target->path, ids.journal_id));
     TY_TRY(read_journal(ctx, l));
     count_files(ctx, l);
     count_models(l);

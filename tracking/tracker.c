@@ -173,11 +173,13 @@ static ty_status read_seen(ty_ctx *ctx, ty_tracker *t, const char *path) {
 
 static ty_status begin_run(ty_ctx *ctx, ty_tracker *t, const ty_tracker_options *options,
                            ty_arena *arena, ty_journal *journal) {
-    char run_id[33];
-    TY_TRY(ty_identity_random(ctx, run_id));
+    char own_id[33];
+    const bool is_guest = options->run_id != NULL;
+    TY_TRY(ty_identity_random(ctx, own_id));
     const ty_track_record run = {.type = TY_TRACK_RUN,
                                  .time_ns = ty_now_wall_ns(ctx),
-                                 .run = {.run_id = run_id,
+                                 .run = {.run_id = is_guest ? options->run_id : own_id,
+                                         .journal_id = is_guest ? own_id : NULL,
                                          .experiment = options->experiment,
                                          .name = options->run_name,
                                          .user = ty_identity_user(ctx, arena),

@@ -8,6 +8,7 @@
 #include "tracking/identity.h"
 #include "tracking/clean.h"
 #include "tracking/mlflow.h"
+#include "tracking/named.h"
 #include "tracking/registry_store.h"
 #include "tracking/runs.h"
 #include "tracking/select.h"
@@ -27,6 +28,8 @@ typedef struct ty_tracker_options {
     const char *run_folder;  /* holds run.journal and artifacts/ */
     const char *experiment;
     const char *run_name;
+    const char
+        *run_id; /* a run of the target that a new journal records into; NULL: one of its own */
     /* Of the experiment, where it has none: a description in Markdown; the metric that counts, and
      * whether more of it is better ("max", "min"). May be NULL. */
     const char *experiment_note, *primary_metric, *primary_goal;

@@ -143,6 +143,11 @@ class FakeServer:
                 return {"experiment": experiment}
         raise not_found("such experiment")
 
+    def do_experiments_get(self, ask):
+        if ask["experiment_id"] not in self.experiments:
+            raise not_found("such experiment")
+        return {"experiment": self.experiments[ask["experiment_id"]]}
+
     def do_experiments_create(self, ask):
         if any(e["name"] == ask["name"] for e in self.experiments.values()):
             raise Refusal(400, "RESOURCE_ALREADY_EXISTS", "there is one")

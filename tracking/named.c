@@ -1,0 +1,134 @@
+#include "tracking/named.h"
+
+#include <string.h>
+
+#include "tracking/delivery.h"
+#include "tracking/mlflow.h"
+#include "tracking/peek.h"
+#include "tracking/relocate.h"
+
+enum { STORE_PATIENCE_MS = 5000 };
+static const int64_t server_patience_ns = 15ll * 1000 * 1000 * 1000;
+
+/* Texts of the row's columns. Errors: TY_ERR_NOT_FOUND, TY_ERR_BUSY, TY_ERR_IO. */
+static ty_status ask(ty_ctx *ctx, sqlite3 *db, const char *sql, const char *id, ty_arena *arena,
+                     const char **out, int n) {
+    sqlite3_stmt *row = NULL;
+    int code = sqlite3_prepare_v2(db, sql, -1, &row, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_bind_text(row, 1, id, -1, SQLITE_STATIC);
+    if (code == SQLITE_OK)
+        code = sqlite3_step(row);
+    ty_status st = code == SQLITE_ROW    ? TY_OK
+                   : code == SQLITE_DONE ? ty_fail(ctx, TY_ERR_NOT_FOUND, "it is not there")
+                   : code == SQLITE_BUSY ? ty_fail(ctx, TY_ERR_BUSY, "the store is locked")
+                                         : ty_fail(ctx, TY_ERR_IO, "%s", sqlite3_errmsg(db));
+    for (int i = 0; st == TY_OK && i < n; i++) {
+        const char *text = (const char *)sqlite3_column_text(row, i);
+        if (!(out[i] = ty_arena_string(arena, text ? text : "")))
+            st = ty_fail_nomem(ctx, "what the store says");
+    }
+    (void)sqlite3_finalize(row);
+    return st;
+}
+
+/* A store that is not there has nothing, and is not made by looking. */
+static ty_status ask_store(ty_ctx *ctx, const ty_target *target, const char *sql, const char *id,
+                           ty_arena *arena, const char **out, int n) {
+    sqlite3 *db = NULL;
+    if (!ty_file_exists(ctx, target->path))
+        return ty_fail(ctx, TY_ERR_NOT_FOUND, "there is no %s", target->path);
+    const ty_status st = ty_peek_open(ctx, target->path, STORE_PATIENCE_MS, &db)
+                             ? ask(ctx, db, sql, id, arena, out, n)
+                             : ty_fail(ctx, TY_ERR_IO, "%s: %s", target->path,
+                                       db ? sqlite3_errmsg(db) : "out of memory");
+    (void)sqlite3_close(db);
+    return st;
+}
+
+static ty_status reach(ty_ctx *ctx, const ty_target *target, ty_mlflow **out) {
+    const ty_mlflow_options options = {.uri = target->given,
+                                       .patience = {.kind = TY_PATIENCE_BOUNDED}};
+    if (target->kind == TY_TARGET_OFFLINE)
+        return ty_fail(ctx, TY_ERR_ARG, "offline there is nobody to ask");
+    TY_TRY(ty_mlflow_open(ctx, &options, out));
+    ty_mlflow_set_deadline(*out, ty_now_ns(ctx) + server_patience_ns);
+    return TY_OK;
+}
+
+ty_status ty_named_experiment(ty_ctx *ctx, const ty_target *target, const char *id, ty_arena *arena,
+                              const char **out_name) {
+    const char *found[2] = {0};
+    ty_mlflow_experiment experiment = {0};
+    ty_mlflow *m = NULL;
+    ty_status st;
+    if (target->kind == TY_TARGET_STORE) {
+        st = ask_store(ctx, target,
+                       "SELECT name, lifecycle_stage FROM experiments"
+                       " WHERE CAST(experiment_id AS TEXT) = ?1",
+                       id, arena, found, 2);
+        experiment.name = found[0];
+        experiment.is_deleted = st == TY_OK && strcmp(found[1], "deleted") == 0;
+    } else {
+        st = reach(ctx, target, &m);
+        if (st == TY_OK)
+            st = ty_mlflow_get_experiment(ctx, m, id, arena, &experiment);
+        ty_mlflow_close(m);
+    }
+    if (st == TY_OK && experiment.is_deleted)
+        st =
+            ty_fail(ctx, TY_ERR_ARG, "experiment \"%.200s\" is deleted: restore it in MLflow first",
+                    experiment.name);
+    *out_name = experiment.name;
+    return st;
+}
+
+static ty_status ask_server(ty_ctx *ctx, const ty_target *target, const char *run_id,
+                            ty_arena *arena, ty_named_run *out) {
+    ty_mlflow *m = NULL;
+    ty_mlflow_run run;
+    TY_TRY(reach(ctx, target, &m));
+    const ty_status st = ty_mlflow_get_run(ctx, m, run_id, arena, &run);
+    ty_mlflow_close(m);
+    if (st == TY_OK)
+        *out = (ty_named_run){.run_id = run.id,
+                              .experiment_id = run.experiment_id,
+                              .status = run.status,
+                              .is_deleted = run.is_deleted};
+    return st;
+}
+
+ty_status ty_named_run_read(ty_ctx *ctx, const ty_target *target, const char *run_id,
+                            ty_arena *arena, ty_named_run *out) {
+    const char *found[4];
+    if (target->kind != TY_TARGET_STORE)
+        return ask_server(ctx, target, run_id, arena, out);
+    TY_TRY(ask_store(ctx, target,
+                     "SELECT run_uuid, experiment_id, status, lifecycle_stage FROM runs"
+                     " WHERE run_uuid = ?1",
+                     run_id, arena, found, 4));
+    *out = (ty_named_run){.run_id = found[0],
+                          .experiment_id = found[1],
+                          .status = found[2],
+                          .is_deleted = strcmp(found[3], "deleted") == 0};
+    return TY_OK;
+}
+
+static bool is_delivered_as(ty_ctx *ctx, const char *run_folder, const ty_target *target,
+                            const char *run_id) {
+    ty_delivery_state state;
+    ty_delivery_state_init(&state, target->name);
+    const bool is_known = ty_delivery_read(ctx, run_folder, &state) == TY_OK && state.run_id &&
+                          strcmp(state.run_id, run_id) == 0;
+    ty_delivery_state_clear(&state);
+    return is_known;
+}
+
+bool ty_named_run_is(ty_ctx *ctx, const char *run_folder, const ty_target *target,
+                     const char *run_id) {
+    ty_run_ids ids;
+    if (ty_run_ids_of(ctx, run_folder, &ids) != TY_OK)
+        return false;
+    return strcmp(ids.run_id, run_id) == 0 ||
+           (target->kind == TY_TARGET_SERVER && is_delivered_as(ctx, run_folder, target, run_id));
+}
