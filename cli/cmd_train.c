@@ -182,7 +182,9 @@ static void say_summary(train_run *t, const ty_train_result *result, const ty_ev
                            .package = t->package,
                            .result = result,
                            .test = test,
-                           .test_split = ty_split_names[split]};
+                           .test_split = ty_split_names[split],
+                           .target = &t->job.target,
+                           .link = ty_tracker_describe(t->tracker)->deep_link};
     summary_write(&words, &out);
     console_print(&t->app->console, ty_text_string(&out));
     ty_text_clear(&out);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cli/runs.h"
+#include "cli/sync_report.h"
 
 /* --- JSON ------------------------------------------------------------------------------------- */
 
@@ -65,7 +66,8 @@ static void add_datasets_json(ty_text *out, const ty_run_record *run) {
     ty_text_add(out, "]");
 }
 
-static void add_json(ty_text *out, const ty_run_record *run) {
+/* NULL: it could not be told. */
+static void add_json(ty_text *out, const ty_run_record *run, const ty_sync_report *delivery) {
     ty_text_add(out, "{");
     runs_add_json(out, &run->info);
     add_values_json(out, "params", run->params, run->n_params);
@@ -78,7 +80,12 @@ static void add_json(ty_text *out, const ty_run_record *run) {
         ty_text_add(out, i ? ", " : "");
         ty_text_add_json(out, run->files[i]);
     }
-    ty_text_add(out, "]}\n");
+    ty_text_add(out, "], \"delivery\": ");
+    if (delivery)
+        sync_report_json(delivery, out);
+    else
+        ty_text_add(out, "null");
+    ty_text_add(out, "}\n");
 }
 
 /* --- words ------------------------------------------------------------------------------------ */
@@ -167,8 +174,23 @@ static void add_head(ty_text *out, const console *c, const ty_run_info *info) {
     ty_text_addf(out, "  command    %s\n", info->source ? info->source : "");
 }
 
-static void add_words(ty_text *out, const console *c, const ty_run_record *run) {
+static void add_delivery(ty_text *out, const console *c, const ty_sync_report *r) {
+    ty_text_addf(out, "  recorded   %s\n             ", r->target);
+    sync_report_state(c, r, out);
+    if (r->n_dead != 0)
+        ty_text_addf(out, "; %lld refused (`tiltyard sync --status` lists them)",
+                     (long long)r->n_dead);
+    ty_text_add(out, "\n");
+    if (r->their_run_id)
+        ty_text_addf(out, "             %s/#/experiments/%s/runs/%s\n", r->target, r->experiment_id,
+                     r->their_run_id);
+}
+
+static void add_words(ty_text *out, const console *c, const ty_run_record *run,
+                      const ty_sync_report *delivery) {
     add_head(out, c, &run->info);
+    if (delivery)
+        add_delivery(out, c, delivery);
     add_metrics(out, c, "test", run, OF_TEST);
     add_metrics(out, c, "metrics (last point)", run, OF_TRAINING);
     add_models(out, c, run);
@@ -182,14 +204,28 @@ static void add_words(ty_text *out, const console *c, const ty_run_record *run) 
         ty_text_addf(out, "  %s\n", run->files[i]);
 }
 
+/* What is wrong with it keeps nobody from seeing the run; NULL then. */
+static const ty_sync_report *look(cli *app, ty_arena *arena, const char *folder,
+                                  ty_sync_report *out) {
+    ty_target target;
+    ty_ctx *ctx = &app->ctx;
+    if (ty_sync_choose(ctx, app->folder, folder, NULL, arena, &target) == TY_OK &&
+        ty_sync_look(ctx, folder, &target, arena, out) == TY_OK)
+        return out;
+    ty_log(ctx, TY_LOG_WARN, "runs", "where %s is recorded: %s", folder, ctx->message);
+    return NULL;
+}
+
 ty_status runs_show(cli *app, ty_arena *arena) {
     ty_run_record run = {0};
+    ty_sync_report report = {0};
     ty_text out = {0};
     TY_TRY(runs_read(app, arena, 1, &run));
+    const ty_sync_report *delivery = look(app, arena, run.info.folder, &report);
     if (app->console.is_json)
-        add_json(&out, &run);
+        add_json(&out, &run, delivery);
     else
-        add_words(&out, &app->console, &run);
+        add_words(&out, &app->console, &run, delivery);
     console_print(&app->console, ty_text_string(&out));
     ty_text_clear(&out);
     return TY_OK;

@@ -17,14 +17,47 @@ static void add_path(const char *label, const char *path, ty_text *out) {
         ty_text_addf(out, "  %-8s %s\n", label, path);
 }
 
+/* `tiltyard ui` shows the mlflow.db of a folder; of any other file MLflow's own command. */
+static void add_store(const summary *s, ty_text *out) {
+    ty_arena arena = {0};
+    const char *here = ty_path_join(&arena, s->app->folder, "mlflow.db");
+    const char *usual = here ? ty_path_absolute(&arena, here) : NULL;
+    const char *folder = ty_path_folder(&arena, s->target->path);
+    const char *name = strrchr(s->target->path, '/');
+    const bool is_here = usual && strcmp(usual, s->target->path) == 0;
+    if (is_here)
+        folder = s->app->folder;
+    if (is_here || (folder && name && strcmp(name, "/mlflow.db") == 0)) {
+        ty_text_add(out, "tiltyard ui");
+        if (strcmp(folder, ".") != 0) {
+            ty_text_add(out, " --dir ");
+            args_add_word(out, folder);
+        }
+    } else {
+        ty_text_add(out, "mlflow ui --backend-store-uri ");
+        args_add_word(out, s->target->name);
+    }
+    ty_arena_clear(&arena);
+}
+
+static void add_sync(const summary *s, ty_text *out) {
+    ty_text_add(out, "tiltyard sync ");
+    args_add_word(out, s->run_folder);
+    if (s->target->kind == TY_TARGET_OFFLINE)
+        ty_text_add(out, " --to URI");
+}
+
+/* Where to look at it: a server shows it itself, once it has it. */
 static void add_next(const summary *s, ty_text *out) {
     ty_text_add(out, "  next     tiltyard eval ");
     args_add_word(out, s->run_folder);
-    ty_text_add(out, "    tiltyard ui");
-    if (strcmp(s->app->folder, ".") != 0) {
-        ty_text_add(out, " --dir ");
-        args_add_word(out, s->app->folder);
-    }
+    ty_text_add(out, "    ");
+    if (s->target->kind == TY_TARGET_STORE)
+        add_store(s, out);
+    else if (s->link)
+        ty_text_add(out, s->link);
+    else
+        add_sync(s, out);
     ty_text_add(out, "\n");
 }
 

@@ -14,6 +14,8 @@ typedef struct summary {
     const ty_train_result *result;
     const ty_eval_result *test; /* NULL: there was nothing to evaluate on */
     const char *test_split;
+    const ty_target *target; /* where the run is recorded */
+    const char *link;        /* to its page, of a server that has it by now; or NULL */
 } summary;
 
 void summary_write(const summary *s, ty_text *out);

@@ -137,11 +137,28 @@ static bool take_gone(ty_delivery_state *state, const json_t *json) {
     return true;
 }
 
+/* Whatever follows the first refused record is sent again with it, which changes nothing there. */
+static bool take_again(ty_delivery_state *state, const json_t *json) {
+    (void)json;
+    for (int64_t i = 0; i < state->dead.n; i++) {
+        const ty_dead_letter *letter = state->dead.v[i].item;
+        if (letter->sequence != 0 && letter->sequence <= state->acked)
+            state->acked = letter->sequence - 1;
+    }
+    for (int64_t i = 0; i < state->models.n; i++) {
+        ty_delivered_model *model = state->models.v[i].item;
+        if (model->state == TY_DELIVERED_FAILED)
+            model->state = TY_DELIVERED_MADE;
+    }
+    ty_keymap_clear(&state->dead);
+    return true;
+}
+
 static bool (*const takers[])(ty_delivery_state *state, const json_t *json) = {
     [TY_DELIVERY_TARGET] = take_target, [TY_DELIVERY_RUN] = take_run,
     [TY_DELIVERY_ACK] = take_ack,       [TY_DELIVERY_FILE] = take_file,
     [TY_DELIVERY_MODEL] = take_model,   [TY_DELIVERY_DEAD] = take_dead,
-    [TY_DELIVERY_GONE] = take_gone};
+    [TY_DELIVERY_GONE] = take_gone,     [TY_DELIVERY_AGAIN] = take_again};
 
 /* Records of other targets are passed over. */
 static bool is_ours(const ty_delivery_state *state, uint32_t type, const json_t *json) {

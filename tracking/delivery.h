@@ -12,6 +12,9 @@
  *                                                          "param", "tag", "dataset", "file", "model"
  *                                                          or "status", and why
  *   7 GONE     {"t"}                                       the run was deleted there for good
+ *   8 AGAIN    {"t"}                                       what was refused is to be sent once more:
+ *                                                          so far there is no more of run.journal than
+ *                                                          what is before its first refused record
  *
  * Unknown keys and types are left alone. */
 #ifndef TY_TRACKING_DELIVERY_H
@@ -107,6 +110,7 @@ ty_status ty_delivery_note_model(ty_ctx *ctx, ty_delivery *d, const char *model_
 ty_status ty_delivery_note_dead(ty_ctx *ctx, ty_delivery *d,
                                 const ty_dead_letter *letter) TY_MUST_USE;
 ty_status ty_delivery_note_gone(ty_ctx *ctx, ty_delivery *d) TY_MUST_USE;
+ty_status ty_delivery_note_again(ty_ctx *ctx, ty_delivery *d) TY_MUST_USE;
 
 /* Syncs, releases the lease. Accepts NULL. */
 void ty_delivery_close(ty_ctx *ctx, ty_delivery *d);

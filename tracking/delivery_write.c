@@ -91,6 +91,11 @@ ty_status ty_delivery_note_gone(ty_ctx *ctx, ty_delivery *d) {
     return append(ctx, d, TY_DELIVERY_GONE, &text);
 }
 
+ty_status ty_delivery_note_again(ty_ctx *ctx, ty_delivery *d) {
+    ty_text text = begin(d);
+    return append(ctx, d, TY_DELIVERY_AGAIN, &text);
+}
+
 bool ty_delivery_is_lost(const ty_delivery *d) {
     return ty_lease_is_lost(d->lease);
 }

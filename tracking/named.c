@@ -10,40 +10,11 @@
 enum { STORE_PATIENCE_MS = 5000 };
 static const int64_t server_patience_ns = 15ll * 1000 * 1000 * 1000;
 
-/* Texts of the row's columns. Errors: TY_ERR_NOT_FOUND, TY_ERR_BUSY, TY_ERR_IO. */
-static ty_status ask(ty_ctx *ctx, sqlite3 *db, const char *sql, const char *id, ty_arena *arena,
-                     const char **out, int n) {
-    sqlite3_stmt *row = NULL;
-    int code = sqlite3_prepare_v2(db, sql, -1, &row, NULL);
-    if (code == SQLITE_OK)
-        code = sqlite3_bind_text(row, 1, id, -1, SQLITE_STATIC);
-    if (code == SQLITE_OK)
-        code = sqlite3_step(row);
-    ty_status st = code == SQLITE_ROW    ? TY_OK
-                   : code == SQLITE_DONE ? ty_fail(ctx, TY_ERR_NOT_FOUND, "it is not there")
-                   : code == SQLITE_BUSY ? ty_fail(ctx, TY_ERR_BUSY, "the store is locked")
-                                         : ty_fail(ctx, TY_ERR_IO, "%s", sqlite3_errmsg(db));
-    for (int i = 0; st == TY_OK && i < n; i++) {
-        const char *text = (const char *)sqlite3_column_text(row, i);
-        if (!(out[i] = ty_arena_string(arena, text ? text : "")))
-            st = ty_fail_nomem(ctx, "what the store says");
-    }
-    (void)sqlite3_finalize(row);
-    return st;
-}
-
-/* A store that is not there has nothing, and is not made by looking. */
 static ty_status ask_store(ty_ctx *ctx, const ty_target *target, const char *sql, const char *id,
                            ty_arena *arena, const char **out, int n) {
-    sqlite3 *db = NULL;
-    if (!ty_file_exists(ctx, target->path))
-        return ty_fail(ctx, TY_ERR_NOT_FOUND, "there is no %s", target->path);
-    const ty_status st = ty_peek_open(ctx, target->path, STORE_PATIENCE_MS, &db)
-                             ? ask(ctx, db, sql, id, arena, out, n)
-                             : ty_fail(ctx, TY_ERR_IO, "%s: %s", target->path,
-                                       db ? sqlite3_errmsg(db) : "out of memory");
-    (void)sqlite3_close(db);
-    return st;
+    const ty_peek_query query = {
+        .path = target->path, .sql = sql, .id = id, .patience_ms = STORE_PATIENCE_MS};
+    return ty_peek_ask(ctx, &query, arena, out, n);
 }
 
 static ty_status reach(ty_ctx *ctx, const ty_target *target, ty_mlflow **out) {

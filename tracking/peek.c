@@ -41,3 +41,44 @@ bool ty_peek_open(ty_ctx *ctx, const char *path, int patience_ms, sqlite3 **out)
         return false;
     return open_unchanging(ctx, path, out) && is_readable(*out, patience_ms);
 }
+
+/* A query that does not fit the tables asks a store that has none of them. */
+static ty_status judge(ty_ctx *ctx, sqlite3 *db, const ty_peek_query *query, int code) {
+    if (code == SQLITE_ROW)
+        return TY_OK;
+    if (code == SQLITE_DONE || code == SQLITE_ERROR)
+        return ty_fail(ctx, TY_ERR_NOT_FOUND, "%s has no %s", query->path, query->id);
+    return ty_fail(ctx, code == SQLITE_BUSY ? TY_ERR_BUSY : TY_ERR_IO, "%s: %s", query->path,
+                   sqlite3_errmsg(db));
+}
+
+static ty_status ask(ty_ctx *ctx, sqlite3 *db, const ty_peek_query *query, ty_arena *arena,
+                     const char **out, int n) {
+    sqlite3_stmt *row = NULL;
+    int code = sqlite3_prepare_v2(db, query->sql, -1, &row, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_bind_text(row, 1, query->id, -1, SQLITE_STATIC);
+    if (code == SQLITE_OK)
+        code = sqlite3_step(row);
+    ty_status st = judge(ctx, db, query, code);
+    for (int i = 0; st == TY_OK && i < n; i++) {
+        const char *text = (const char *)sqlite3_column_text(row, i);
+        if (!(out[i] = ty_arena_string(arena, text ? text : "")))
+            st = ty_fail_nomem(ctx, "what the store says");
+    }
+    (void)sqlite3_finalize(row);
+    return st;
+}
+
+ty_status ty_peek_ask(ty_ctx *ctx, const ty_peek_query *query, ty_arena *arena, const char **out,
+                      int n) {
+    sqlite3 *db = NULL;
+    if (!ty_file_exists(ctx, query->path))
+        return ty_fail(ctx, TY_ERR_NOT_FOUND, "there is no %s", query->path);
+    const ty_status st = ty_peek_open(ctx, query->path, query->patience_ms, &db)
+                             ? ask(ctx, db, query, arena, out, n)
+                             : ty_fail(ctx, TY_ERR_IO, "%s: %s", query->path,
+                                       db ? sqlite3_errmsg(db) : "out of memory");
+    (void)sqlite3_close(db);
+    return st;
+}

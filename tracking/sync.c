@@ -95,6 +95,26 @@ static ty_status send_run(ty_ctx *ctx, const char *folder, const char *run_folde
     return feed(ctx, &place);
 }
 
+static ty_status forgive(ty_ctx *ctx, const char *run_folder, const ty_target *target) {
+    ty_delivery *delivery = NULL;
+    TY_TRY(ty_delivery_open(ctx, run_folder, target->name, &delivery));
+    const ty_status st = ty_delivery_note_again(ctx, delivery);
+    ty_delivery_close(ctx, delivery);
+    return st;
+}
+
+ty_status ty_sync_again(ty_ctx *ctx, const char *run_folder, const ty_target *target) {
+    ty_delivery_state state;
+    if (target->kind != TY_TARGET_SERVER || ty_run_is_live(ctx, run_folder))
+        return TY_OK;
+    ty_delivery_state_init(&state, target->name);
+    ty_status st = ty_delivery_read(ctx, run_folder, &state);
+    if (st == TY_OK && state.dead.n != 0)
+        st = forgive(ctx, run_folder, target);
+    ty_delivery_state_clear(&state);
+    return st;
+}
+
 ty_status ty_sync_run(ty_ctx *ctx, const char *folder, const char *run_folder,
                       const ty_target *target, ty_arena *arena, ty_sync_report *out) {
     bool is_live = ty_run_is_live(ctx, run_folder);

@@ -48,6 +48,11 @@ ty_status ty_sync_choose(ty_ctx *ctx, const char *folder, const char *run_folder
 ty_status ty_sync_look(ty_ctx *ctx, const char *run_folder, const ty_target *target,
                        ty_arena *arena, ty_sync_report *out) TY_MUST_USE;
 
+/* What the server has refused of the run is no longer refused: the next ty_sync_run sends it, and what
+ * followed it, once more. Does nothing where nothing was, or the run's own process delivers it.
+ * Errors: TY_ERR_BUSY another process delivers the run; TY_ERR_INTEGRITY, TY_ERR_IO. */
+ty_status ty_sync_again(ty_ctx *ctx, const char *run_folder, const ty_target *target) TY_MUST_USE;
+
 /* Brings all that the target lacks. A run that its own process works on is left to it. Doing it
  * again changes nothing. out is filled as by ty_sync_look wherever that is possible.
  * Errors: TY_ERR_BUSY the server does not answer, or another process delivers the run; TY_ERR_FAILED

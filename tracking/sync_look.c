@@ -1,7 +1,9 @@
 /* How far a run has come: its journal counted, against what the target is known to have. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "tracking/delivery.h"
+#include "tracking/peek.h"
 #include "tracking/record.h"
 #include "tracking/relocate.h"
 #include "tracking/run_info.h"
@@ -194,18 +196,17 @@ static ty_status look_at_server(ty_ctx *ctx, looking *l) {
     return copy_letters(ctx, l);
 }
 
-/* A store that is not there has nothing, and is not made by looking. */
+/* A store that is not there has nothing, and looking changes none. */
 static ty_status look_at_store(ty_ctx *ctx, looking *l, const char *path, const char *journal_id) {
-    static const _Atomic int64_t never = INT64_MAX;
-    ty_store *store = NULL;
-    int64_t position = 0;
-    if (!ty_file_exists(ctx, path))
-        return TY_OK;
-    TY_TRY(ty_store_open_file(ctx, path, &never, &store));
-    const ty_status st = ty_store_position(ctx, store, journal_id, &position);
-    ty_store_close(store);
-    l->acked = st == TY_OK && position > 0 ? (uint64_t)position : 0;
-    return st;
+    const ty_peek_query query = {
+        .path = path,
+        .sql = "SELECT sequence FROM tiltyard_folded WHERE run_uuid = ?1 AND sequence > 0",
+        .id = journal_id,
+        .patience_ms = TY_STORE_BUSY_MS};
+    const char *position = NULL;
+    const ty_status st = ty_peek_ask(ctx, &query, l->arena, &position, 1);
+    l->acked = st == TY_OK ? strtoull(position, NULL, 10) : 0;
+    return st == TY_ERR_NOT_FOUND ? TY_OK : st;
 }
 
 static ty_status look(ty_ctx *ctx, looking *l, const ty_target *target) {

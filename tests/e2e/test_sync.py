@@ -50,17 +50,25 @@ class Delivery(Case):
         return run
 
     def test_a_run_is_recorded_on_the_server_and_not_in_a_store(self):
-        _, err = self.run_it("train", SYNTHETIC, *QUICK)
+        out, err = self.run_it("train", SYNTHETIC, *QUICK)
         run = self.assert_whole()
         self.assertEqual(run["status"], "FINISHED")
         self.assertIn(f"track   {self.server.url}   run ", err)
-        self.assertIn(f"{self.server.url}/#/experiments/1/runs/{run['id']}", err)
+        link = f"{self.server.url}/#/experiments/1/runs/{run['id']}"
+        self.assertIn(link, err)
+        self.assertRegex(out, rf"(?m)^  next     tiltyard eval runs/\S+    {re.escape(link)}$")
+        (folder,) = self.folder.glob("runs/*/*")
+        out, _ = self.run_it("runs", "show", folder.name)
+        self.assertRegex(out, rf"(?m)^  recorded   {self.server.url}\n             all of it acknowledged: \d.*\n +{link}$")
+        out, _ = self.run_it("runs", "show", folder.name, "--json")
+        self.assertTrue(json.loads(out)["delivery"]["is_complete"])
         self.assertFalse((self.folder / "mlflow.db").exists())
         self.assertIn("training", next(iter(run["inputs"].values()))["mlflow.data.context"])
 
     def test_a_server_that_is_down_costs_the_run_nothing_and_sync_brings_it(self):
         self.server.fault = lambda *_: "down"
-        _, err = self.run_it("train", SYNTHETIC, *QUICK, "--set", "tracking.exit_wait=0")
+        out, err = self.run_it("train", SYNTHETIC, *QUICK, "--set", "tracking.exit_wait=0")
+        self.assertRegex(out, r"(?m)^  next     tiltyard eval (runs/\S+)    tiltyard sync \1$")
         self.assertIn("the journal has it and the run goes on", err)
         self.assertIn("tiltyard sync ", err)
         reports, err = self.sync(code=75)
@@ -88,8 +96,9 @@ class Delivery(Case):
 
     def test_offline_writes_a_journal_alone_and_sync_takes_it_anywhere(self):
         del self.env["MLFLOW_TRACKING_URI"]
-        _, err = self.run_it("train", SYNTHETIC, *QUICK, "--set", "tracking.uri=offline")
+        out, err = self.run_it("train", SYNTHETIC, *QUICK, "--set", "tracking.uri=offline")
         self.assertIn("track   offline", err)
+        self.assertRegex(out, r"(?m)^  next     tiltyard eval runs/\S+    tiltyard sync runs/\S+ --to URI$")
         self.assertFalse((self.folder / "mlflow.db").exists())
         moved = self.folder / "moved"
         moved.mkdir()
@@ -118,6 +127,32 @@ class Delivery(Case):
         self.assertEqual(len(run["points"]), report["points"]["all"])
         self.assertEqual(report["points"]["all"], report["points"]["acknowledged"])
         self.assertEqual(run["status"], "FINISHED")
+        out, _ = self.run_it("runs", "show", report["folder"])
+        self.assertIn("; 61 refused (`tiltyard sync --status` lists them)", out)
+
+    def test_what_was_refused_is_sent_again_when_that_is_asked_for(self):
+        self.server.poison = {"train/loss", "seed", "tiltyard.version"}
+        self.server.fault = lambda method, path, body: (
+            400 if method == "PUT" and "report.html" in path or method == "PATCH" else None)
+        self.run_it("train", SYNTHETIC, *QUICK)
+        (before,), _ = self.sync(code=1)
+        self.assertEqual({r["what"] for r in before["refused"]}, {"metric", "param", "tag", "file", "model"})
+        self.server.fault = lambda *_: None
+        (still,), _ = self.sync(code=1)
+        self.assertEqual(still["refused"], before["refused"])
+        self.run_it("sync", "--again", "--status", code=2)
+        (partly,), _ = self.sync("--again", code=1)
+        self.assertEqual({r["what"] for r in partly["refused"]}, {"metric", "param", "tag"})
+        self.server.poison = set()
+        (after,), _ = self.sync("--again")
+        self.assertEqual(after["refused"], [])
+        run = self.assert_whole()
+        self.assertEqual(run["status"], "FINISHED")
+        self.assertEqual([m["status"] for m in self.server.models.values()], ["LOGGED_MODEL_READY"])
+        self.assertEqual(len([p for p in run["points"] if p[0] == "train/loss"]), 60)
+        calls = len(self.server.calls)
+        self.sync("--again")
+        self.assertEqual([c for c in self.server.calls[calls:] if c[0] != "GET"], [], "twice changes nothing")
 
     def test_a_run_that_was_deleted_there_is_left_alone_until_it_is_restored(self):
         self.server.fault = lambda method, path, body: "down" if self.server.runs else None

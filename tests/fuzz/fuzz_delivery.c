@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     ty_ctx_init(&ctx);
     ty_delivery_state_init(&state, "http://here");
     const ty_journal_record first = {1, 1, target, sizeof target - 1};
-    const ty_journal_record raw = {data[0] % 9, 2, data + 1, size - 1};
+    const ty_journal_record raw = {data[0] % 10, 2, data + 1, size - 1};
     if (ty_delivery_take(&ctx, &state, &first) != TY_OK || state.target != 0)
         __builtin_trap();
     for (int i = 0; i < 2; i++)
