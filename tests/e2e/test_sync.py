@@ -59,7 +59,7 @@ class Delivery(Case):
         self.assertRegex(out, rf"(?m)^  next     tiltyard eval runs/\S+    {re.escape(link)}$")
         (folder,) = self.folder.glob("runs/*/*")
         out, _ = self.run_it("runs", "show", folder.name)
-        self.assertRegex(out, rf"(?m)^  recorded   {self.server.url}\n             all of it acknowledged: \d.*\n +{link}$")
+        self.assertRegex(out, rf"  recorded   {self.server.url}\n {{13}}all of it acknowledged: \d.*\n {{13}}{link}\n")
         out, _ = self.run_it("runs", "show", folder.name, "--json")
         self.assertTrue(json.loads(out)["delivery"]["is_complete"])
         self.assertFalse((self.folder / "mlflow.db").exists())
