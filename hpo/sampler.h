@@ -40,7 +40,10 @@ void ty_draws_point(const ty_space *space, uint64_t seed, size_t trial, uint32_t
                     double *x);
 
 /* X(name, help): sampler_<name>.c has ty_sampler_<name> and ty_sampler_<name>_rows; one line here. */
-#define TY_SAMPLER_ROWS(X) X(random, "each point drawn from the priors alone")
+#define TY_SAMPLER_ROWS(X)                                                                         \
+    X(random, "each point drawn from the priors alone")                                            \
+    X(grid, "every combination of values once")                                                    \
+    X(sobol, "the points of a scrambled Sobol sequence, spread more evenly than random ones")
 
 enum { TY_SAMPLER_CONFIG_BYTES = 64 };
 
