@@ -11,6 +11,8 @@ static ty_status apply_sets(cli *app, job *j) {
     for (int i = 0; i < app->args.n_options; i++)
         if (strcmp(app->args.option[i].row->name, "set") == 0)
             TY_TRY(ty_doc_set(&app->ctx, j->doc, app->args.option[i].value));
+    for (int i = 0; i < j->n_sets; i++)
+        TY_TRY(ty_doc_set(&app->ctx, j->doc, j->sets[i]));
     return TY_OK;
 }
 
@@ -23,7 +25,8 @@ static ty_status resolve(cli *app, job *j) {
 }
 
 ty_status job_read_config(cli *app, job *j, const char *path) {
-    ty_status st = ty_doc_read(&app->ctx, path, &j->doc);
+    ty_status st = j->text ? ty_doc_parse(&app->ctx, path, j->text, strlen(j->text), &j->doc)
+                           : ty_doc_read(&app->ctx, path, &j->doc);
     if (st == TY_ERR_NOT_FOUND || st == TY_ERR_IO)
         return ty_fail_within(&app->ctx, TY_ERR_CONFIG, "reading the config");
     TY_TRY(st);
@@ -233,7 +236,8 @@ ty_status job_choose_run(cli *app, job *j, const char *name, bool is_fresh) {
 
 void job_close(job *j) {
     ty_dataset_close(j->data);
-    ty_comm_close(j->comm);
+    if (!j->lends_comm)
+        ty_comm_close(j->comm);
     ty_doc_close(j->doc);
     ty_text_clear(&j->config_json);
     ty_arena_clear(&j->arena);

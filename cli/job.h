@@ -12,11 +12,15 @@ typedef struct job {
     bool writes_nothing; /* a plan: not even digests of data files are kept */
     bool saves_nothing;  /* a plan or an evaluation: a signal has nothing to wait for */
     signals signals;
+    const char *text;        /* the config, which is no file then; NULL: a file */
+    const char *const *sets; /* [n_sets] KEY=VALUE after those of the command line; borrowed */
+    int n_sets;
     ty_doc *doc;
     ty_train_config config;
     ty_text config_json;  /* resolved; goes into the run folder and every checkpoint */
     uint64_t config_hash; /* of the keys that change the result */
     ty_comm *comm;
+    bool lends_comm; /* comm is the caller's, and open already */
     ty_dataset *data;
     ty_arena arena;   /* what the strings below live in */
     ty_target target; /* where a run of this config is recorded; job_read_config's alone */

@@ -99,6 +99,8 @@ ty_status train_tell_start(train_run *t) {
     emit_text(t, TY_EVENT_TAG, "tiltyard.version", TY_VERSION_TEXT);
     emit_text(t, TY_EVENT_TAG, "tiltyard.host", t->facts.host);
     tags_of_origin(&t->app->ctx, &t->facts, emit_tag, t);
+    for (int64_t i = 0; i < t->wish->n_tags; i++)
+        emit_tag(t, t->wish->tags[i].key, t->wish->tags[i].value);
     emit_dataset(t, TY_SPLIT_TRAIN, "training");
     emit_dataset(t, TY_SPLIT_VAL, "validation");
     emit_dataset(t, TY_SPLIT_TEST, "test");
@@ -179,10 +181,15 @@ void train_show_result(train_run *t, const ty_train_result *result, const ty_eva
     t->report = shown_result(&s, &r, timings);
 }
 
-void train_tell_state(train_run *t, ty_status st, int64_t step, const char *reason) {
-    bool is_stopped = st == TY_STOP_REQUEUE || st == TY_STOP_INTERRUPT || st == TY_STOP_TERMINATE;
-    ty_run_state state = st == TY_OK ? TY_RUN_FINISHED : is_stopped ? TY_RUN_KILLED : TY_RUN_FAILED;
+void train_tell_state(train_run *t, ty_status st, const ty_train_result *result,
+                      const char *reason) {
+    const bool is_paused = st == TY_OK && !result->is_complete;
+    const bool is_stopped =
+        is_paused || st == TY_STOP_REQUEUE || st == TY_STOP_INTERRUPT || st == TY_STOP_TERMINATE;
+    const ty_run_state state = is_stopped    ? TY_RUN_KILLED
+                               : st == TY_OK ? TY_RUN_FINISHED
+                                             : TY_RUN_FAILED;
     train_tell(t, (ty_event){.kind = TY_EVENT_STATE,
-                             .step = step,
+                             .step = result->step,
                              .state = {.state = state, .reason = reason}});
 }

@@ -28,7 +28,8 @@ typedef struct recorder {
     _Atomic int signal;
     int64_t signal_after; /* step at whose end the signal has been seen; 0: none */
     int signal_number;
-    int64_t answer_at; /* step at which `answer` is given; 0: none */
+    int64_t answer_at;    /* step at which `answer` is given; 0: none */
+    bool answers_at_eval; /* to the evaluation there, instead of to the step */
     ty_answer answer;
     int64_t n_points, n_steps, n_evals, n_starts, n_models;
     point points[MOST_POINTS];
@@ -71,7 +72,8 @@ static inline ty_answer job_notify(void *self, const ty_event *event, const char
     rec->n_evals += event->kind == TY_EVENT_EVAL;
     rec->n_starts += event->kind == TY_EVENT_START;
     rec->n_models += event->kind == TY_EVENT_MODEL;
-    if (!rec->answer_at || event->kind != TY_EVENT_STEP || event->step != rec->answer_at)
+    const ty_event_kind kind = rec->answers_at_eval ? TY_EVENT_EVAL : TY_EVENT_STEP;
+    if (!rec->answer_at || event->kind != kind || event->step != rec->answer_at)
         return TY_CONTINUE;
     *reason = "the test said so";
     return rec->answer;

@@ -68,6 +68,58 @@ static void resume_continues_momentum_exactly_at_every_step(void **state) {
     check_each_step(*state, "optimizer=sgd");
 }
 
+/* One sitting that an observer pauses at a step or at an evaluation; 0: to the end. What it says is agreed
+ * on at the evaluation after the step (every third), or in the next step. */
+static void sit_until_paused(world *w, job *j, const char *folder, int64_t at, bool at_eval) {
+    const job_options options = {.text = cnn, .run_folder = folder, .comm = w->comm};
+    job_open(&w->ctx, j, &options);
+    j->rec.answer_at = at;
+    j->rec.answers_at_eval = at_eval;
+    j->rec.answer = TY_PAUSE;
+    if (job_run(j) != TY_OK)
+        fail_msg("%s", w->ctx.message);
+    assert_int_equal(j->result.is_complete, at == 0);
+    if (at == 0)
+        return;
+    assert_int_equal(j->result.step, at % 3 == 0 ? at : at + 1);
+    if (ty_comm_rank(w->comm) == 0)
+        assert_string_equal(j->result.reason, "the test said so");
+}
+
+static void check_paused(world *w, const job *whole, int64_t at, bool at_eval) {
+    const temp_folder folder = temp_folder_make();
+    job first, second;
+    sit_until_paused(w, &first, folder.path, at, at_eval);
+    job_close(&first);
+    sit_until_paused(w, &second, folder.path, 0, at_eval);
+    assert_int_equal(ty_trainer_report(second.trainer)->resumed_step, first.result.step);
+    assert_true(second.result.params_hash == whole->result.params_hash);
+    assert_same_curves(whole, &first);
+    assert_same_curves(whole, &second);
+    assert_int_equal(first.rec.n_steps + second.rec.n_steps, whole->rec.n_steps);
+    assert_int_equal(first.rec.n_evals + second.rec.n_evals, whole->rec.n_evals);
+    assert_true(second.result.best_value == whole->result.best_value);
+    job_close(&second);
+    temp_folder_remove(&folder);
+}
+
+static void a_run_paused_at_any_step_goes_on_exactly(void **state) {
+    job whole;
+    assert_int_equal(sit(*state, &whole, NULL, NULL, 0), TY_OK);
+    for (int64_t at = 1; at < 7; at++)
+        check_paused(*state, &whole, at, false);
+    job_close(&whole);
+}
+
+/* Nothing is evaluated or trained beyond the rung, and nothing twice. */
+static void a_run_paused_at_an_evaluation_ends_there_and_goes_on_exactly(void **state) {
+    job whole;
+    assert_int_equal(sit(*state, &whole, NULL, NULL, 0), TY_OK);
+    for (int64_t at = 3; at < 8; at += 3)
+        check_paused(*state, &whole, at, true);
+    job_close(&whole);
+}
+
 static void a_finished_run_says_so(void **state) {
     world *w = *state;
     const temp_folder folder = temp_folder_make();
@@ -267,6 +319,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(resume_continues_adamw_exactly_at_every_step),
         cmocka_unit_test(resume_continues_momentum_exactly_at_every_step),
+        cmocka_unit_test(a_run_paused_at_any_step_goes_on_exactly),
+        cmocka_unit_test(a_run_paused_at_an_evaluation_ends_there_and_goes_on_exactly),
         cmocka_unit_test(a_finished_run_says_so),
         cmocka_unit_test(another_config_in_the_same_folder_is_refused),
         cmocka_unit_test(a_checkpoint_given_by_name_may_start_another_config),
