@@ -3,6 +3,7 @@
 #define TY_DATA_DATA_H
 
 #include "data/dataset.h"
+#include "data/fitted.h"
 #include "data/loader.h"
 #include "data/predictions.h"
 #include "data/samples.h"

@@ -1,8 +1,12 @@
-/* Texts numbered in the order they were first met. Private to data/. */
+/* Texts numbered in the order they were first met. */
 #ifndef TY_DATA_DICTIONARY_H
 #define TY_DATA_DICTIONARY_H
 
 #include "base/base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 typedef struct ty_dictionary {
     const char **texts; /* [n], in the arena */
@@ -21,5 +25,9 @@ ty_status ty_dictionary_add(ty_ctx *ctx, ty_dictionary *dictionary, ty_arena *ar
 /* Numbers in the order of the texts' bytes: order[n], in arena. Errors: TY_ERR_NOMEM. */
 ty_status ty_dictionary_sort(ty_ctx *ctx, const ty_dictionary *dictionary, ty_arena *arena,
                              int32_t **order) TY_MUST_USE;
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -145,7 +145,8 @@ static ty_status read_column(ty_ctx *ctx, const json_t *column, ty_arena *arena,
     if (!kind || strcmp(kind, "numeric") != 0)
         return refuse(ctx, "kind");
     TY_TRY(read_real(ctx, column, "mean", &out->mean));
-    return read_real(ctx, column, "std", &out->std);
+    TY_TRY(read_real(ctx, column, "std", &out->std));
+    return out->std < 0 ? refuse(ctx, "std") : TY_OK;
 }
 
 static ty_status read_columns(ty_ctx *ctx, const json_t *root, ty_arena *arena, ty_fitted *out) {
@@ -193,4 +194,19 @@ ty_status ty_fitted_read(ty_ctx *ctx, const char *state, ty_arena *arena, ty_fit
     const ty_status st = read_root(ctx, root, arena, out);
     json_decref(root);
     return st;
+}
+
+void ty_fitted_describe(const ty_fitted *fitted, ty_data_info *out) {
+    *out = (ty_data_info){.format = fitted->format,
+                          .x_is_u8 = fitted->x_is_u8,
+                          .x_rank = fitted->x_rank,
+                          .x_count = fitted->x_count,
+                          .is_classification = fitted->is_classification,
+                          .n_outputs = fitted->n_outputs,
+                          .class_names = fitted->class_names,
+                          .n_channels = fitted->n_channels,
+                          .mean = fitted->mean,
+                          .inverse_std = fitted->inverse_std,
+                          .schema_json = "{}"};
+    memcpy(out->x_dims, fitted->x_dims, sizeof out->x_dims);
 }

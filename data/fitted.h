@@ -1,15 +1,19 @@
-/* What a training fitted on its data, read back from the JSON that ty_dataset_state writes. Private
- * to data/. */
+/* What a training fitted on its data, read back from the JSON that ty_dataset_state writes: by those
+ * who encode samples as it did (samples.h, trainer/onnx.h). */
 #ifndef TY_DATA_FITTED_H
 #define TY_DATA_FITTED_H
 
+#include "data/dataset.h"
 #include "data/dictionary.h"
-#include "data/reader.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 typedef struct ty_fitted_column {
     const char *name;
     bool is_categorical;
-    double mean, std;         /* numeric */
+    double mean, std;         /* numeric; std >= 0 */
     ty_dictionary categories; /* numbered as their features are */
 } ty_fitted_column;
 
@@ -36,4 +40,10 @@ typedef struct ty_fitted {
 ty_status ty_fitted_read(ty_ctx *ctx, const char *state, ty_arena *arena,
                          ty_fitted *out) TY_MUST_USE;
 
+/* What a model needs to know of such samples; the rest of *out is zero. Borrows from fitted. */
+void ty_fitted_describe(const ty_fitted *fitted, ty_data_info *out);
+
+#ifdef __cplusplus
+}
+#endif
 #endif

@@ -10,19 +10,7 @@
 /* --- what a sample is ------------------------------------------------------------------------- */
 
 static void describe(ty_dataset *set, const ty_fitted *fitted) {
-    ty_data_info *info = &set->info;
-    info->format = fitted->format;
-    info->x_is_u8 = fitted->x_is_u8;
-    info->x_rank = fitted->x_rank;
-    memcpy(info->x_dims, fitted->x_dims, sizeof info->x_dims);
-    info->x_count = fitted->x_count;
-    info->is_classification = fitted->is_classification;
-    info->n_outputs = fitted->n_outputs;
-    info->class_names = fitted->class_names;
-    info->n_channels = fitted->n_channels;
-    info->mean = fitted->mean;
-    info->inverse_std = fitted->inverse_std;
-    info->schema_json = "{}";
+    ty_fitted_describe(fitted, &set->info);
     set->content.is_classification = fitted->is_classification;
     set->content.n_outputs = fitted->n_outputs;
 }
@@ -35,8 +23,8 @@ static ty_status restore(ty_ctx *ctx, const char *state, ty_dataset *set) {
         return ty_fail_nomem(ctx, "the state of the training's data");
     TY_TRY(ty_fitted_read(ctx, state, &set->arena, set->fitted));
     TY_TRY(ty_sha256_of(ctx, state, strlen(state), digest));
-    ty_sha256_to_hex(digest, set->info.fingerprint);
     describe(set, set->fitted);
+    ty_sha256_to_hex(digest, set->info.fingerprint);
     set->info.name = set->info.source = "the training's data";
     return TY_OK;
 }

@@ -3,6 +3,7 @@
 #define TY_DATA_SAMPLES_CSV_H
 
 #include "data/fitted.h"
+#include "data/reader.h"
 #include "data/samples.h"
 
 /* fetch and close of what ty_samples_csv_open leaves in content->self. */

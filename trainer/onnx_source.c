@@ -2,7 +2,6 @@
  * had written them: a damaged checkpoint is refused before it comes here, but not a forged one. */
 #include "trainer/onnx_private.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "trainer/model.h"
@@ -10,117 +9,7 @@
 /* A table of more numbers than that is one matrix: nobody names so many inputs. */
 enum { MOST_INPUTS = 256 };
 
-typedef struct reading {
-    ty_ctx *ctx;
-    ty_onnx_source *out;
-    const json_t *root;
-} reading;
-
-static ty_status contradicts(const reading *r, const char *what) {
-    return ty_fail(r->ctx, TY_ERR_INTEGRITY, "the model's data_state has no %s", what);
-}
-
-static ty_status no_memory(const reading *r) {
-    return ty_fail_nomem(r->ctx, "the data's fitted state");
-}
-
-/* --- x and y ---------------------------------------------------------------------------------- */
-
-static ty_status read_x(const reading *r) {
-    ty_data_info *info = &r->out->info;
-    const json_t *x = json_object_get(r->root, "x"), *shape = json_object_get(x, "shape");
-    const char *dtype = json_string_value(json_object_get(x, "dtype"));
-    const size_t rank = json_array_size(shape);
-    if (!dtype || (strcmp(dtype, "uint8") != 0 && strcmp(dtype, "float32") != 0) || rank < 1 ||
-        rank > sizeof info->x_dims / sizeof info->x_dims[0])
-        return contradicts(r, "x of uint8 or float32 and 1 to 3 dimensions");
-    info->x_is_u8 = strcmp(dtype, "uint8") == 0;
-    info->x_rank = (int)rank;
-    info->x_count = 1;
-    for (size_t i = 0; i < rank; i++) {
-        info->x_dims[i] = json_integer_value(json_array_get(shape, i));
-        if (info->x_dims[i] < 1 || !ty_mul_i64(info->x_count, info->x_dims[i], &info->x_count))
-            return contradicts(r, "x.shape that can be counted");
-    }
-    return TY_OK;
-}
-
-static ty_status read_y(const reading *r) {
-    ty_data_info *info = &r->out->info;
-    const json_t *y = json_object_get(r->root, "y");
-    const char *task = json_string_value(json_object_get(y, "task"));
-    info->n_outputs = json_integer_value(json_object_get(y, "outputs"));
-    info->is_classification = task && strcmp(task, "classification") == 0;
-    if (!task || (!info->is_classification && strcmp(task, "regression") != 0) ||
-        info->n_outputs < 1)
-        return contradicts(r, "y of a known task with outputs");
-    return TY_OK;
-}
-
-/* Finite numbers; NULL: it is no list of at least one. */
-static const float *read_floats(const reading *r, const char *key, int64_t *n) {
-    const json_t *list = json_object_get(r->root, key);
-    const size_t count = json_array_size(list);
-    float *values = ty_arena_array(&r->out->arena, count + 1, sizeof *values);
-    for (size_t i = 0; values && i < count; i++) {
-        values[i] = (float)json_number_value(json_array_get(list, i));
-        if (!json_is_number(json_array_get(list, i)) || !isfinite(values[i]))
-            return NULL;
-    }
-    *n = (int64_t)count;
-    return count > 0 ? values : NULL;
-}
-
-static ty_status read_normalisation(const reading *r) {
-    ty_data_info *info = &r->out->info;
-    int64_t n = 0;
-    info->mean = read_floats(r, "mean", &info->n_channels);
-    info->inverse_std = read_floats(r, "inverse_std", &n);
-    if (!info->mean || !info->inverse_std || n != info->n_channels ||
-        (n != 1 && n != info->x_dims[0]))
-        return contradicts(r, "mean and inverse_std of as many numbers as x has channels");
-    return TY_OK;
-}
-
 /* --- columns ---------------------------------------------------------------------------------- */
-
-static ty_status read_categories(const reading *r, const json_t *column, ty_onnx_column *out) {
-    const json_t *list = json_object_get(column, "categories");
-    const size_t n = json_array_size(list);
-    const char **names = ty_arena_array(&r->out->arena, n + 1, sizeof *names);
-    if (!names)
-        return no_memory(r);
-    for (size_t i = 0; i < n; i++) {
-        const char *name = json_string_value(json_array_get(list, i));
-        if (!name)
-            return contradicts(r, "texts as a column's categories");
-        if (!(names[i] = ty_arena_string(&r->out->arena, name)))
-            return no_memory(r);
-    }
-    out->categories = names;
-    out->n_features = (int64_t)n;
-    return TY_OK;
-}
-
-static ty_status read_column(const reading *r, const json_t *column, ty_onnx_column *out) {
-    const char *name = json_string_value(json_object_get(column, "name"));
-    const char *kind = json_string_value(json_object_get(column, "kind"));
-    const json_t *mean = json_object_get(column, "mean"), *std = json_object_get(column, "std");
-    if (!name || !kind)
-        return contradicts(r, "name and kind of a column");
-    if (!(out->name = ty_arena_string(&r->out->arena, name)))
-        return no_memory(r);
-    out->is_text = strcmp(kind, "categorical") == 0;
-    if (out->is_text)
-        return read_categories(r, column, out);
-    out->mean = json_number_value(mean);
-    out->std = json_number_value(std);
-    out->n_features = 1;
-    if (strcmp(kind, "numeric") != 0 || !json_is_number(mean) || !json_is_number(std) ||
-        !isfinite(out->mean) || !isfinite(out->std) || out->std < 0)
-        return contradicts(r, "mean and std of a numeric column");
-    return TY_OK;
-}
 
 /* Names of our own begin with a slash, tensors with "layers.". */
 static bool is_taken(const ty_onnx_column *columns, int64_t n, const char *name) {
@@ -133,66 +22,54 @@ static bool is_taken(const ty_onnx_column *columns, int64_t n, const char *name)
     return is_ours;
 }
 
-static ty_status name_input(const reading *r, ty_onnx_column *columns, int64_t c) {
+static ty_status name_input(ty_ctx *ctx, ty_arena *arena, ty_onnx_column *columns, int64_t c) {
     const char *name = columns[c].name;
     if (is_taken(columns, c, name))
-        name = ty_arena_printf(&r->out->arena, "column_%lld", (long long)c + 1);
+        name = ty_arena_printf(arena, "column_%lld", (long long)c + 1);
     while (name && is_taken(columns, c, name))
-        name = ty_arena_printf(&r->out->arena, "%s_", name);
+        name = ty_arena_printf(arena, "%s_", name);
     columns[c].input = name;
-    return name ? TY_OK : no_memory(r);
+    return name ? TY_OK : ty_fail_nomem(ctx, "the columns' names");
 }
 
-static ty_status read_columns(const reading *r) {
-    ty_onnx_source *out = r->out;
-    const json_t *list = json_object_get(r->root, "columns");
-    int64_t n_features = 0;
+static ty_onnx_column column_of(const ty_fitted_column *fitted) {
+    return (ty_onnx_column){.name = fitted->name,
+                            .is_text = fitted->is_categorical,
+                            .mean = fitted->mean,
+                            .std = fitted->std,
+                            .categories = fitted->categories.texts,
+                            .n_features = fitted->is_categorical ? fitted->categories.n : 1};
+}
+
+static ty_status take_columns(ty_ctx *ctx, const ty_fitted *fitted, ty_onnx_source *out) {
     bool has_texts = false;
-    if (!list)
+    if (!fitted->columns)
         return TY_OK;
-    out->is_standardised = json_is_true(json_object_get(r->root, "standardised"));
-    out->n_columns = (int64_t)json_array_size(list);
     ty_onnx_column *columns =
-        ty_arena_array(&out->arena, (size_t)out->n_columns + 1, sizeof *columns);
+        ty_arena_array(&out->arena, (size_t)fitted->n_columns, sizeof *columns);
     if (!columns)
-        return no_memory(r);
-    for (int64_t c = 0; c < out->n_columns; c++) {
-        TY_TRY(read_column(r, json_array_get(list, (size_t)c), &columns[c]));
-        TY_TRY(name_input(r, columns, c));
+        return ty_fail_nomem(ctx, "the columns");
+    for (int64_t c = 0; c < fitted->n_columns; c++) {
+        columns[c] = column_of(&fitted->columns[c]);
+        TY_TRY(name_input(ctx, &out->arena, columns, c));
         has_texts |= columns[c].is_text;
-        n_features += columns[c].n_features;
     }
     out->columns = columns;
-    out->is_by_column = has_texts || (json_is_true(json_object_get(r->root, "header")) &&
-                                      out->n_columns <= MOST_INPUTS);
-    if (out->info.x_rank != 1 || out->info.x_is_u8 || n_features != out->info.x_count)
-        return contradicts(r, "columns that make as many features as x has");
+    out->n_columns = fitted->n_columns;
+    out->is_standardised = fitted->is_standardised;
+    out->is_by_column = has_texts || (fitted->has_header && fitted->n_columns <= MOST_INPUTS);
     return TY_OK;
 }
 
 /* --- all -------------------------------------------------------------------------------------- */
 
-static ty_status read_data_state(ty_ctx *ctx, const char *text, ty_onnx_source *out) {
-    json_error_t error;
-    json_t *root = json_loads(text, JSON_REJECT_DUPLICATES, &error);
-    const reading r = {.ctx = ctx, .out = out, .root = root};
-    ty_status st = json_is_object(root) ? TY_OK : contradicts(&r, "JSON object in it");
-    if (st == TY_OK)
-        st = read_x(&r);
-    if (st == TY_OK)
-        st = read_y(&r);
-    if (st == TY_OK)
-        st = read_normalisation(&r);
-    if (st == TY_OK)
-        st = read_columns(&r);
-    json_decref(root);
-    return st;
-}
-
 ty_status ty_onnx_source_init(ty_ctx *ctx, const ty_checkpoint *content, ty_onnx_source *out) {
     ty_train_config config;
+    ty_fitted fitted;
     *out = (ty_onnx_source){0};
-    TY_TRY(read_data_state(ctx, content->data_state, out));
+    TY_TRY(ty_fitted_read(ctx, content->data_state, &out->arena, &fitted));
+    ty_fitted_describe(&fitted, &out->info);
+    TY_TRY(take_columns(ctx, &fitted, out));
     TY_TRY(ty_doc_parse(ctx, "the model's config", content->config, strlen(content->config),
                         &out->doc));
     TY_TRY(ty_train_config_load(ctx, out->doc, &config));

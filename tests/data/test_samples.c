@@ -281,6 +281,7 @@ static void a_state_that_contradicts_itself_is_refused(void **state) {
                                              {"\"mean\":[0]", "\"mean\":[\"NaN\"]"},
                                              {"\"inverse_std\":[1]", "\"inverse_std\":[]"},
                                              {"\"numeric\"", "\"hexadecimal\""},
+                                             {"\"std\":", "\"std\":-"},
                                              {"\"blue\",\"green\"", "\"blue\",\"blue\""},
                                              {"\"header\":true", "\"header\":1"},
                                              {"\"target\":\"kind\"", "\"target\":null"},

@@ -311,24 +311,31 @@ static void an_opset_that_we_do_not_write_is_refused(void **state) {
 }
 
 static void a_content_that_contradicts_itself_is_not_written(void **state) {
+#define STATE(x, y, rest) "{\"version\":1,\"format\":\"csv\",\"x\":{" x "},\"y\":{" y "}," rest "}"
+#define REGRESSION "\"task\":\"regression\",\"outputs\":1"
+#define IDENTITY "\"mean\":[0],\"inverse_std\":[1]"
+#define TABLE                                                                                      \
+    IDENTITY                                                                                       \
+        ",\"target\":\"y\",\"header\":true,\"standardised\":true,\"columns\":[{\"name\":\"a\","    \
+        "\"kind\":\"numeric\",\"mean\":0,\"std\":"
     static const char *const data_states[] = {
         "{}",
         "[",
         "null",
-        "{\"x\":{\"dtype\":\"uint8\",\"shape\":[0,2,2]},\"y\":{\"task\":\"regression\",\"outputs\":"
-        "1},"
-        "\"mean\":[0],\"inverse_std\":[1]}",
-        "{\"x\":{\"dtype\":\"uint8\",\"shape\":[4611686018427387904,4]},"
-        "\"y\":{\"task\":\"regression\",\"outputs\":1},\"mean\":[0],\"inverse_std\":[1]}",
-        "{\"x\":{\"dtype\":\"uint8\",\"shape\":[4]},\"y\":{\"task\":\"regression\",\"outputs\":1},"
-        "\"mean\":[0,0],\"inverse_std\":[1,1]}",
-        "{\"x\":{\"dtype\":\"uint8\",\"shape\":[4]},\"y\":{\"task\":\"regression\",\"outputs\":1},"
-        "\"mean\":[\"NaN\"],\"inverse_std\":[1]}",
-        "{\"x\":{\"dtype\":\"float32\",\"shape\":[2]},\"y\":{\"task\":\"regression\",\"outputs\":1}"
-        ","
-        "\"mean\":[0],\"inverse_std\":[1],\"columns\":[{\"name\":\"a\",\"kind\":\"numeric\","
-        "\"mean\":0,"
-        "\"std\":1}]}"};
+        STATE("\"dtype\":\"uint8\",\"shape\":[0,2,2]", REGRESSION, IDENTITY),
+        STATE("\"dtype\":\"uint8\",\"shape\":[4611686018427387904,4,1]", REGRESSION, IDENTITY),
+        STATE("\"dtype\":\"uint8\",\"shape\":[4]", REGRESSION,
+              "\"mean\":[0,0],\"inverse_std\":[1,1]"),
+        STATE("\"dtype\":\"uint8\",\"shape\":[4]", REGRESSION,
+              "\"mean\":[\"NaN\"],\"inverse_std\":[1]"),
+        STATE("\"dtype\":\"uint8\",\"shape\":[4]", "\"task\":\"classification\",\"outputs\":2",
+              IDENTITY),
+        STATE("\"dtype\":\"float32\",\"shape\":[2]", REGRESSION, TABLE "1}]"),
+        STATE("\"dtype\":\"float32\",\"shape\":[1]", REGRESSION, TABLE "-1}]")};
+#undef STATE
+#undef REGRESSION
+#undef IDENTITY
+#undef TABLE
     onnx_fixture *f = *state;
     ty_text example = {0};
     for (size_t i = 0; i < sizeof data_states / sizeof data_states[0]; i++) {
