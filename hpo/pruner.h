@@ -29,11 +29,11 @@ typedef struct ty_board {
     size_t count;
 } ty_board;
 
-typedef struct ty_verdict {
+typedef struct ty_decision {
     ty_answer
         answer; /* CONTINUE, STOP or PAUSE (a checkpoint, then another trial may have the slot) */
     char reason[160]; /* "" for CONTINUE */
-} ty_verdict;
+} ty_decision;
 
 /* X(name, help): pruner_<name>.c has ty_pruner_<name> and ty_pruner_<name>_rows; one line here. */
 #define TY_PRUNER_ROWS(X) X(none, "every trial runs to its end")
@@ -43,7 +43,7 @@ enum { TY_PRUNER_CONFIG_BYTES = 128 };
 typedef struct ty_pruner_type {
     /* After a report, which is the last of own. */
     ty_status (*judge)(ty_ctx *ctx, const void *config, const ty_board *board, const ty_curve *own,
-                       ty_verdict *out);
+                       ty_decision *out);
     /* Index into board->curves of the paused trial that is to go on before a new one begins;
      * board->count for none. NULL where the pruner never pauses. */
     size_t (*promote)(const void *config, const ty_board *board);

@@ -147,7 +147,7 @@ ty_status study_decide(ty_ctx *ctx, ty_study *s, size_t leg, decision *out) {
 }
 
 ty_status study_judge(ty_ctx *ctx, ty_study *s, trial_memory *t, const ty_report *report,
-                      ty_verdict *out) {
+                      ty_decision *out) {
     ty_board board;
     if (!study_place_report(s, t, report))
         return ty_fail_nomem(ctx, "the reports of a trial");
@@ -264,8 +264,8 @@ static ty_status find_trial(ty_ctx *ctx, const ty_study *s, size_t trial, trial_
     return TY_OK;
 }
 
-static ty_verdict verdict_again(const trial_memory *t, double step) {
-    ty_verdict verdict = {.answer = TY_CONTINUE};
+static ty_decision verdict_again(const trial_memory *t, double step) {
+    ty_decision verdict = {.answer = TY_CONTINUE};
     if (step < t->step[t->seen.reports - 1])
         return verdict;
     verdict.answer = t->last_answer;
@@ -284,12 +284,12 @@ static bool is_of_this_leg(const trial_memory *t) {
 }
 
 ty_status ty_study_report(ty_ctx *ctx, ty_study *s, size_t trial, const ty_report *report,
-                          ty_verdict *out) {
+                          ty_decision *out) {
     trial_memory *t = NULL;
     TY_TRY(find_trial(ctx, s, trial, &t));
     if (t->seen.state != TY_TRIAL_RUNNING)
         return ty_fail(ctx, TY_ERR_ARG, "trial %zu has ended and cannot report", trial);
-    *out = (ty_verdict){.answer = TY_CONTINUE};
+    *out = (ty_decision){.answer = TY_CONTINUE};
     if (was_reported(t, report->step)) {
         if (is_of_this_leg(t))
             *out = verdict_again(t, report->step);

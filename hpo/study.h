@@ -106,7 +106,7 @@ typedef struct ty_report {
  * nothing and gets the verdict it got.
  * Errors: TY_ERR_NOT_FOUND no such trial; TY_ERR_ARG it does not run. */
 ty_status ty_study_report(ty_ctx *ctx, ty_study *study, size_t trial, const ty_report *report,
-                          ty_verdict *out) TY_MUST_USE;
+                          ty_decision *out) TY_MUST_USE;
 
 /* How a leg ended: COMPLETE with its value, PRUNED, PAUSED or FAILED. A COMPLETE one without a number
  * as value fails. Told a second time, the first counts. Durable when it returns TY_OK. */

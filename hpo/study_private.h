@@ -130,7 +130,7 @@ ty_status study_new(ty_ctx *ctx, const ty_study_options *options, ty_study **out
  * nothing but what the leg may see. */
 ty_status study_decide(ty_ctx *ctx, ty_study *s, size_t leg, decision *out) TY_MUST_USE;
 ty_status study_judge(ty_ctx *ctx, ty_study *s, trial_memory *t, const ty_report *report,
-                      ty_verdict *out) TY_MUST_USE;
+                      ty_decision *out) TY_MUST_USE;
 
 /* A value as told, turned so that less is better, and back. */
 double study_turn(const ty_study *s, double value);

@@ -49,7 +49,7 @@ static ty_status check_ask(ty_ctx *ctx, ty_study *s, const json_t *record) {
 static ty_status check_report(ty_ctx *ctx, ty_study *s, const json_t *record) {
     const size_t trial = (size_t)json_integer_value(json_object_get(record, "trial"));
     ty_report report;
-    ty_verdict now;
+    ty_decision now;
     if (trial >= s->count || s->trials[trial]->seen.leg_count == 0 ||
         !study_report_from_json(record, &report))
         return TY_OK; /* folding says what is wrong with it */

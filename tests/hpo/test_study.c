@@ -72,7 +72,7 @@ static void end_leg(fixture *f, ty_study *s, worker *w, ty_told told) {
 
 static void train_epoch(fixture *f, ty_study *s, worker *w) {
     const ty_trial *t = ty_study_trial(s, w->trial);
-    ty_verdict verdict;
+    ty_decision verdict;
     w->epoch++;
     const ty_report report = {
         .step = 10 * w->epoch, .resource = w->epoch, .value = loss_at(t, w->epoch)};
@@ -283,7 +283,7 @@ static void told_late_or_twice_the_first_counts(void **state) {
     ok(f, ty_study_lose(&f->ctx, s, 0, 0, "late"));
     assert_int_equal(ty_study_trial(s, 0)->state, TY_TRIAL_COMPLETE);
     const ty_report report = {.step = 1, .resource = 1, .value = 1};
-    ty_verdict verdict;
+    ty_decision verdict;
     assert_int_equal(ty_study_report(&f->ctx, s, 0, &report, &verdict), TY_ERR_ARG);
     assert_int_equal(ty_study_report(&f->ctx, s, 5, &report, &verdict), TY_ERR_NOT_FOUND);
     ty_study_close(s);
