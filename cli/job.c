@@ -157,6 +157,19 @@ ty_status job_open(cli *app, job *j) {
     return job_place(app, j, ty_comm_agree(&app->ctx, j->comm, st));
 }
 
+ty_status job_check_data(cli *app, job *j) {
+    const ty_data_info *info = ty_dataset_info(j->data);
+    const ty_origin origin = ty_doc_origin(j->doc, "eval.top_k");
+    const bool is_written = origin.file || origin.set; /* the default is everybody's */
+    if (!j->run_is_new || !is_written || !info->is_classification ||
+        j->config.eval.top_k <= info->n_outputs)
+        return TY_OK;
+    return job_place(app, j,
+                     ty_fail(&app->ctx, TY_ERR_CONFIG,
+                             "eval.top_k is %lld, but the data have %lld classes",
+                             (long long)j->config.eval.top_k, (long long)info->n_outputs));
+}
+
 static bool is_folder_name(const char *name) {
     const size_t length = strlen(name);
     bool is_plain = length > 0 && length <= MAX_NAME && name[0] != '.';

@@ -59,6 +59,10 @@ ty_status job_meet(cli *app, job *j, double deadline_s) TY_MUST_USE;
 /* Blocks signals, meets the other ranks, opens the data on each; all ranks agree. */
 ty_status job_open(cli *app, job *j) TY_MUST_USE;
 
+/* What a new run's config says that its data contradict, with its place; a run that exists goes on as
+ * it began. After job_choose_run. The same on every rank. Errors: TY_ERR_CONFIG. */
+ty_status job_check_data(cli *app, job *j) TY_MUST_USE;
+
 /* runs/<experiment>/<run>: run is --name, or the config's name and 12 hex of the hash of (result
  * keys, data). is_fresh takes the next free attempt (".2", ".3"), otherwise the newest attempt is
  * taken, or the one that is recorded as given_run_id. Rank 0 decides.

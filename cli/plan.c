@@ -169,6 +169,7 @@ ty_status plan_check(cli *app, job *j) {
     j->writes_nothing = j->saves_nothing = true;
     TY_TRY_GOTO(done, st, job_open(app, j));
     TY_TRY_GOTO(done, st, job_choose_run(app, j, args_value(&app->args, "name"), false));
+    TY_TRY_GOTO(done, st, job_check_data(app, j));
     ty_trainer_options options = {.config = &j->config,
                                   .config_json = ty_text_string(&j->config_json),
                                   .memory_bytes = facts_memory(&app->ctx),

@@ -31,10 +31,8 @@ static const char *experiment_note(train_run *t) {
     return kept;
 }
 
-static ty_status open_tracker(train_run *t) {
+static ty_status take_run(train_run *t) {
     char metric[64];
-    if (ty_comm_rank(t->job.comm) != 0)
-        return TY_OK;
     ty_tracker_options options = {.folder = t->app->folder,
                                   .target = &t->job.target,
                                   .run_folder = t->job.run_folder,
@@ -57,6 +55,26 @@ static ty_status open_tracker(train_run *t) {
                               "this run cannot go on (--fresh starts another attempt and leaves it "
                               "as it is)");
     return st;
+}
+
+/* Whether the journal says that the run came to its end. */
+static bool has_ended(train_run *t, ty_run_record *record) {
+    return ty_runs_read(&t->app->ctx, t->job.run_folder, &t->job.arena, record) == TY_OK &&
+           record->info.state == TY_RUN_FINISHED;
+}
+
+/* A run that is over needs no lease to be told so: it may lie where nobody writes. */
+static ty_status open_tracker(train_run *t) {
+    ty_ctx *ctx = &t->app->ctx;
+    char kept[TY_MESSAGE_BYTES];
+    ty_run_record record = {0};
+    if (ty_comm_rank(t->job.comm) != 0)
+        return TY_OK;
+    const ty_status st = take_run(t);
+    memcpy(kept, ctx->message, sizeof kept);
+    t->is_only_read = st == TY_ERR_IO && !t->job.run_is_new && has_ended(t, &record);
+    memcpy(ctx->message, kept, sizeof kept);
+    return t->is_only_read ? TY_OK : st;
 }
 
 /* Two processes may start the same new run: the second finds the first one's work when it is its
@@ -131,6 +149,7 @@ static ty_status open_all(train_run *t) {
     TY_TRY(job_open(t->app, &t->job));
     TY_TRY(job_choose_run(t->app, &t->job, t->wish->name, t->wish->is_fresh));
     TY_TRY(ty_comm_agree(ctx, t->job.comm, check_same_run(t)));
+    TY_TRY(ty_comm_agree(ctx, t->job.comm, job_check_data(t->app, &t->job)));
     if (t->job.run_is_new)
         TY_TRY(open_trainer(t));
     reap(t);
@@ -294,6 +313,7 @@ static void say_target(train_run *t) {
 }
 
 static ty_status start(train_run *t) {
+    TY_TRY(ty_comm_agree(&t->app->ctx, t->job.comm, t->is_only_read ? take_run(t) : TY_OK));
     ty_status st = wire_observers(t);
     plan_say(t->app, &t->job, t->trainer);
     if (t->tracker)
@@ -341,8 +361,7 @@ static ty_status is_over(train_run *t, ty_run_record *record, bool *out) {
     ty_ctx *ctx = &t->app->ctx;
     uint64_t lacks_end = 0;
     if (ty_trainer_report(t->trainer)->is_finished && ty_comm_rank(t->job.comm) == 0)
-        lacks_end = ty_runs_read(ctx, t->job.run_folder, &t->job.arena, record) != TY_OK ||
-                    record->info.state != TY_RUN_FINISHED;
+        lacks_end = !has_ended(t, record);
     TY_TRY(ty_comm_vote(ctx, t->job.comm, lacks_end, &lacks_end));
     *out = ty_trainer_report(t->trainer)->is_finished && !lacks_end;
     return TY_OK;
@@ -352,7 +371,7 @@ static ty_status say_finished(train_run *t, const ty_run_record *record, ty_trai
     TY_TRY(ty_trainer_run(&t->app->ctx, t->trainer, &t->observers, result));
     if (ty_comm_rank(t->job.comm) != 0)
         return TY_OK;
-    if (t->lacks_config)
+    if (t->lacks_config && t->tracker)
         train_publish(t, "config.json", ty_text_string(&t->job.config_json));
     if (t->app->console.is_json) {
         ty_text line = {0};

@@ -66,6 +66,7 @@ typedef struct train_run {
     ty_trainer *trainer;
 
     ty_tracker *tracker; /* rank 0 only */
+    bool is_only_read;   /* the run is over, and its folder takes no lease: there is no tracker */
     const char *report;  /* NULL: not written */
     const char *package; /* of the best model; NULL: none */
     bool lacks_config;   /* the run's folder has no config.json, or a damaged one */

@@ -36,6 +36,7 @@ class Configs(BadInput):
                 ("norm of one", config(["flatten", "batch_norm", "linear"], train={"global_batch_size": 8}),
                  ("model.layers.1 (batch_norm)", "of 1 value")),
                 ("loss", config(loss="mse"), ("loss is mse", "use cross_entropy")),
+                ("top k", config(eval={"top_k": 5}), ("eval.top_k is 5, but the data have 4 classes",)),
                 ("batch", config(train={"global_batch_size": 4096}), ("train.global_batch_size is 4096", "samples to")),
                 ("warm-up", config(schedule={"type": "cosine", "warmup": "99999 steps"}),
                  ("schedule.warmup is 99999",)),

@@ -1,4 +1,5 @@
 """Damaged files, stores that take nothing, full disks: said once, and made good by the same command."""
+import errno
 import sqlite3
 
 from harness import *
@@ -155,6 +156,21 @@ class Disks(Case):
                 out, _ = self.run_it("runs", "ls", "--json", "--dir", disk)
                 self.assertEqual(json.loads(out)["state"], "finished")
                 subprocess.run(["umount", disk], check=True)
+
+    def test_a_finished_run_where_nothing_can_be_written_is_told_to_be_finished(self):
+        disk = self.small_disk("20m")
+        want = self.train(*SHORT, "--name", "mine", "--dir", disk)["params_hash"]
+        self.train(*SHORT, "--name", "cut", "--dir", disk)
+        shutil.rmtree(disk / "runs/synthetic/cut/checkpoints")
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        for ranks in ((), ("-n", "2")):
+            out, err = self.run_it("train", SYNTHETIC, *SHORT, "--name", "mine", "--dir", disk, "--json", *ranks)
+            self.assertIn("is finished", err)
+            self.assertEqual(json.loads(out)["params_hash"], want)
+        for name in ("cut", "new"):  # there is something to do
+            _, err = self.run_it("train", SYNTHETIC, *SHORT, "--name", name, "--dir", disk, code=1)
+            self.assertIn(os.strerror(errno.EROFS), err)
+            self.assertEqual(err.count("error:"), 1, err)
 
     def test_folders_that_take_nothing_are_told_in_one_line(self):
         (self.folder / "file").write_text("")
