@@ -8,7 +8,8 @@
 #include "tracking/mlflow.h"
 #include "tracking/record.h"
 
-enum { TY_REPLAY_MAX_ITEMS = 4000 };
+/* Many batches' worth: a parcel's last batch is seldom full, and its tags cost a look at the run. */
+enum { TY_REPLAY_MAX_ITEMS = 16000 };
 
 typedef enum ty_item_kind { TY_ITEM_METRIC, TY_ITEM_PARAM, TY_ITEM_TAG } ty_item_kind;
 

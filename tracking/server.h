@@ -16,7 +16,8 @@ typedef struct ty_server {
     ty_replay *replay;
     ty_parcel parcel; /* on its way, where has_parcel */
     bool has_parcel;
-    uint64_t sent; /* acknowledged by the server; noted every few seconds */
+    int64_t n_sent; /* of the parcel's items: those that need not be sent again */
+    uint64_t sent;  /* acknowledged by the server; noted every few seconds */
     int64_t noted_ns;
     bool is_over;
     int64_t n_dead_said;

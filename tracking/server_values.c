@@ -1,18 +1,19 @@
-/* Metrics, params and tags: in batches, halved where the server refuses one until the value that it
- * does not want stands alone. */
+/* Metrics, params and tags: in batches of as many as a server takes at once, halved where it refuses
+ * one until the value that it does not want stands alone. */
 #include <string.h>
 
 #include "tracking/server.h"
 
-enum { MAX_REFUSED = 32 };
+enum { MAX_REFUSED = 32, BATCH_ITEMS = 1000 };
 
 /* What is sent of a parcel, and how it goes. */
 typedef struct sending {
     ty_server *s;
-    const ty_item **items;
+    const ty_item *items[BATCH_ITEMS]; /* n of them, a batch */
     int64_t n, n_taken, n_refused;
-    bool is_run_checked;
-    ty_arena arena; /* of one batch */
+    bool is_run_checked, is_run_read;
+    ty_mlflow_run run; /* as it was before the parcel, where is_run_read */
+    ty_arena arena;
 } sending;
 
 /* --- one batch -------------------------------------------------------------------------------- */
@@ -140,19 +141,22 @@ static bool is_ours_to_set(const ty_mlflow_run *run, const ty_item *item) {
     return item->previous ? now && strcmp(now, item->previous) == 0 : !now;
 }
 
-static ty_status choose_items(ty_ctx *ctx, sending *w, const ty_parcel *parcel) {
-    ty_mlflow_run run = {0};
-    bool has_tags = false;
-    w->items = ty_arena_array(&w->arena, (size_t)parcel->n_items + 1, sizeof(ty_item *));
-    if (!w->items)
-        return ty_fail_nomem(ctx, "values on their way to a server");
-    for (int64_t i = 0; i < parcel->n_items; i++)
-        has_tags = has_tags || parcel->items[i].kind == TY_ITEM_TAG;
-    if (has_tags)
-        TY_TRY(ty_server_read_run(ctx, w->s, &w->arena, &run));
-    for (int64_t i = 0; i < parcel->n_items; i++)
-        if (parcel->items[i].kind != TY_ITEM_TAG || is_ours_to_set(&run, &parcel->items[i]))
-            w->items[w->n++] = &parcel->items[i];
+static ty_status read_tags(ty_ctx *ctx, sending *w) {
+    if (!w->is_run_read)
+        TY_TRY(ty_server_read_run(ctx, w->s, &w->arena, &w->run));
+    w->is_run_read = true;
+    return TY_OK;
+}
+
+static ty_status choose_items(ty_ctx *ctx, sending *w, int64_t from, int64_t to) {
+    w->n = 0;
+    for (int64_t i = from; i < to; i++) {
+        const ty_item *item = &w->s->parcel.items[i];
+        if (item->kind == TY_ITEM_TAG)
+            TY_TRY(read_tags(ctx, w));
+        if (item->kind != TY_ITEM_TAG || is_ours_to_set(&w->run, item))
+            w->items[w->n++] = item;
+    }
     return TY_OK;
 }
 
@@ -173,11 +177,28 @@ static ty_status send_status(ty_ctx *ctx, sending *w) {
             .sequence = s->parcel.last, .what = "status", .key = s->parcel.status, .step = -1});
 }
 
+/* What has arrived stays so, also where a later batch fails and the parcel comes again. */
+static void note_arrived(ty_server *s, int64_t n) {
+    s->n_sent = n;
+    if (n < s->parcel.n_items)
+        s->sent = s->parcel.items[n].sequence - 1; /* of that record some may have arrived */
+}
+
+static ty_status send_items(ty_ctx *ctx, sending *w) {
+    ty_server *s = w->s;
+    while (s->n_sent < s->parcel.n_items) {
+        const int64_t left = s->parcel.n_items - s->n_sent;
+        const int64_t to = s->n_sent + (left < BATCH_ITEMS ? left : BATCH_ITEMS);
+        TY_TRY(choose_items(ctx, w, s->n_sent, to));
+        TY_TRY(send_halving(ctx, w, 0, w->n));
+        note_arrived(s, to);
+    }
+    return TY_OK;
+}
+
 ty_status ty_server_send_values(ty_ctx *ctx, ty_server *s) {
-    sending w = {.s = s};
-    ty_status st = choose_items(ctx, &w, &s->parcel);
-    if (st == TY_OK)
-        st = send_halving(ctx, &w, 0, w.n);
+    sending w = {.s = s, .n_taken = s->n_sent};
+    ty_status st = send_items(ctx, &w);
     if (st == TY_OK)
         st = send_status(ctx, &w);
     ty_arena_clear(&w.arena);

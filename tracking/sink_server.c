@@ -37,6 +37,7 @@ static void forget_position(ty_ctx *ctx, ty_server *s) {
     s->replay = NULL;
     s->delivery = NULL;
     s->has_parcel = false;
+    s->n_sent = 0;
     s->sent = 0;
 }
 
@@ -79,6 +80,7 @@ static ty_status send_next(ty_ctx *ctx, ty_server *s, uint64_t up_to, bool is_la
         return TY_OK;
     TY_TRY(ty_server_send_parcel(ctx, s));
     s->has_parcel = false;
+    s->n_sent = 0;
     s->sent = s->parcel.last;
     return is_worth_a_note(ctx, s) ? note_sent(ctx, s) : TY_OK;
 }

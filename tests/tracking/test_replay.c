@@ -243,7 +243,7 @@ static void many_points_are_cut_into_parcels(void **state) {
     ty_parcel parcel;
     writing w = begin(f);
     add_run(&w);
-    for (int64_t r = 0; r < 40; r++) {
+    for (int64_t r = 0; r < 160; r++) {
         payload.length = 0;
         ty_text_add(&payload, "{\"keys\":[\"x\"],\"points\":[");
         for (int64_t i = 0; i < 256; i++)
@@ -265,7 +265,7 @@ static void many_points_are_cut_into_parcels(void **state) {
             assert_int_equal(parcel.items[i].metric.step, next++);
     }
     ty_replay_close(replay);
-    assert_int_equal(next, 40 * 256);
+    assert_int_equal(next, 160 * 256);
     assert_int_equal(n_parcels, 3);
 }
 
