@@ -106,6 +106,7 @@ class Endless(Pass):
 class Request:
     def __init__(self, handler, body):
         self.method, self.path, self.headers, self.body = handler.command, handler.path, handler.headers, body
+        self.client = handler.client_address
 
     def __repr__(self):
         return f"{self.method} {self.path}"
@@ -137,6 +138,29 @@ class Handler(http.server.BaseHTTPRequestHandler):
 class Listener(http.server.ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = True
+
+    def __init__(self, *words):
+        super().__init__(*words)
+        self.lock, self.open_sockets = threading.Lock(), set()
+
+    def process_request(self, request, client_address):
+        with self.lock:
+            self.open_sockets.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request):
+        with self.lock:
+            self.open_sockets.discard(request)
+        super().shutdown_request(request)
+
+    def hang_up(self):
+        """On all who are connected: a thread that waits for a next request would answer it."""
+        with self.lock:
+            for connection in self.open_sockets:
+                try:
+                    connection.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
 
     def handle_error(self, request, client_address):
         pass
@@ -171,6 +195,7 @@ class FaultProxy:
         self.is_closing = True
         self.server.shutdown()
         self.server.server_close()
+        self.server.hang_up()
         self.thread.join()
 
     def __enter__(self):

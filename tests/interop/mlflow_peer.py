@@ -1,5 +1,7 @@
 """What tests of the client of MLflow servers share: a real server, our client at the end of two pipes, odd values."""
 import ctypes
+import functools
+import hashlib
 import json
 import os
 import shutil
@@ -25,6 +27,29 @@ def go_to_peers():
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 
 
+def python_of(peer):
+    """That of an older MLflow ("mlflow-3.0.1"), where `scripts/peers PEER` has brought it; else None."""
+    told = os.environ.get("TILTYARD_" + peer.upper().replace("-", "_").replace(".", "_"))
+    if told:
+        return told
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    requirements = os.path.join(os.path.dirname(os.path.abspath(__file__)), f"requirements-{peer}.txt")
+    with open(requirements, "rb") as file:
+        digest = hashlib.sha256(file.read()).hexdigest()[:12]
+    venv = os.path.join(cache, "tiltyard", f"peers-{peer}-{digest}")
+    return os.path.join(venv, "bin", "python") if os.path.exists(os.path.join(venv, "complete")) else None
+
+
+def server_python():
+    """Of the server that the suite is held against: the peers', or that of TILTYARD_TEST_SERVER ("mlflow-3.0.1")."""
+    peer = os.environ.get("TILTYARD_TEST_SERVER")
+    python = python_of(peer) if peer else sys.executable
+    if not python:
+        print(f"skipped: no {peer}; want `scripts/peers {peer}`")
+        sys.exit(77)
+    return python
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
@@ -39,8 +64,9 @@ def end_with_parent():
 class MlflowServer:
     """One real `mlflow server` on loopback with a database and artifacts of its own."""
 
-    def __init__(self, *options, env=None):
+    def __init__(self, *options, env=None, python=None):
         self.folder = tempfile.mkdtemp(prefix="tiltyard-server-")
+        self.python = python or server_python()
         self.options, self.env = options, {**os.environ, **(env or {})}
         self.port = free_port()
         self.process = None
@@ -50,7 +76,7 @@ class MlflowServer:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self, seconds=300):
-        words = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{self.folder}/mlflow.db",
+        words = [self.python, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{self.folder}/mlflow.db",
                  "--host", "127.0.0.1", "--port", str(self.port), "--workers", "1", *self.options]
         if not any(o.startswith("--artifacts-destination") or o.startswith("--default-artifact") for o in self.options):
             words += ["--artifacts-destination", f"{self.folder}/artifacts"]
@@ -69,6 +95,20 @@ class MlflowServer:
                 time.sleep(0.3)
         with open(self.log.name, encoding="utf-8", errors="replace") as log:
             raise AssertionError(f"mlflow server did not start\n{log.read()[-4000:]}")
+
+    @functools.cached_property
+    def version(self):
+        with urllib.request.urlopen(f"{self.url}/version", timeout=60) as answer:
+            return answer.read().decode()
+
+    @property
+    def is_newest(self):
+        return self.python == sys.executable
+
+    @property
+    def major(self):
+        """Logged models came with 3."""
+        return int(self.version.split(".")[0])
 
     def stop(self):
         if self.process and self.process.poll() is None:

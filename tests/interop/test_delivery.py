@@ -1,211 +1,18 @@
 """One meaning, three ways: the same random run told live to a real server, told offline and synced to it later, and
-folded into an embedded store is the same for MLflow's official client: test_delivery.py TILTYARD EVENT_PROBE.
-
-Exit 77: MLflow is missing. TILTYARD_TEST_SEED repeats a run of it."""
+folded into an embedded store is the same for MLflow's official client: test_delivery.py TILTYARD EVENT_PROBE."""
 import json
-import math
 import os
 import random
-import shutil
 import subprocess
-import sys
-import tempfile
 import threading
 import time
-import unittest
-import warnings
 
-from mlflow_peer import MlflowServer, go_to_peers
+from delivery_case import BEGIN_NS, SEED, Case, Story, Way, main
 
-go_to_peers()
-warnings.simplefilter("ignore")
-try:
-    import mlflow
-    from mlflow.tracking import MlflowClient
-except ImportError as why:
-    print(f"skipped: {why}; want TILTYARD_PEERS_PYTHON=$(scripts/peers)")
-    sys.exit(77)
-
-TILTYARD = EVENT_PROBE = None
-SEED = int(os.environ.get("TILTYARD_TEST_SEED", random.SystemRandom().randrange(10**9)))
-BEGIN_NS = 1_790_000_000_000_000_000
-KEYS = ["train/loss", "val/accuracy", "odd key-1.x:y", "größe", "bad[0]@%", "a//b", "test/loss", "test/accuracy"]
+from mlflow.tracking import MlflowClient
 
 
-class Story:
-    """A random run as events, with times of its own."""
-
-    def __init__(self, rng):
-        self.rng, self.events, self.time_ns, self.steps = rng, [], BEGIN_NS, {}
-
-    def tell(self, kind, step=0, **members):
-        self.time_ns += self.rng.randrange(1, 3_000_000)
-        self.events.append({"kind": kind, "time_ns": self.time_ns, "step": step, **members})
-
-    def word(self, length):
-        return "".join(self.rng.choice("abc dé\"\\\n<&'€0") for _ in range(length))
-
-    def value(self):
-        return self.rng.choice([self.rng.gauss(0, 1), self.rng.gauss(0, 1e300), 5e-324, -0.0, 1e308, 0.1, "nan", "inf",
-                                "-inf"])
-
-    def point(self, key=None):
-        key = key or self.rng.choice(KEYS + [f"many/{self.rng.randrange(150)}"])
-        self.steps[key] = self.steps.get(key, -1) + self.rng.randrange(1, 4)
-        self.tell("metric", step=self.steps[key], key=key, value=self.value())
-        return self.steps[key]
-
-    def package(self, step):
-        model_id = f"m-{self.rng.randrange(16**32):032x}"
-        files = (("MLmodel", f"model_id: {model_id}\nflavors: {{}}\n"), ("data/weights.bin", self.word(50)))
-        for name, content in files:
-            self.tell("write", path=f"models/{model_id}/{name}", content=content)
-        self.tell("package", step=step, model_id=model_id, name=self.rng.choice(["net", "a/b:c"]))
-
-    def param(self):
-        self.tell("param", key=f"p{self.rng.randrange(40)}[x]", value=self.word(self.rng.choice([0, 3, 7000])))
-
-    def tag(self):
-        self.tell("tag", key=f"t{self.rng.randrange(8)}", value=self.word(self.rng.choice([1, 9000])))
-
-    def file(self):
-        """Each file has one place: what is published is the content of now or a later one."""
-        i = self.rng.randrange(5)
-        self.tell("file", path=f"f{i} ü%.txt", content=self.word(30), folder=("", "plots")[i % 2])
-
-    def model(self):
-        path = f"step_{self.rng.randrange(9)}.h5"
-        self.tell("model", step=self.rng.randrange(100), name="best", path=path, content=self.word(99))
-
-    def sitting(self, n, from_step):
-        self.tell("start", from_step=from_step)
-        for name, context in (("d", "training"), ("d", "validation"), ("e é", "test")):
-            self.tell("dataset", name=name, digest="0123456789abcdef" * 3, source="/data/x", context=context)
-        for _ in range(n):
-            self.rng.choices([self.point, self.param, self.tag, self.file, self.model], [200, 4, 4, 2, 2])[0]()
-        step = self.point("test/loss")
-        self.steps["test/accuracy"] = max(step - 1, self.steps.get("test/accuracy", -1))
-        self.package(step)
-        self.steps["test/accuracy"] = step - 1 if self.steps["test/accuracy"] < step else self.steps["test/accuracy"]
-        self.point("test/accuracy")
-        self.tell("state", step=99, state=self.rng.choice([1, 2, 3]), reason=self.word(5))
-
-    def lines(self):
-        return "".join(json.dumps(e) + "\n" for e in self.events)
-
-
-def plain(value):
-    return "nan" if isinstance(value, float) and math.isnan(value) else value
-
-
-def tree(c, run_id, path=None):
-    for item in c.list_artifacts(run_id, path):
-        if item.is_dir:
-            yield from tree(c, run_id, item.path)
-        else:
-            yield item.path
-
-
-def contents(folder, replaced):
-    found = {}
-    for root, _, names in os.walk(folder):
-        for name in names:
-            path = os.path.join(root, name)
-            with open(path, "rb") as file:
-                data = file.read()
-            for old, new in replaced:
-                data = data.replace(old.encode(), new.encode())
-            found[os.path.relpath(path, folder)] = data
-    return found
-
-
-def without(tags, *keys):
-    return {k: v for k, v in tags.items() if k not in ("tiltyard.uid", *keys)}
-
-
-class Way:
-    """All that the official client says of the one run of an experiment."""
-
-    def __init__(self, uri, experiment):
-        mlflow.set_tracking_uri(uri)
-        self.client = c = MlflowClient(uri)
-        ids = [c.get_experiment_by_name(experiment).experiment_id]
-        (run,) = c.search_runs(ids)
-        self.run = run
-        self.facts = {
-            "name": run.info.run_name, "status": run.info.status, "end": run.info.end_time,
-            "params": run.data.params, "tags": without(run.data.tags), "stage": run.info.lifecycle_stage,
-            "latest": {k: plain(v) for k, v in run.data.metrics.items()},
-            "inputs": sorted(self.input(i.dataset, i.tags) for i in run.inputs.dataset_inputs),
-        }
-        self.histories = {k: self.history(run.info.run_id, k) for k in run.data.metrics}
-        self.models = sorted((self.model(o) for o in run.outputs.model_outputs), key=lambda m: m["step"])
-        with tempfile.TemporaryDirectory() as folder:
-            for path in tree(c, run.info.run_id):
-                c.download_artifacts(run.info.run_id, path, folder)
-            self.files = contents(folder, [])
-        self.frame = mlflow.search_runs(ids).drop(columns=["run_id", "experiment_id", "artifact_uri", "start_time"])
-        self.frame = self.frame.drop(columns=[c for c in self.frame.columns if c == "tags.tiltyard.uid"])
-
-    @staticmethod
-    def input(d, tags):
-        return d.name, d.digest, d.source_type, d.source, d.schema, d.profile, sorted((t.key, t.value) for t in tags)
-
-    def history(self, run_id, key):
-        points = self.client.get_metric_history(run_id, key)
-        return sorted((m.step, m.timestamp, str(plain(m.value))) for m in points)
-
-    def model(self, output):
-        model = mlflow.get_logged_model(output.model_id)
-        with tempfile.TemporaryDirectory() as folder:
-            got = mlflow.artifacts.download_artifacts(f"models:/{output.model_id}", dst_path=folder)
-            files = contents(got, [(output.model_id, "MODEL")])
-        return {"step": output.step, "name": model.name, "status": str(model.status), "params": model.params,
-                "tags": without(model.tags), "files": files, "is_own": model.source_run_id == self.run.info.run_id,
-                "metrics": sorted((m.key, m.step, m.timestamp, str(plain(m.value)), m.dataset_name, m.dataset_digest)
-                                  for m in model.metrics or [])}
-
-
-class Delivery(unittest.TestCase):
-    maxDiff = 4000
-
-    @classmethod
-    def setUpClass(cls):
-        print(f"seed {SEED}", flush=True)
-        cls.server = MlflowServer().start()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.server.remove()
-
-    def setUp(self):
-        self.folder = tempfile.mkdtemp(prefix="tiltyard-delivery-")
-        self.addCleanup(shutil.rmtree, self.folder)
-
-    def tell(self, story, experiment, uri):
-        env = {**os.environ, "MLFLOW_TRACKING_URI": uri}
-        done = subprocess.run([EVENT_PROBE, self.folder, experiment, "one"], input=story.lines(), env=env,
-                              capture_output=True, text=True)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        return done.stderr
-
-    def sync(self, *words, code=0):
-        command = [TILTYARD, "sync", "--dir", self.folder, "--json", *words]
-        done = subprocess.run(command, capture_output=True, text=True)
-        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
-        return [json.loads(line) for line in done.stdout.splitlines()]
-
-    def assert_same(self, a, b):
-        self.assertEqual(a.facts, b.facts)
-        self.assertEqual(a.histories.keys(), b.histories.keys())
-        for key in a.histories:
-            self.assertEqual(a.histories[key], b.histories[key], key)
-        self.assertEqual(a.models, b.models)
-        self.assertEqual(a.files, b.files)
-        self.assertEqual(sorted(a.frame.columns), sorted(b.frame.columns))
-        for column in a.frame.columns:
-            self.assertEqual(str(a.frame[column][0]), str(b.frame[column][0]), column)
-
+class Delivery(Case):
     def three_ways(self, seed, n):
         name = f"exp-{seed}-{n}"
         parts = []
@@ -223,28 +30,26 @@ class Delivery(unittest.TestCase):
             self.tell(part, f"{name}-later", "offline")
         for part in parts:
             self.tell(part, f"{name}-store", f"sqlite:///{self.folder}/mlflow.db")
-        self.sync(f"{self.folder}/runs/{name}-live/one", "--status")
-        self.sync(f"{self.folder}/runs/{name}-later/one", "--to", self.server.url)
+        self.sync_models(f"{self.folder}/runs/{name}-live/one", "--status")
+        self.sync_models(f"{self.folder}/runs/{name}-later/one", "--to", self.server.url)
         live = Way(self.server.url, f"{name}-live")
         later = Way(self.server.url, f"{name}-later")
         store = Way(f"sqlite:///{self.folder}/mlflow.db", f"{name}-store")
-        self.assertGreater(len(live.models), 1)
+        self.assertGreater(len(store.models), 1)
         self.assert_same(live, later)
-        self.assert_same(live, store)
+        self.assert_same_as_store(live, store)
 
-    def test_48_the_same_run_is_the_same_three_ways(self):
+    def test_e48_the_same_run_is_the_same_three_ways(self):
         self.three_ways(SEED, 400)
 
-    def test_48_so_is_a_long_one(self):
+    def test_e48_so_is_a_long_one(self):
         self.three_ways(SEED + 1, 3000)
 
-    def test_24_a_trainer_killed_at_any_moment_leaves_nothing_lost_and_nothing_doubled(self):
+    def test_b24_a_trainer_killed_at_any_moment_leaves_nothing_lost_and_nothing_doubled(self):
         rng = random.Random(SEED)
-        env = {**os.environ, "MLFLOW_TRACKING_URI": self.server.url}
         steps = 0
         for _ in range(6):
-            probe = subprocess.Popen([EVENT_PROBE, self.folder, "killed", "one"], stdin=subprocess.PIPE, text=True,
-                                     env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            probe = self.start_probe("killed", self.server.url)
             killer = threading.Timer(rng.uniform(0.5, 6), probe.kill)
             killer.start()
             try:
@@ -260,7 +65,6 @@ class Delivery(unittest.TestCase):
                 pass
             probe.wait()
             killer.join()
-            probe.stdout.close()
         (report,) = self.sync()
         self.assertTrue(report["is_complete"])
         c = MlflowClient(self.server.url)
@@ -270,41 +74,6 @@ class Delivery(unittest.TestCase):
         self.assertEqual(len(points), report["points"]["all"])
         self.assertGreater(len(points), 100)
 
-    def test_22_a_server_that_is_started_anew_gets_the_rest(self):
-        story = Story(random.Random(SEED))
-        story.sitting(50, 0)
-        self.tell(story, "restarted", self.server.url)
-        self.server.stop()
-        rest = Story(random.Random(SEED + 2))
-        rest.time_ns, rest.steps = story.time_ns, story.steps
-        for i in range(20):
-            rest.tell("metric", step=1000 + i, key="late", value=i)
-        env_words = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
-        os.environ.update(env_words)
-        self.addCleanup(lambda: [os.environ.pop(k) for k in env_words])
-        self.tell_briefly(rest)
-        self.assertFalse(self.sync(code=75)[0]["is_complete"])
-        self.server.start()
-        self.assertTrue(self.sync()[0]["is_complete"])
-        way = Way(self.server.url, "restarted")
-        self.assertEqual(len(way.histories["late"]), 20)
-
-    def tell_briefly(self, story):
-        """Against a server that is down: killed instead of waiting for it."""
-        env = {**os.environ, "MLFLOW_TRACKING_URI": self.server.url}
-        probe = subprocess.Popen([EVENT_PROBE, self.folder, "restarted", "one"], stdin=subprocess.PIPE, text=True,
-                                 env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        probe.stdin.write(story.lines() + json.dumps({"kind": "sleep", "ms": 2500}) + "\n")
-        probe.stdin.flush()
-        time.sleep(4)
-        probe.kill()
-        probe.stdin.close()
-        probe.wait()
-
 
 if __name__ == "__main__":
-    if len(sys.argv) < 3:
-        sys.exit("usage: test_delivery.py TILTYARD EVENT_PROBE [unittest arguments]")
-    TILTYARD, EVENT_PROBE = os.path.abspath(sys.argv.pop(1)), os.path.abspath(sys.argv.pop(1))
-    print(f"python {sys.version.split()[0]}, mlflow {mlflow.__version__}", flush=True)
-    unittest.main(verbosity=2, warnings="ignore")
+    main()

@@ -135,7 +135,7 @@ class Ops(Case):
         self.assertEqual({name for table, name in tables if table == "layer"} - layers, set())
         self.assertEqual({name for table, name in tables if table == "loss"} - set(LOSSES), set())
 
-    def test_what_onnxruntime_computes_is_what_we_compute(self):
+    def test_d39_what_onnxruntime_computes_is_what_we_compute(self):
         for seed, (name, layers) in enumerate(CASES.items()):
             with self.subTest(name):
                 path = self.make(self.image(layers), seed)
@@ -143,7 +143,7 @@ class Ops(Case):
                 for n in (1, 3, 17, 256):
                     self.assert_classes(path, self.bytes_like(n))
 
-    def test_39_every_layer_at_the_oldest_opset(self):
+    def test_d39_every_layer_at_the_oldest_opset(self):
         for name, layers in CASES.items():
             with self.subTest(name):
                 path = self.make(self.image(layers), opset=13)
@@ -293,7 +293,7 @@ class Files(Case):
         initializers = {t.name: onnx.numpy_helper.to_array(t) for t in onnx.load(path).graph.initializer}
         self.assert_tensors(initializers, want)
 
-    def test_large_tensors_lie_beside(self):
+    def test_d40_large_tensors_lie_beside(self):
         path = self.make(self.image(self.DEEP), external=100)
         self.assertTrue(os.path.exists(path + ".data"))
         onnx.checker.check_model(path, full_check=True)

@@ -108,7 +108,7 @@ class Case(unittest.TestCase):
 
 
 class Packages(Case):
-    def test_37_images_load_by_folder_and_by_id(self):
+    def test_d37_images_load_by_folder_and_by_id(self):
         run, package = self.train({"source": "synthetic:256x2x6x5x3"}, [{"type": "conv2d", "out": 4}, "batch_norm",
                                                                         "relu", "flatten", "linear"])
         onnx.checker.check_model(mlflow.onnx.load_model(package), full_check=True)
@@ -124,14 +124,14 @@ class Packages(Case):
             np.testing.assert_array_equal(got["probabilities"], again["probabilities"])
             np.testing.assert_allclose(got["probabilities"].sum(axis=1), 1, atol=1e-5)
 
-    def test_41_what_the_signature_does_not_allow_is_refused(self):
+    def test_d41_what_the_signature_does_not_allow_is_refused(self):
         _, package = self.train({"source": "synthetic:256x2x6x5x3"}, ["flatten", "linear"])
         model = mlflow.pyfunc.load_model(package)
         for wrong in (np.zeros((1, 2, 5, 6), np.uint8), np.zeros((1, 2, 6, 5), np.float32), {"y": np.zeros(1)}):
             with self.assertRaises(mlflow.exceptions.MlflowException):
                 model.predict(wrong)
 
-    def test_37_a_table_with_texts_is_predicted_from_its_own_cells(self):
+    def test_d37_a_table_with_texts_is_predicted_from_its_own_cells(self):
         rows = self.write_tables()
         run, package = self.train(self.table("kind", "size,island,year"), LAYERS)
         model = mlflow.pyfunc.load_model(package)
@@ -139,7 +139,7 @@ class Packages(Case):
         self.assertEqual(sorted(model.input_example), ["island", "size", "year"])
         self.assertEqual(len(model.predict(model.input_example)["logits"]), 1)
 
-    def test_37_a_table_is_predicted_from_a_frame_as_pandas_reads_it(self):
+    def test_d37_a_table_is_predicted_from_a_frame_as_pandas_reads_it(self):
         rows = self.write_tables()
         frame = pandas.read_csv(self.path("test.csv"), keep_default_na=False, na_values={"size": [""]})
         for features in ("size,year", "island,size,year"):
@@ -148,7 +148,7 @@ class Packages(Case):
             self.assert_cross_entropy(run, np.stack(got["probabilities"]).reshape(len(rows), 2), rows)
             shutil.rmtree(self.path("runs"))
 
-    def test_37_numbers_are_predicted_as_eval_measures_them(self):
+    def test_d37_numbers_are_predicted_as_eval_measures_them(self):
         rows = self.write_tables()
         run, package = self.train(self.table("mass", "size,island"), LAYERS)
         inputs = {k: v for k, v in self.inputs(rows).items() if k != "year"}
@@ -158,7 +158,7 @@ class Packages(Case):
         want = self.measured(run)
         self.assertTrue(math.isclose(float((error ** 2).mean()), want["loss"], rel_tol=TOLERANCE), want)
 
-    def test_a_request_of_the_scoring_server_is_the_serving_example(self):
+    def test_d38_a_request_of_the_scoring_server_is_the_serving_example(self):
         self.write_tables()
         for features in ("size,island", "size,year"):
             _, package = self.train(self.table("kind", features), LAYERS)

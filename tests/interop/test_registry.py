@@ -3,7 +3,6 @@
 SUITE is tests/registry/test_registry.c; with a URI it holds a server's registry to the same behaviour. Runs under the
 python of TILTYARD_PEERS_PYTHON where that is set. Exit 77: MLflow is missing there.
 """
-import hashlib
 import json
 import os
 import re
@@ -13,10 +12,9 @@ import subprocess
 import sys
 import tempfile
 import unittest
-import unittest.mock
 import warnings
 
-from mlflow_peer import MlflowServer, go_to_peers
+from mlflow_peer import MlflowServer, go_to_peers, python_of
 
 go_to_peers()
 warnings.simplefilter("ignore")
@@ -86,7 +84,7 @@ class Folder(unittest.TestCase):
 
 
 class Embedded(Folder):
-    def test_42_versions_aliases_and_tags_read_back(self):
+    def test_d42_versions_aliases_and_tags_read_back(self):
         run = self.train()
         version = self.models("register", run, "--alias", "champion")[0]
         self.tiltyard("models", "tag", "synthetic", "team=vision", "--description", "sorts noise")
@@ -105,7 +103,7 @@ class Embedded(Folder):
         logged = c.get_logged_model(version["model_id"])
         self.assertEqual(json.loads(logged.tags["mlflow.modelVersions"]), [{"name": "synthetic", "version": 1}])
 
-    def test_37_pyfunc_loads_the_champion_by_every_name(self):
+    def test_d37_pyfunc_loads_the_champion_by_every_name(self):
         run = self.train()
         version = self.models("register", run, "--alias", "champion")[0]
         self.client()
@@ -116,7 +114,7 @@ class Embedded(Folder):
         for other in answers[1:]:
             numpy.testing.assert_array_equal(answers[0], other)
 
-    def test_45_a_registry_that_mlflow_upgraded_is_written_on(self):
+    def test_e45_a_registry_that_mlflow_upgraded_is_written_on(self):
         self.models("register", self.train(), "--alias", "champion")
         c = self.client()
         c.set_model_version_tag("synthetic", "1", "from", "mlflow")
@@ -142,7 +140,7 @@ class Embedded(Folder):
         c.delete_model_version("synthetic", str(theirs.version))
         self.assertEqual([v["version"] for v in self.models("ls", "synthetic")], [2, 1])
 
-    def test_42_processes_that_register_at_once_get_numbers_1_to_8(self):
+    def test_d42_processes_that_register_at_once_get_numbers_1_to_8(self):
         runs = [self.train("--set", f"seed={i + 1}") for i in range(PROCESSES)]
         started = [self.start("models", "register", run, "--json") for run in runs]
         told = []
@@ -167,7 +165,7 @@ class Server(Folder):
         cls.server = MlflowServer().start()
         cls.addClassCleanup(cls.server.remove)
 
-    def test_42_the_same_suite_holds_for_a_server(self):
+    def test_d42_the_same_suite_holds_for_a_server(self):
         done = subprocess.run([SUITE, self.server.url], capture_output=True, text=True, cwd=self.folder)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
@@ -183,7 +181,7 @@ class Server(Folder):
         self.assertIn("probabilities", done.stdout)
         self.assertTrue(os.path.exists(os.path.join(self.folder, "from-server", "model.onnx")))
 
-    def test_37_a_model_goes_to_a_server_and_back(self):
+    def test_d37_a_model_goes_to_a_server_and_back(self):
         run, there = self.train(), ("--registry", self.server.url)
         here = self.models("register", run, "--alias", "champion")[0]
         for _ in range(2):
@@ -218,31 +216,21 @@ class Server(Folder):
         self.assertFalse(os.path.exists(os.path.join(self.folder, "back")))
 
 
-def python_of(peer):
-    """That of an older MLflow, where `scripts/peers PEER` has brought it."""
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    with open(os.path.join(ROOT, "tests", "interop", f"requirements-{peer}.txt"), "rb") as file:
-        digest = hashlib.sha256(file.read()).hexdigest()[:12]
-    venv = os.path.join(cache, "tiltyard", f"peers-{peer}-{digest}")
-    return os.path.join(venv, "bin", "python") if os.path.exists(os.path.join(venv, "complete")) else None
-
-
 class OldServers(Folder):
     def hold(self, peer):
         python = python_of(peer)
         if not python:
             self.skipTest(f"want `scripts/peers {peer}`")
-        server = MlflowServer()
+        server = MlflowServer(python=python)
         self.addCleanup(server.remove)
-        with unittest.mock.patch.object(sys, "executable", python):
-            server.start()
+        server.start()
         done = subprocess.run([SUITE, server.url], capture_output=True, text=True, cwd=self.folder)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
-    def test_42_the_same_suite_holds_for_mlflow_3_0_1(self):
+    def test_d42_the_same_suite_holds_for_mlflow_3_0_1(self):
         self.hold("mlflow-3.0.1")
 
-    def test_42_the_same_suite_holds_for_mlflow_2_22_5_which_knows_no_logged_models(self):
+    def test_d42_the_same_suite_holds_for_mlflow_2_22_5_which_knows_no_logged_models(self):
         self.hold("mlflow-2.22.5")
 
 

@@ -165,6 +165,7 @@ int main(int argc, char **argv) {
         fail(p.ctx.message);
     tell_all(&p);
     printf("%s\n", ty_tracker_describe(p.tracker)->run_id);
+    (void)fflush(stdout); /* "all is told", before anybody waits for a server */
     const ty_status st = ty_tracker_close(&p.ctx, p.tracker, DEADLINE_MS);
     if (st != TY_OK)
         fail(p.ctx.message);
