@@ -10,11 +10,17 @@ import math
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
+import urllib.error
+import urllib.request
 import warnings
+
+from mlflow_peer import end_with_parent, free_port
 
 PEERS = os.environ.get("TILTYARD_PEERS_PYTHON")
 if PEERS and os.environ.get("TILTYARD_IN_PEERS") != "1":
@@ -157,6 +163,44 @@ class Packages(Case):
         error = got[:, 0].astype(np.float64) - self.numbers(rows, "mass").astype(np.float32)
         want = self.measured(run)
         self.assertTrue(math.isclose(float((error ** 2).mean()), want["loss"], rel_tol=TOLERANCE), want)
+
+    def serve(self, package):
+        """MLflow's own server of that package, as users start it; answers its URL."""
+        url = f"http://127.0.0.1:{free_port()}"
+        words = ["models", "serve", "--model-uri", package, "--env-manager", "local", "--host", "127.0.0.1", "--port"]
+        path = f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"  # it starts a "uvicorn"
+        with open(self.path("serve.log"), "wb") as log:
+            process = subprocess.Popen([sys.executable, "-m", "mlflow", *words, url.rsplit(":", 1)[1]], stdout=log,
+                                       stderr=log, env={**os.environ, "PATH": path}, start_new_session=True,
+                                       preexec_fn=end_with_parent)
+        self.addCleanup(process.wait)
+        self.addCleanup(lambda: process.poll() is None and os.killpg(process.pid, signal.SIGTERM))
+        end = time.monotonic() + 300
+        while True:
+            try:
+                with urllib.request.urlopen(f"{url}/ping", timeout=60):
+                    return url
+            except OSError:
+                with open(self.path("serve.log"), encoding="utf-8") as log:
+                    self.assertTrue(process.poll() is None and time.monotonic() < end, log.read())
+                time.sleep(0.3)
+
+    def test_d38_mlflow_serves_a_package(self):
+        rows = self.write_tables()
+        run, package = self.train(self.table("kind", "size,island,year"), LAYERS)
+        url = self.serve(package)
+        whole = [r for r in rows if r["size"]]  # JSON has no NaN
+        inputs = {name: values.tolist() for name, values in self.inputs(whole).items()}
+        request = urllib.request.Request(f"{url}/invocations", json.dumps({"inputs": inputs}).encode(),
+                                         {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=120) as answer:
+            got = json.load(answer)["predictions"]
+        want = mlflow.pyfunc.load_model(package).predict(self.inputs(whole))
+        np.testing.assert_allclose(np.array(got["probabilities"]), want["probabilities"], rtol=1e-6)
+        with self.assertRaises(urllib.error.HTTPError) as caught, \
+                urllib.request.urlopen(f"{url}/invocations", b'{"inputs": {"size": ["wide"]}}', timeout=120):
+            pass
+        self.assertGreaterEqual(caught.exception.code, 400)
 
     def test_d38_a_request_of_the_scoring_server_is_the_serving_example(self):
         self.write_tables()
