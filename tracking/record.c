@@ -306,6 +306,29 @@ ty_status ty_track_decode(ty_ctx *ctx, const ty_journal_record *from, ty_arena *
     return st;
 }
 
+ty_status ty_track_each(ty_ctx *ctx, const char *path,
+                        ty_status (*visit)(ty_ctx *ctx, void *self, const ty_track_record *record),
+                        void *self) {
+    ty_journal_reader *reader = NULL;
+    ty_arena arena = {0};
+    ty_status st = ty_journal_reader_open(ctx, path, &reader);
+    for (bool has_record = true; st == TY_OK && has_record;) {
+        ty_journal_record raw;
+        ty_track_record record;
+        st = ty_journal_reader_next(ctx, reader, &raw, &has_record);
+        if (st != TY_OK || !has_record)
+            break;
+        const ty_arena_mark mark = ty_arena_mark_here(&arena);
+        st = ty_track_decode(ctx, &raw, &arena, &record);
+        if (st == TY_OK)
+            st = visit(ctx, self, &record);
+        ty_arena_reset(&arena, mark);
+    }
+    ty_journal_reader_close(reader);
+    ty_arena_clear(&arena);
+    return st;
+}
+
 char *ty_track_journal_path(ty_arena *arena, const char *run_folder) {
     return ty_path_join(arena, run_folder, "run.journal");
 }

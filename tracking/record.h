@@ -105,6 +105,12 @@ void ty_track_encode(const ty_track_record *record, ty_text *out);
 ty_status ty_track_decode(ty_ctx *ctx, const ty_journal_record *from, ty_arena *arena,
                           ty_track_record *out) TY_MUST_USE;
 
+/* Calls visit for each record of the journal at path; what it is given lives as long as the visit.
+ * Errors: TY_ERR_INTEGRITY, TY_ERR_IO; visit's, which ends it. */
+ty_status ty_track_each(ty_ctx *ctx, const char *path,
+                        ty_status (*visit)(ty_ctx *ctx, void *self, const ty_track_record *record),
+                        void *self) TY_MUST_USE;
+
 /* 32 hex digits, as MLflow names runs. */
 bool ty_track_is_run_id(const char *text);
 

@@ -24,7 +24,7 @@ typedef struct ty_item {
 } ty_item;
 
 typedef enum ty_parcel_kind {
-    TY_PARCEL_NONE,     /* nothing, for now */
+    TY_PARCEL_NONE,     /* the journal has no more of it yet */
     TY_PARCEL_RUN,      /* record: RUN */
     TY_PARCEL_VALUES,   /* items, then status where there is one */
     TY_PARCEL_DATASETS, /* datasets */

@@ -318,34 +318,24 @@ static ty_status give_files(ty_ctx *ctx, reading *r, ty_run_record *out) {
     return files ? TY_OK : ty_fail_nomem(ctx, "a run's files");
 }
 
-static ty_status give_checkpoints(ty_ctx *ctx, reading *r, ty_run_record *out) {
-    const size_t n = (size_t)r->checkpoints.n;
-    ty_run_checkpoint *checkpoints = ty_arena_array(r->arena, n + 1, sizeof *checkpoints);
-    for (size_t i = 0; checkpoints && i < n; i++)
-        checkpoints[i] = *(const ty_run_checkpoint *)r->checkpoints.v[i].item;
-    out->checkpoints = checkpoints;
+/* A map's items one behind the other; NULL: no memory. */
+static const void *items_of(reading *r, const ty_keymap *map, size_t bytes) {
+    char *items = ty_arena_array(r->arena, (size_t)map->n + 1, bytes);
+    for (int64_t i = 0; items && i < map->n; i++)
+        memcpy(items + (size_t)i * bytes, map->v[i].item, bytes);
+    return items;
+}
+
+static ty_status give_items(ty_ctx *ctx, reading *r, ty_run_record *out) {
+    out->checkpoints = items_of(r, &r->checkpoints, sizeof *out->checkpoints);
+    out->packages = items_of(r, &r->packages, sizeof *out->packages);
+    out->datasets = items_of(r, &r->datasets, sizeof *out->datasets);
     out->n_checkpoints = r->checkpoints.n;
-    return checkpoints ? TY_OK : ty_fail_nomem(ctx, "a run's checkpoints");
-}
-
-static ty_status give_packages(ty_ctx *ctx, reading *r, ty_run_record *out) {
-    const size_t n = (size_t)r->packages.n;
-    ty_run_package *packages = ty_arena_array(r->arena, n + 1, sizeof *packages);
-    for (size_t i = 0; packages && i < n; i++)
-        packages[i] = *(const ty_run_package *)r->packages.v[i].item;
-    out->packages = packages;
     out->n_packages = r->packages.n;
-    return packages ? TY_OK : ty_fail_nomem(ctx, "a run's models");
-}
-
-static ty_status give_datasets(ty_ctx *ctx, reading *r, ty_run_record *out) {
-    const size_t n = (size_t)r->datasets.n;
-    ty_run_dataset *sets = ty_arena_array(r->arena, n + 1, sizeof *sets);
-    for (size_t i = 0; sets && i < n; i++)
-        sets[i] = *(const ty_run_dataset *)r->datasets.v[i].item;
-    out->datasets = sets;
     out->n_datasets = r->datasets.n;
-    return sets ? TY_OK : ty_fail_nomem(ctx, "a run's data sets");
+    return out->checkpoints && out->packages && out->datasets
+               ? TY_OK
+               : ty_fail_nomem(ctx, "what a run has made");
 }
 
 /* What the store did not have when it was deleted is marked in its own folder. */
@@ -387,9 +377,7 @@ static ty_status give(ty_ctx *ctx, reading *r, const char *path, ty_run_record *
     TY_TRY(give_texts(ctx, r, &r->params, &out->params, &out->n_params));
     TY_TRY(give_texts(ctx, r, &r->tags, &out->tags, &out->n_tags));
     TY_TRY(give_files(ctx, r, out));
-    TY_TRY(give_checkpoints(ctx, r, out));
-    TY_TRY(give_packages(ctx, r, out));
-    TY_TRY(give_datasets(ctx, r, out));
+    TY_TRY(give_items(ctx, r, out));
     TY_TRY(give_metrics(ctx, r, out));
     out->info = r->info;
     return TY_OK;

@@ -56,7 +56,7 @@ typedef struct ty_run_dataset {
     const char *name, *digest, *context; /* context: NULL where none was told */
 } ty_run_dataset;
 
-/* What a name stands for now: "best", "last". */
+/* The checkpoint that a role's name stands for; the newest holds: "best", "last". */
 typedef struct ty_run_checkpoint {
     const char *name, *path; /* path: relative to the run's folder where it lies in it */
     int64_t step;

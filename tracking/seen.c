@@ -112,30 +112,12 @@ ty_status ty_seen_note(ty_ctx *ctx, ty_seen *seen, const ty_track_record *record
     return note_value(ctx, seen, record);
 }
 
-static ty_status note_all(ty_ctx *ctx, ty_seen *seen, ty_journal_reader *reader) {
-    ty_arena arena = {0};
-    ty_status st = TY_OK;
-    for (bool has_record = true; st == TY_OK && has_record;) {
-        ty_journal_record raw;
-        ty_track_record record;
-        st = ty_journal_reader_next(ctx, reader, &raw, &has_record);
-        if (st != TY_OK || !has_record)
-            break;
-        const ty_arena_mark mark = ty_arena_mark_here(&arena);
-        st = ty_track_decode(ctx, &raw, &arena, &record);
-        if (st == TY_OK)
-            st = ty_seen_note(ctx, seen, &record);
-        ty_arena_reset(&arena, mark);
-    }
-    ty_arena_clear(&arena);
-    return st;
+static ty_status note(ty_ctx *ctx, void *self, const ty_track_record *record) {
+    return ty_seen_note(ctx, self, record);
 }
 
 ty_status ty_seen_replay(ty_ctx *ctx, ty_seen *seen, const char *path) {
-    ty_journal_reader *reader = NULL;
-    TY_TRY(ty_journal_reader_open(ctx, path, &reader));
-    const ty_status st = note_all(ctx, seen, reader);
-    ty_journal_reader_close(reader);
+    const ty_status st = ty_track_each(ctx, path, note, seen);
     const bool is_named = st == TY_OK || strstr(ctx->message, path);
     return is_named ? st : ty_fail_within(ctx, st, "%s", path);
 }

@@ -33,7 +33,7 @@ typedef struct ty_sink_kind {
     ty_status (*open)(ty_ctx *ctx, const ty_sink_place *place, void **out);
 
     /* Takes some of what the journal has up to a sequence; *has_more says to come again. is_last:
-     * nothing will follow for now, so nothing is held back. After a failure the same call may be
+     * whoever calls has told all that there is, so nothing is held back. After a failure the same call may be
      * made again.
      * Errors: TY_ERR_BUSY come again; others want more than patience. */
     ty_status (*take)(ty_ctx *ctx, void *self, uint64_t up_to, bool is_last, bool *has_more);

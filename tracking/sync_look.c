@@ -45,7 +45,8 @@ static ty_status keep_name(ty_ctx *ctx, ty_keymap *map, const char *name, int64_
     return TY_OK;
 }
 
-static ty_status count_record(ty_ctx *ctx, looking *l, const ty_track_record *r) {
+static ty_status count_record(ty_ctx *ctx, void *self, const ty_track_record *r) {
+    looking *l = self;
     const bool is_acked = r->sequence <= l->acked;
     switch (r->type) {
     case TY_TRACK_METRICS:
@@ -71,35 +72,13 @@ static ty_status count_record(ty_ctx *ctx, looking *l, const ty_track_record *r)
     }
 }
 
-static ty_status count_records(ty_ctx *ctx, looking *l, ty_journal_reader *reader) {
-    ty_arena arena = {0};
-    ty_status st = TY_OK;
-    for (bool has_record = true; st == TY_OK && has_record;) {
-        ty_journal_record raw;
-        ty_track_record record;
-        st = ty_journal_reader_next(ctx, reader, &raw, &has_record);
-        if (st != TY_OK || !has_record)
-            break;
-        const ty_arena_mark mark = ty_arena_mark_here(&arena);
-        st = ty_track_decode(ctx, &raw, &arena, &record);
-        if (st == TY_OK)
-            st = count_record(ctx, l, &record);
-        ty_arena_reset(&arena, mark);
-    }
-    ty_arena_clear(&arena);
-    return st;
-}
-
 static ty_status read_journal(ty_ctx *ctx, looking *l) {
-    ty_journal_reader *reader = NULL;
     const char *path = ty_track_journal_path(l->arena, l->run_folder);
     if (!path)
         return ty_fail_nomem(ctx, "a journal's name");
-    TY_TRY(ty_journal_reader_open(ctx, path, &reader));
-    ty_status st = count_records(ctx, l, reader);
-    ty_journal_reader_close(reader);
+    const ty_status st = ty_track_each(ctx, path, count_record, l);
     if (st == TY_OK && !l->out->run_id)
-        st = ty_fail(ctx, TY_ERR_INTEGRITY, "%s does not begin with a run", path);
+        return ty_fail(ctx, TY_ERR_INTEGRITY, "%s does not begin with a run", path);
     return st;
 }
 

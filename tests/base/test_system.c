@@ -82,14 +82,20 @@ static ty_system_reading read_machine(machine *m) {
     return out;
 }
 
+static void assert_measured(const ty_system_reading *r, double memory_total, double memory_used,
+                            double total_s, double busy_s) {
+    assert_near(r->memory_total, memory_total);
+    assert_near(r->memory_used, memory_used);
+    assert_near(r->cpu_total_s, total_s);
+    assert_near(r->cpu_busy_s, busy_s);
+}
+
 static void a_machine_without_limits_is_read_as_it_is(void **state) {
     machine *m = *state;
     const ty_system_reading r = read_machine(m);
     const double tick = 1.0 / (double)sysconf(_SC_CLK_TCK);
-    assert_near(r.cpu_total_s, 9060 * tick); /* guests are within user */
-    assert_near(r.cpu_busy_s, 1560 * tick);
-    assert_near(r.memory_total, 16000 * 1024);
-    assert_near(r.memory_used, 10000 * 1024);
+    /* Guests are within user. */
+    assert_measured(&r, 16000 * 1024, 10000 * 1024, 9060 * tick, 1560 * tick);
     assert_near(r.network_received, 1017);
     assert_near(r.network_sent, 305);
     assert_near(r.process_memory, 700 * (double)sysconf(_SC_PAGESIZE));
@@ -117,10 +123,7 @@ static void a_container_of_version_2_is_measured_by_its_tightest_limit(void **st
     put(m, "sys/fs/cgroup/box/job/memory.max", "max\n");
     put(m, "sys/fs/cgroup/box/job/cpu.max", "max 100000\n");
     const ty_system_reading r = read_machine(m);
-    assert_near(r.memory_total, 4000000);
-    assert_near(r.memory_used, 2600000);
-    assert_near(r.cpu_busy_s, 30);
-    assert_near(r.cpu_total_s, 150); /* 1.5 processors for 100 s */
+    assert_measured(&r, 4000000, 2600000, 150, 30); /* 1.5 processors for 100 s */
     put(m, "sys/fs/cgroup/box/cpu.stat", "usage_usec 33000000\nuser_usec 1\n");
     m->now_ns += 4 * INT64_C(1000000000);
     const ty_system_reading later = read_machine(m);
@@ -134,9 +137,15 @@ static void a_container_that_may_use_one_processor_is_measured_by_it(void **stat
     put(m, "sys/fs/cgroup/cpu.stat", "usage_usec 7000000\n");
     put(m, "sys/fs/cgroup/memory.max", "999999999999\n"); /* more than there is */
     const ty_system_reading r = read_machine(m);
-    assert_near(r.cpu_total_s, 100);
-    assert_near(r.cpu_busy_s, 7);
-    assert_near(r.memory_total, 16000 * 1024);
+    assert_measured(&r, 16000 * 1024, 10000 * 1024, 100, 7);
+}
+
+/* Two processors, of which a quota of each 100 ms may be used. */
+static void put_processors_v1(const machine *m, const char *quota_us) {
+    put(m, "sys/fs/cgroup/cpu/cpu.cfs_quota_us", quota_us);
+    put(m, "sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n");
+    put(m, "sys/fs/cgroup/cpuset/cpuset.effective_cpus", "0-1\n");
+    put(m, "sys/fs/cgroup/cpuacct/cpuacct.usage", "9000000000\n");
 }
 
 /* Docker without a namespace of control groups: the path is the host's, the files are ours. */
@@ -147,15 +156,9 @@ static void a_container_of_version_1_is_found_under_a_path_that_is_not_there(voi
     put(m, "sys/fs/cgroup/memory/memory.limit_in_bytes", "8000000\n");
     put(m, "sys/fs/cgroup/memory/memory.usage_in_bytes", "5000000\n");
     put(m, "sys/fs/cgroup/memory/memory.stat", "inactive_file 7\ntotal_inactive_file 1000000\n");
-    put(m, "sys/fs/cgroup/cpu/cpu.cfs_quota_us", "50000\n");
-    put(m, "sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n");
-    put(m, "sys/fs/cgroup/cpuset/cpuset.effective_cpus", "0-1\n");
-    put(m, "sys/fs/cgroup/cpuacct/cpuacct.usage", "9000000000\n");
+    put_processors_v1(m, "50000\n");
     const ty_system_reading r = read_machine(m);
-    assert_near(r.memory_total, 8000000);
-    assert_near(r.memory_used, 4000000);
-    assert_near(r.cpu_total_s, 50);
-    assert_near(r.cpu_busy_s, 9);
+    assert_measured(&r, 8000000, 4000000, 50, 9);
 }
 
 static void groups_of_version_1_without_limits_change_nothing(void **state) {
@@ -163,14 +166,9 @@ static void groups_of_version_1_without_limits_change_nothing(void **state) {
     const ty_system_reading plain = read_machine(m);
     put(m, "proc/self/cgroup", "4:memory:/a\n3:cpuset:/\n2:cpuacct:/\n1:cpu:/\n0::/\n");
     put(m, "sys/fs/cgroup/memory/a/memory.limit_in_bytes", "9223372036854771712\n");
-    put(m, "sys/fs/cgroup/cpu/cpu.cfs_quota_us", "-1\n");
-    put(m, "sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n");
-    put(m, "sys/fs/cgroup/cpuset/cpuset.effective_cpus", "0-1\n");
-    put(m, "sys/fs/cgroup/cpuacct/cpuacct.usage", "9000000000\n");
+    put_processors_v1(m, "-1\n");
     const ty_system_reading r = read_machine(m);
-    assert_near(r.memory_total, plain.memory_total);
-    assert_near(r.cpu_total_s, plain.cpu_total_s);
-    assert_near(r.cpu_busy_s, plain.cpu_busy_s);
+    assert_measured(&r, plain.memory_total, plain.memory_used, plain.cpu_total_s, plain.cpu_busy_s);
 }
 
 static void this_machine_says_something(void **state) {

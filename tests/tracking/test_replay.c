@@ -80,18 +80,32 @@ static const char *describe(fixture *f, const ty_parcel *p) {
     return copy;
 }
 
+static ty_replay *open_after(fixture *f, uint64_t done) {
+    ty_replay *replay = NULL;
+    assert_ok(f, ty_replay_open(&f->ctx, f->run, done, &replay));
+    return replay;
+}
+
+/* The next parcel of all that there is; false: there is no more. */
+static bool take_last(fixture *f, ty_replay *replay, ty_parcel *out) {
+    assert_ok(f, ty_replay_next(&f->ctx, replay, UINT64_MAX, true, out));
+    return out->kind != TY_PARCEL_NONE;
+}
+
+/* The next parcel up to a sequence behind which more may follow; "" for none. */
+static void assert_next(fixture *f, ty_replay *replay, uint64_t up_to, const char *want) {
+    ty_parcel parcel;
+    assert_ok(f, ty_replay_next(&f->ctx, replay, up_to, false, &parcel));
+    assert_string_equal(parcel.kind == TY_PARCEL_NONE ? "" : describe(f, &parcel), want);
+}
+
 /* All parcels, one a line. */
 static const char *replay_from(fixture *f, uint64_t done) {
-    ty_replay *replay = NULL;
+    ty_replay *replay = open_after(f, done);
     ty_parcel parcel;
     ty_text out = {0};
-    assert_ok(f, ty_replay_open(&f->ctx, f->run, done, &replay));
-    for (;;) {
-        assert_ok(f, ty_replay_next(&f->ctx, replay, UINT64_MAX, true, &parcel));
-        if (parcel.kind == TY_PARCEL_NONE)
-            break;
+    while (take_last(f, replay, &parcel))
         ty_text_addf(&out, "%s\n", describe(f, &parcel));
-    }
     ty_replay_close(replay);
     const char *copy = ty_arena_string(&f->arena, ty_text_string(&out));
     ty_text_clear(&out);
@@ -166,30 +180,22 @@ static void a_data_set_goes_out_with_all_its_roles(void **state) {
 
 static void data_sets_wait_until_no_more_can_follow(void **state) {
     fixture *f = *state;
-    ty_replay *replay = NULL;
-    ty_parcel parcel;
     writing w = begin(f);
     add_run(&w);
     add_dataset(&w, "d", "training");
-    assert_ok(f, ty_replay_open(&f->ctx, f->run, 1, &replay));
-    assert_ok(f, ty_replay_next(&f->ctx, replay, 2, false, &parcel));
-    assert_int_equal(parcel.kind, TY_PARCEL_NONE);
+    ty_replay *replay = open_after(f, 1);
+    assert_next(f, replay, 2, "");
     add_dataset(&w, "d", "test");
     add_text(&w, TY_TRACK_TAG, "t", "1");
     finish(&w);
-    assert_ok(f, ty_replay_next(&f->ctx, replay, 3, false, &parcel));
-    assert_int_equal(parcel.kind, TY_PARCEL_NONE); /* only up to 3 is durable */
-    assert_ok(f, ty_replay_next(&f->ctx, replay, 4, false, &parcel));
-    assert_string_equal(describe(f, &parcel), "datasets 2-3 d(training, test)");
-    assert_ok(f, ty_replay_next(&f->ctx, replay, 4, false, &parcel));
-    assert_string_equal(describe(f, &parcel), "values 4-4 t:t=1");
+    assert_next(f, replay, 3, ""); /* only up to 3 is durable */
+    assert_next(f, replay, 4, "datasets 2-3 d(training, test)");
+    assert_next(f, replay, 4, "values 4-4 t:t=1");
     ty_replay_close(replay);
 }
 
 static void a_run_that_goes_on_says_so_and_looks_at_its_files_again(void **state) {
     fixture *f = *state;
-    ty_replay *replay = NULL;
-    ty_parcel parcel;
     writing w = begin(f);
     add_run(&w);
     add_start(&w, 0);
@@ -198,23 +204,20 @@ static void a_run_that_goes_on_says_so_and_looks_at_its_files_again(void **state
     add_state(&w, TY_RUN_KILLED, "SIGTERM");
     add_start(&w, 10);
     finish(&w);
-    assert_ok(f, ty_replay_open(&f->ctx, f->run, 3, &replay));
-    assert_ok(f, ty_replay_next(&f->ctx, replay, 4, false, &parcel));
-    assert_string_equal(describe(f, &parcel), "values 4-4 t:exit.reason=SIGTERM -> KILLED 5");
+    ty_replay *replay = open_after(f, 3);
+    assert_next(f, replay, 4, "values 4-4 t:exit.reason=SIGTERM -> KILLED 5");
     ty_replay_file *file = ty_keymap_find(&ty_replay_known(replay)->files, "artifacts/r");
     assert_non_null(file);
     assert_true(file->is_dirty);
     assert_true(ty_replay_known(replay)->has_ended);
     file->is_dirty = false;
-    assert_ok(f, ty_replay_next(&f->ctx, replay, 5, false, &parcel));
-    assert_string_equal(describe(f, &parcel), "values 5-5 t:resumed.from_step=10 -> RUNNING 0");
+    assert_next(f, replay, 5, "values 5-5 t:resumed.from_step=10 -> RUNNING 0");
     assert_true(file->is_dirty);
     ty_replay_close(replay);
 }
 
 static void what_says_how_good_a_model_is_is_kept_also_when_done(void **state) {
     fixture *f = *state;
-    ty_replay *replay = NULL;
     ty_parcel parcel;
     writing w = begin(f);
     add_run(&w);
@@ -223,9 +226,8 @@ static void what_says_how_good_a_model_is_is_kept_also_when_done(void **state) {
     add_payload(&w, TY_TRACK_METRICS,
                 "{\"keys\":[\"x\",\"test/a\"],\"points\":[[0,1,5,1],[1,7,6,2]]}");
     finish(&w);
-    assert_ok(f, ty_replay_open(&f->ctx, f->run, 4, &replay));
-    assert_ok(f, ty_replay_next(&f->ctx, replay, UINT64_MAX, true, &parcel));
-    assert_int_equal(parcel.kind, TY_PARCEL_NONE);
+    ty_replay *replay = open_after(f, 4);
+    assert_false(take_last(f, replay, &parcel));
     const ty_replay_facts *facts = ty_replay_known(replay);
     assert_int_equal(facts->points.n, 1);
     const ty_replay_point *point = facts->points.v[0].item;
@@ -239,7 +241,6 @@ static void what_says_how_good_a_model_is_is_kept_also_when_done(void **state) {
 static void many_points_are_cut_into_parcels(void **state) {
     fixture *f = *state;
     ty_text payload = {0};
-    ty_replay *replay = NULL;
     ty_parcel parcel;
     writing w = begin(f);
     add_run(&w);
@@ -254,11 +255,8 @@ static void many_points_are_cut_into_parcels(void **state) {
     ty_text_clear(&payload);
     finish(&w);
     int64_t next = 0, n_parcels = 0;
-    assert_ok(f, ty_replay_open(&f->ctx, f->run, 1, &replay));
-    for (;;) {
-        assert_ok(f, ty_replay_next(&f->ctx, replay, UINT64_MAX, true, &parcel));
-        if (parcel.kind == TY_PARCEL_NONE)
-            break;
+    ty_replay *replay = open_after(f, 1);
+    while (take_last(f, replay, &parcel)) {
         n_parcels++;
         assert_true(parcel.n_items <= TY_REPLAY_MAX_ITEMS);
         for (int64_t i = 0; i < parcel.n_items; i++)
@@ -271,13 +269,12 @@ static void many_points_are_cut_into_parcels(void **state) {
 
 static void a_damaged_record_is_told(void **state) {
     fixture *f = *state;
-    ty_replay *replay = NULL;
     ty_parcel parcel;
     writing w = begin(f);
     add_run(&w);
     add_payload(&w, TY_TRACK_PARAM, "[]");
     finish(&w);
-    assert_ok(f, ty_replay_open(&f->ctx, f->run, 0, &replay));
+    ty_replay *replay = open_after(f, 0);
     assert_int_equal(ty_replay_next(&f->ctx, replay, UINT64_MAX, true, &parcel), TY_ERR_INTEGRITY);
     ty_replay_close(replay);
 }
