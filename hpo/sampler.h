@@ -43,7 +43,8 @@ void ty_draws_point(const ty_space *space, uint64_t seed, size_t trial, uint32_t
 #define TY_SAMPLER_ROWS(X)                                                                         \
     X(random, "each point drawn from the priors alone")                                            \
     X(grid, "every combination of values once")                                                    \
-    X(sobol, "the points of a scrambled Sobol sequence, spread more evenly than random ones")
+    X(sobol, "the points of a scrambled Sobol sequence, spread more evenly than random ones")      \
+    X(tpe, "tree-structured Parzen estimators: where good points are denser than others")
 
 enum { TY_SAMPLER_CONFIG_BYTES = 64 };
 
