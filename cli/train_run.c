@@ -449,8 +449,10 @@ static ty_status read_config(train_run *t) {
     TY_TRY(job_read_config(t->app, &t->job, wish->config));
     t->job.lends_comm = wish->comm != NULL;
     t->job.comm = wish->comm;
-    if (wish->comm)
-        ty_comm_set_deadline(wish->comm, t->job.config.train.comm_deadline_s);
+    if (!wish->comm)
+        return TY_OK;
+    t->job.given_run_id = NULL; /* the environment names one run, not each of many */
+    ty_comm_set_deadline(wish->comm, t->job.config.train.comm_deadline_s);
     return TY_OK;
 }
 

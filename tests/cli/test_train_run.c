@@ -98,7 +98,8 @@ typedef struct trial {
     const train_tag *tags;
     int64_t n_tags;
     const _Atomic int *stop_signal;
-    const char *text; /* NULL: config */
+    const char *text;                        /* NULL: config */
+    const char *(*getenv)(const char *name); /* NULL: the process's */
     train_outcome out;
     char message[TY_MESSAGE_BYTES];
 } trial;
@@ -120,6 +121,8 @@ static ty_status run(const bench *b, trial *t) {
                              .tags = t->tags,
                              .n_tags = t->n_tags};
     ty_ctx_init_child(&app.ctx, &b->ctx);
+    if (t->getenv)
+        app.ctx.getenv = t->getenv;
     console_init(&app.console, &app.ctx, true, false, "never");
     const ty_status st = train_run_once(&app, &wish, &t->out);
     (void)snprintf(t->message, sizeof t->message, "%s", app.ctx.message);
@@ -284,6 +287,21 @@ static void the_test_data_are_left_alone_and_tags_recorded(void **state) {
     assert_true(has_tag && has_val);
 }
 
+static const char *name_a_run(const char *name) {
+    return strcmp(name, "MLFLOW_RUN_ID") == 0 ? "00000000000000000000000000000abc" : getenv(name);
+}
+
+static void a_run_that_the_environment_names_is_not_each_of_many(void **state) {
+    const bench *b = *state;
+    if (!b->group)
+        return;
+    trial t = make_trial(b, "named");
+    t.getenv = name_a_run;
+    run_well(b, &t);
+    assert_true(t.out.is_complete);
+    assert_string_not_equal(t.out.run_id, "00000000000000000000000000000abc");
+}
+
 static int entries_of(const char *path) {
     int n = 0;
     DIR *folder = opendir(path);
@@ -319,6 +337,7 @@ int main(void) {
         cmocka_unit_test(a_signal_that_the_caller_heard_leaves_a_checkpoint),
         cmocka_unit_test(a_run_that_fails_harms_none_after_it),
         cmocka_unit_test(the_test_data_are_left_alone_and_tags_recorded),
+        cmocka_unit_test(a_run_that_the_environment_names_is_not_each_of_many),
         cmocka_unit_test(runs_leave_neither_files_nor_threads_open),
     };
     return cmocka_run_group_tests_name("train_run", tests, open_bench, close_bench);
