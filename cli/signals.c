@@ -33,6 +33,8 @@ static void *wait_for_signals(void *argument) {
         int which = 0;
         if (sigwait(&set, &which) != 0)
             continue;
+        if (s->is_ending)
+            return NULL;
         if (which == SIGHUP)
             which = SIGTERM;
         if (!s->is_training)
@@ -41,7 +43,6 @@ static void *wait_for_signals(void *argument) {
             _exit(128 + which); /* asked three times: saving is not wanted any more */
         s->stop = s->stop ? -which : which;
     }
-    return NULL;
 }
 
 ty_status signals_init(ty_ctx *ctx, signals *s) {
@@ -59,7 +60,8 @@ ty_status signals_init(ty_ctx *ctx, signals *s) {
 void signals_clear(signals *s) {
     if (!s->is_running)
         return;
-    pthread_cancel(s->thread);
+    s->is_ending = true;
+    pthread_kill(s->thread, SIGUSR1); /* it waits in sigwait, where it hears this at once */
     pthread_join(s->thread, NULL);
     s->is_running = false;
 }

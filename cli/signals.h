@@ -14,6 +14,7 @@ typedef struct signals {
     _Atomic int stop;
     _Atomic bool
         is_training; /* before, there is nothing to save: the first signal ends the process */
+    _Atomic bool is_ending; /* SIGUSR1 to the thread means that it is not needed any more */
     pthread_t thread;
     bool is_running;
 } signals;
