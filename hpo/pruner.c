@@ -14,6 +14,7 @@
 enum { TY_PRUNER_ROWS(ID_OF) };
 
 const ty_variant_row ty_pruner_variants[] = {TY_PRUNER_ROWS(ROW_OF){.type = NULL}};
+const ty_variant_row ty_pruner_plain_variants[] = {TY_PRUNER_PLAIN_ROWS(ROW_OF){.type = NULL}};
 
 static const ty_pruner_type *const types[] = {TY_PRUNER_ROWS(TYPE_OF)};
 

@@ -15,6 +15,7 @@ extern "C" {
 typedef struct ty_curve {
     size_t number;
     ty_trial_state state;
+    double told; /* what a complete trial is worth; NAN for others */
     size_t count;
     const double *resource; /* [count] */
     const double *value;    /* [count] */
@@ -24,8 +25,9 @@ typedef struct ty_curve {
 typedef struct ty_board {
     const char *sweep;   /* its name: brackets are drawn by it */
     double max_resource; /* of a whole trial; NAN where nobody knows */
+    bool is_turned;      /* values were negated: a sweep that maximizes */
     const ty_curve
-        *curves; /* in the order in which trials were asked for; the judged one is not among them */
+        *curves; /* in the order in which trials were asked for; without the judged one */
     size_t count;
 } ty_board;
 
@@ -35,8 +37,17 @@ typedef struct ty_decision {
     char reason[160]; /* "" for CONTINUE */
 } ty_decision;
 
-/* X(name, help): pruner_<name>.c has ty_pruner_<name> and ty_pruner_<name>_rows; one line here. */
-#define TY_PRUNER_ROWS(X) X(none, "every trial runs to its end")
+/* X(name, help): pruner_<name>.c has ty_pruner_<name> and ty_pruner_<name>_rows (median's are with
+ * percentile's); one line here. The first ones judge a report whatever was judged before it: patient
+ * can wrap them. */
+#define TY_PRUNER_PLAIN_ROWS(X)                                                                    \
+    X(none, "every trial runs to its end")                                                         \
+    X(median, "stops a trial whose best is worse than the median of the others there")             \
+    X(percentile, "the same with another percentile")                                              \
+    X(threshold, "stops a trial whose metric leaves a range, or is no number")
+#define TY_PRUNER_ROWS(X)                                                                          \
+    TY_PRUNER_PLAIN_ROWS(X)                                                                        \
+    X(patient, "stops a trial that has not improved for a while")
 
 enum { TY_PRUNER_CONFIG_BYTES = 128 };
 
@@ -47,7 +58,8 @@ typedef struct ty_pruner_type {
     /* Index into board->curves of the paused trial that is to go on before a new one begins;
      * board->count for none. NULL where the pruner never pauses. */
     size_t (*promote)(const void *config, const ty_board *board);
-    /* Errors: TY_ERR_CONFIG keys that contradict each other. May be NULL. */
+    /* Of a board without curves. May be NULL.
+     * Errors: TY_ERR_CONFIG keys that contradict each other. */
     ty_status (*check)(ty_ctx *ctx, const void *config, const ty_board *board);
 } ty_pruner_type;
 
@@ -57,8 +69,27 @@ typedef struct ty_pruner_type {
 TY_PRUNER_ROWS(TY_PRUNER_DECLARE)
 #undef TY_PRUNER_DECLARE
 
-/* For the sweep file's rows; ends with a row of type NULL. */
+/* For the sweep file's rows, and for what patient can wrap; both end with a row of type NULL. */
 extern const ty_variant_row ty_pruner_variants[];
+extern const ty_variant_row ty_pruner_plain_variants[];
+
+/* --- what pruners share ------------------------------------------------------------------------- */
+
+/* Index of the report at exactly this resource; count where there is none. */
+size_t ty_curve_at(const ty_curve *curve, double resource);
+
+/* The least value; NAN where all are. */
+double ty_curve_best(const ty_curve *curve);
+
+/* Whether a report at its resource is the first in its interval: intervals begin at warmup and are
+ * `interval` long, and one report in each is judged. */
+bool ty_curve_is_due(const ty_curve *curve, double warmup, double interval);
+
+/* A value as it was reported. */
+double ty_board_unturn(const ty_board *board, double value);
+
+/* An answer with its reason. */
+void ty_decision_set(ty_decision *out, ty_answer answer, const char *format, ...) TY_PRINTF(3, 4);
 
 /* The functions of the chosen variant (of ty_pruner_variants). */
 const ty_pruner_type *ty_pruner_of(const ty_variant *chosen);

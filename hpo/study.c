@@ -37,14 +37,23 @@ static ty_status fold_file(ty_ctx *ctx, ty_study *s, const char *path) {
     return st == TY_OK ? TY_OK : ty_fail_within(ctx, st, "%s", path);
 }
 
+static ty_status check_pruner(ty_ctx *ctx, const ty_study_options *options) {
+    const ty_board board = {.sweep = options->name,
+                            .max_resource = options->max_resource,
+                            .is_turned = options->maximize};
+    const ty_pruner_type *pruner = ty_pruner_of(options->pruner);
+    return pruner->check ? pruner->check(ctx, options->pruner->config, &board) : TY_OK;
+}
+
 ty_status study_new(ty_ctx *ctx, const ty_study_options *options, ty_study **out) {
     ty_study *s = calloc(1, sizeof *s);
     if (!s)
         return ty_fail_nomem(ctx, "a sweep");
     s->options = *options;
     ty_history_init(&s->history, options->space);
-    const ty_status st =
-        ty_sampler_open(ctx, options->sampler, options->space, options->seed, &s->sampler);
+    ty_status st = check_pruner(ctx, options);
+    if (st == TY_OK)
+        st = ty_sampler_open(ctx, options->sampler, options->space, options->seed, &s->sampler);
     if (st != TY_OK) {
         ty_study_close(s);
         return st;
@@ -153,6 +162,7 @@ ty_status study_judge(ty_ctx *ctx, ty_study *s, trial_memory *t, const ty_report
         return ty_fail_nomem(ctx, "the reports of a trial");
     const ty_curve own = {.number = t->seen.number,
                           .state = TY_TRIAL_RUNNING,
+                          .told = NAN,
                           .count = t->seen.reports + 1,
                           .resource = t->resource,
                           .value = t->reported};
@@ -295,7 +305,10 @@ ty_status ty_study_report(ty_ctx *ctx, ty_study *s, size_t trial, const ty_repor
             *out = verdict_again(t, report->step);
         return TY_OK;
     }
-    TY_TRY(study_judge(ctx, s, t, report, out));
+    const ty_arena_mark mark = ty_arena_mark_here(&ctx->scratch);
+    const ty_status st = study_judge(ctx, s, t, report, out);
+    ty_arena_reset(&ctx->scratch, mark);
+    TY_TRY(st);
     return study_record(ctx, s, RECORD_REPORT,
                         json_pack("{s:I, s:o, s:o, s:o, s:i, s:s, s:I}", "trial", (json_int_t)trial,
                                   "step", study_number_to_json(report->step), "resource",

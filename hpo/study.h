@@ -73,7 +73,8 @@ typedef struct ty_study ty_study;
 /* Opens path, folds what is there, or begins it. Trials that were running belong to nobody now.
  * *out is the caller's to close; one writer at a time.
  * Errors: TY_ERR_BUSY another process has it; TY_ERR_CONFIG it is a sweep of another identity, seed
- * or order (said which); TY_ERR_INTEGRITY; TY_ERR_IO; what opening the sampler fails with. */
+ * or order (said which), or its pruner's keys contradict each other; TY_ERR_INTEGRITY; TY_ERR_IO; what
+ * opening the sampler fails with. */
 ty_status ty_study_open(ty_ctx *ctx, const char *path, const ty_study_options *options,
                         ty_study **out) TY_MUST_USE;
 void ty_study_close(ty_study *study);

@@ -97,9 +97,12 @@ static bool curve_of(const ty_study *s, const trial_memory *t, size_t leg, ty_cu
     const size_t horizon = study_horizon(s, leg);
     *out = (ty_curve){.number = t->seen.number,
                       .state = t->seen.state,
+                      .told = NAN,
                       .count = t->seen.reports,
                       .resource = t->resource,
                       .value = t->reported};
+    if (t->seen.state == TY_TRIAL_COMPLETE)
+        out->told = study_turn(s, t->seen.value);
     if (!is_window)
         return true;
     out->count = 0;
@@ -108,6 +111,8 @@ static bool curve_of(const ty_study *s, const trial_memory *t, size_t leg, ty_cu
         out->state = is_seen ? t->legs[i].state : TY_TRIAL_RUNNING;
         out->count = is_seen ? t->legs[i].reports : out->count;
     }
+    if (out->state != TY_TRIAL_COMPLETE)
+        out->told = NAN;
     return t->legs[0].number < leg;
 }
 
@@ -119,8 +124,10 @@ ty_status study_board(ty_ctx *ctx, ty_study *s, size_t leg, size_t without, ty_b
         s->curves = curves;
         s->curve_capacity = 2 * s->count;
     }
-    *out = (ty_board){
-        .sweep = s->options.name, .max_resource = s->options.max_resource, .curves = s->curves};
+    *out = (ty_board){.sweep = s->options.name,
+                      .max_resource = s->options.max_resource,
+                      .is_turned = s->options.maximize,
+                      .curves = s->curves};
     for (size_t i = 0; i < s->count; i++)
         if (i != without)
             out->count += curve_of(s, s->trials[i], leg, &s->curves[out->count]);
