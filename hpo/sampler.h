@@ -44,7 +44,9 @@ void ty_draws_point(const ty_space *space, uint64_t seed, size_t trial, uint32_t
     X(random, "each point drawn from the priors alone")                                            \
     X(grid, "every combination of values once")                                                    \
     X(sobol, "the points of a scrambled Sobol sequence, spread more evenly than random ones")      \
-    X(tpe, "tree-structured Parzen estimators: where good points are denser than others")
+    X(tpe, "tree-structured Parzen estimators: where good points are denser than others")          \
+    X(cma, "CMA-ES over the numbers; choices and conditional parameters from their priors")        \
+    X(gp, "a Gaussian process and expected improvement: for trials that are few and dear")
 
 enum { TY_SAMPLER_CONFIG_BYTES = 64 };
 

@@ -1,0 +1,106 @@
+#include "hpo/gp_targets.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int compare_doubles(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static bool is_sound(const ty_shown *t) {
+    return t->state == TY_TRIAL_COMPLETE && t->violation <= 0 && isfinite(t->value);
+}
+
+/* The least, middle and largest sound value; 0 where there is none. */
+typedef struct landmarks {
+    double median, most;
+} landmarks;
+
+static landmarks landmarks_of(const ty_history *h, const size_t *rows, size_t n, double *sorted) {
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++)
+        if (is_sound(&h->shown[rows[i]]))
+            sorted[count++] = h->shown[rows[i]].value;
+    if (count == 0)
+        return (landmarks){0, 0};
+    qsort(sorted, count, sizeof *sorted, compare_doubles);
+    return (landmarks){sorted[count / 2], sorted[count - 1]};
+}
+
+static double clamp(double v, double low, double high) {
+    return v < low ? low : v > high ? high : v;
+}
+
+static double target_of(const ty_shown *t, landmarks l) {
+    if (is_sound(t))
+        return t->value;
+    if (t->state == TY_TRIAL_PRUNED && !isnan(t->value))
+        return clamp(t->value, l.median, l.most);
+    return t->value == -INFINITY && t->violation <= 0 ? l.median : l.most;
+}
+
+static void standardise(double *y, size_t n) {
+    double mean = 0, squares = 0;
+    for (size_t i = 0; i < n; i++)
+        mean += y[i] / (double)n;
+    for (size_t i = 0; i < n; i++)
+        squares += (y[i] - mean) * (y[i] - mean) / (double)n;
+    const double deviation = squares > 0 ? sqrt(squares) : 1;
+    for (size_t i = 0; i < n; i++)
+        y[i] = (y[i] - mean) / deviation;
+}
+
+ty_status ty_gp_targets(ty_ctx *ctx, const ty_history *h, const size_t *rows, size_t n, double *y) {
+    double *sorted = malloc((n + 1) * sizeof *sorted);
+    if (!sorted)
+        return ty_fail_nomem(ctx, "the values of a Gaussian process");
+    const landmarks l = landmarks_of(h, rows, n, sorted);
+    free(sorted);
+    for (size_t i = 0; i < n; i++)
+        y[i] = target_of(&h->shown[rows[i]], l);
+    standardise(y, n);
+    return TY_OK;
+}
+
+/* --- a choice of rows --------------------------------------------------------------------------- */
+
+typedef struct ranked {
+    double value;
+    size_t index;
+} ranked;
+
+static int compare_ranked(const void *a, const void *b) {
+    const ranked *x = a, *y = b;
+    const int by_value = (x->value > y->value) - (x->value < y->value);
+    return by_value ? by_value : (x->index > y->index) - (x->index < y->index);
+}
+
+static int compare_rows(const void *a, const void *b) {
+    const size_t x = *(const size_t *)a, y = *(const size_t *)b;
+    return (x > y) - (x < y);
+}
+
+ty_status ty_gp_best_and_newest(ty_ctx *ctx, const ty_history *h, size_t count, size_t most,
+                                size_t *rows) {
+    ranked *order = malloc((count + 1) * sizeof *order);
+    bool *is_chosen = calloc(count + 1, sizeof *is_chosen);
+    const ty_status st =
+        order && is_chosen ? TY_OK : ty_fail_nomem(ctx, "the trials of a Gaussian process");
+    if (st == TY_OK) {
+        for (size_t i = 0; i < count; i++)
+            order[i] = (ranked){is_sound(&h->shown[i]) ? h->shown[i].value : INFINITY, i};
+        qsort(order, count, sizeof *order, compare_ranked);
+        size_t n = 0;
+        for (; n < most / 2; n++)
+            is_chosen[rows[n] = order[n].index] = true;
+        for (size_t i = count; i-- > 0 && n < most;)
+            if (!is_chosen[i])
+                rows[n++] = i;
+        qsort(rows, most, sizeof *rows, compare_rows);
+    }
+    free(order);
+    free(is_chosen);
+    return st;
+}
