@@ -148,14 +148,20 @@ static doc_node *child_of(const doc_node *node, const char *part, size_t length)
     return member;
 }
 
-doc_node *ty_doc_find(const ty_doc *doc, const char *path) {
-    doc_node *node = doc->root;
-    while (node && *path) {
-        size_t length = strcspn(path, ".");
-        node = child_of(node, path, length);
-        path += length + (path[length] == '.');
+/* The shortest keys first; a node is met at one length of path alone, so that all are met once. */
+static doc_node *find_below(doc_node *node, const char *path) {
+    doc_node *found = *path ? NULL : node;
+    for (size_t length = 0; *path && !found && path[length]; length += path[length] == '.') {
+        length += strcspn(path + length, ".");
+        doc_node *child = child_of(node, path, length);
+        if (child)
+            found = find_below(child, path + length + (path[length] == '.'));
     }
-    return node;
+    return found;
+}
+
+doc_node *ty_doc_find(const ty_doc *doc, const char *path) {
+    return doc->root ? find_below(doc->root, path) : NULL;
 }
 
 /* Puts node where old is among parent's children; node NULL takes old out. */

@@ -47,12 +47,14 @@ void ty_doc_close(ty_doc *doc);
 
 /* Applies one --set: "a.b.2.c=value". The value is read as JSON and, where it is none, as a string.
  * Arrays are entered by index. Paths are created as objects, and a string on the way becomes
- * {"type": string}; whether the key exists is the rows' business.
+ * {"type": string}; a key with dots in it is met where it is there and its first part is not; whether
+ * the key exists is the rows' business.
  * Errors: TY_ERR_CONFIG naming the assignment; doc may then hold the objects on the way. */
 ty_status ty_doc_set(ty_ctx *ctx, ty_doc *doc, const char *assignment) TY_MUST_USE;
 
 /* Borrowed, until the next ty_doc_set. path is dotted; "" is the root; NULL where there is
- * nothing. */
+ * nothing. A key with dots in it is met where the path goes on with it and no shorter key leads to
+ * the end. */
 const json_t *ty_doc_at(const ty_doc *doc, const char *path);
 
 /* The origin of the value at path; a zeroed one where the document has no such value. */

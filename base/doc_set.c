@@ -121,11 +121,25 @@ static ty_status enter(const setter *s, slot *at, const char *part) {
     return fill_slot(s, at, object);
 }
 
+/* The dot behind the part: the first one, or, where there is no such member, the one behind the first
+ * that there is. NULL: the part goes to the end. */
+static char *dot_behind(const doc_node *parent, char *part) {
+    char *const first = strchr(part, '.');
+    for (char *dot = first; dot && json_is_object(parent->json); dot = strchr(dot + 1, '.')) {
+        *dot = '\0';
+        const bool is_there = ty_doc_member(parent, part) != NULL;
+        *dot = '.';
+        if (is_there)
+            return dot;
+    }
+    return first && json_is_object(parent->json) && ty_doc_member(parent, part) ? NULL : first;
+}
+
 /* Walks all parts but the last, entering each; the last one's slot is where the value goes. */
 static ty_status walk(const setter *s, slot *out, int *depth) {
     doc_node *parent = s->doc->root;
     for (char *part = s->path;; *depth += 1) {
-        char *dot = strchr(part, '.');
+        char *dot = dot_behind(parent, part);
         if (dot)
             *dot = '\0';
         if (!*part)

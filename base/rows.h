@@ -14,7 +14,7 @@ extern "C" {
 typedef enum ty_row_type {
     TY_ROW_BOOL,     /* bool */
     TY_ROW_INT,      /* int64_t; TY_AUTO where "auto" is written and allowed */
-    TY_ROW_REAL,     /* double; NAN where "auto" is written and allowed */
+    TY_ROW_REAL,     /* double; NAN where "auto" or null is written and allowed */
     TY_ROW_TEXT,     /* const char *, NULL for null */
     TY_ROW_CHOICE,   /* int: index into choices */
     TY_ROW_AMOUNT,   /* ty_amount */
@@ -22,7 +22,9 @@ typedef enum ty_row_type {
     TY_ROW_TEXTS,    /* ty_texts: a list, or one string */
     TY_ROW_SECTION,  /* a struct inside the struct: .rows */
     TY_ROW_VARIANT,  /* ty_variant: an object {"type": "conv2d", ...}, or just its type as a string */
-    TY_ROW_VARIANTS  /* ty_variants: a list of them */
+    TY_ROW_VARIANTS, /* ty_variants: a list of them */
+    TY_ROW_OBJECT,   /* const json_t *: an object, in doc, that the room reads by itself */
+    TY_ROW_LIST      /* const json_t *: such a list */
 } ty_row_type;
 
 /* What a key changes. Only RESULT rows are in a run's hash (docs/ARCHITECTURE.md). What is inside a
@@ -86,12 +88,13 @@ typedef struct ty_row {
     double min, max;
     bool min_is_open, max_is_open; /* want > min rather than >= */
     bool allows_auto;     /* INT, REAL: "auto" may be written */
-    bool allows_null;     /* TEXT, VARIANT: null may be written; so it may where fallback is "null" */
+    bool allows_null; /* REAL, TEXT, VARIANT: null may be written; so it may where fallback is "null" */
     unsigned units;       /* AMOUNT: bits 1u << TY_UNIT_* that are allowed */
     ty_row_effect effect;
     const char *const *choices; /* CHOICE: NULL-terminated */
     const ty_rows *rows;        /* SECTION */
     const ty_variant_row *variants; /* VARIANT(S): ends with type NULL */
+    const char *inside; /* OBJECT, LIST: what else its JSON Schema says, an object as text; or NULL */
 } ty_row;
 
 struct ty_rows {
@@ -121,6 +124,10 @@ ty_status ty_rows_load(ty_ctx *ctx, const ty_rows *rows, const ty_foreign_name *
  * message holds all since doc was loaded. Returns TY_ERR_CONFIG, message in ctx. */
 ty_status ty_rows_reject(ty_ctx *ctx, const ty_doc *doc, const char *path, const char *format, ...)
     TY_PRINTF(4, 5);
+
+/* For "did you mean": whether two names are near enough, and nearer than *best, the least distance so
+ * far (INT32_MAX before the first), which is set then. Case, "-" and "_" don't matter. */
+bool ty_rows_is_nearer(const char *written, const char *known, int *best);
 
 /* One resolved key, as it is shown, logged and hashed. */
 typedef struct ty_resolved {

@@ -136,7 +136,8 @@ static ty_status load_int(loader *l, const place *at, void *out) {
 
 static ty_status load_real(loader *l, const place *at, void *out) {
     double value = __builtin_nan("");
-    bool is_auto = ty_value_is_auto(at->row, at->node);
+    bool is_auto = ty_value_is_auto(at->row, at->node) ||
+                   (json_is_null(at->node->json) && ty_row_admits_null(at->row));
     if (!is_auto && !ty_value_real(at->node, &value))
         reject_kind(l, at);
     else if (!is_auto && !ty_row_admits(at->row, value))
@@ -234,6 +235,24 @@ static ty_status load_texts(loader *l, const place *at, void *out) {
         TY_TRY(load_text(l, &(place){&string, item, &path}, &v[i]));
     }
     *(ty_texts *)out = (ty_texts){.v = v, .n = n};
+    return TY_OK;
+}
+
+/* --- what a room reads by itself -------------------------------------------------------------- */
+
+static ty_status load_object(loader *l, const place *at, void *out) {
+    if (!json_is_object(at->node->json))
+        reject_kind(l, at);
+    else
+        *(const json_t **)out = at->node->json;
+    return TY_OK;
+}
+
+static ty_status load_list(loader *l, const place *at, void *out) {
+    if (!json_is_array(at->node->json))
+        reject_kind(l, at);
+    else
+        *(const json_t **)out = at->node->json;
     return TY_OK;
 }
 
@@ -336,7 +355,8 @@ static ty_status (*const loaders[])(loader *l, const place *at, void *out) = {
     [TY_ROW_CHOICE] = load_choice,     [TY_ROW_AMOUNT] = load_amount,
     [TY_ROW_REALS] = load_reals,       [TY_ROW_TEXTS] = load_texts,
     [TY_ROW_SECTION] = load_section,   [TY_ROW_VARIANT] = load_variant,
-    [TY_ROW_VARIANTS] = load_variants,
+    [TY_ROW_VARIANTS] = load_variants, [TY_ROW_OBJECT] = load_object,
+    [TY_ROW_LIST] = load_list,
 };
 
 /* section NULL, or a form's bare name: no key was written, all have their defaults. */

@@ -216,6 +216,16 @@ static json_t *variants(writer *w, const ty_row *row) {
     return schema;
 }
 
+/* --- what a room reads by itself --------------------------------------------------------------- */
+
+static json_t *inside(writer *w, const ty_row *row, const char *type) {
+    json_t *schema = type_of(w, type);
+    json_t *more = row->inside ? json_loads(row->inside, 0, NULL) : NULL;
+    w->is_short = w->is_short || (row->inside && json_object_update(schema, more) != 0);
+    json_decref(more);
+    return schema;
+}
+
 /* --- rows ------------------------------------------------------------------------------------- */
 
 static json_t *value_schema(writer *w, const ty_row *row) {
@@ -242,6 +252,10 @@ static json_t *value_schema(writer *w, const ty_row *row) {
         return variant(w, row);
     case TY_ROW_VARIANTS:
         return variants(w, row);
+    case TY_ROW_OBJECT:
+        return inside(w, row, "object");
+    case TY_ROW_LIST:
+        return inside(w, row, "array");
     }
     return NULL;
 }
@@ -249,7 +263,8 @@ static json_t *value_schema(writer *w, const ty_row *row) {
 static json_t *schema_of(writer *w, const ty_row *row) {
     json_t *schema = value_schema(w, row);
     bool may_be_null =
-        (row->type == TY_ROW_TEXT || row->type == TY_ROW_VARIANT) && ty_row_admits_null(row);
+        (row->type == TY_ROW_REAL || row->type == TY_ROW_TEXT || row->type == TY_ROW_VARIANT) &&
+        ty_row_admits_null(row);
     if (may_be_null)
         schema = either(w, schema, type_of(w, "null"));
     if (row->help)

@@ -285,6 +285,8 @@ static const char *want_noun(const ty_row *row) {
         [TY_ROW_SECTION] = "an object",
         [TY_ROW_VARIANT] = "",
         [TY_ROW_VARIANTS] = "a list of ",
+        [TY_ROW_OBJECT] = "an object",
+        [TY_ROW_LIST] = "a list",
     };
     return nouns[row->type];
 }

@@ -58,10 +58,6 @@ bool ty_row_has_max(const ty_row *row);
 
 /* --- rows_find.c ------------------------------------------------------------------------------- */
 
-/* Whether two names are near enough for "did you mean"; case, "-" and "_" don't matter. *best is
- * the least distance so far. */
-bool ty_rows_is_nearer(const char *written, const char *known, int *best);
-
 /* What there is to say of an unknown key, in arena; NULL: nothing. */
 typedef struct rows_unknown {
     const ty_rows *root;

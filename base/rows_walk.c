@@ -2,6 +2,7 @@
  * Shown, dumped and hashed from one walk, so that the three never disagree on what a config is. */
 #include "base/rows_value.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -138,12 +139,25 @@ static void add_json_string(ty_text *out, const char *text) {
     ty_text_clear(&escaped);
 }
 
+static void add_json_object(ty_text *out, const doc_node *object) {
+    ty_text_add(out, "{");
+    for (const doc_node *member = object->first; member; member = member->next) {
+        ty_text_add_json(out, member->key);
+        ty_text_add(out, ": ");
+        ty_rows_add_json(out, member);
+        ty_text_add(out, member->next ? ", " : "");
+    }
+    ty_text_add(out, "}");
+}
+
 void ty_rows_add_json(ty_text *out, const doc_node *node) {
     const json_t *json = node->json;
     if (json_is_string(json)) {
         add_json_string(out, json_string_value(json));
     } else if (node->number) {
         ty_text_add(out, node->number);
+    } else if (json_is_object(json)) {
+        add_json_object(out, node);
     } else if (json_is_array(json)) {
         ty_text_add(out, "[");
         for (const doc_node *item = node->first; item; item = item->next) {
@@ -272,11 +286,21 @@ static void add_canonical_amount(ty_text *out, const leaf *at) {
     ty_text_addf(out, "%.17g of %d", amount.value, (int)amount.unit);
 }
 
+/* Members sorted, numbers by their value. */
+static void add_canonical_tree(ty_text *out, const doc_node *node) {
+    char *text = json_dumps(node->json, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
+    ty_text_add(out, text ? text : "");
+    out->is_short = out->is_short || !text;
+    free(text);
+}
+
 static void add_canonical(ty_text *out, const leaf *at) {
     int64_t integer = 0;
     bool is_number = json_is_number(at->node->json);
     if (at->row->type == TY_ROW_AMOUNT)
         add_canonical_amount(out, at);
+    else if (at->row->type == TY_ROW_OBJECT || at->row->type == TY_ROW_LIST)
+        add_canonical_tree(out, at->node);
     else if (at->row->type == TY_ROW_REALS)
         add_canonical_numbers(out, at->node);
     else if (is_number && at->row->type == TY_ROW_INT && ty_value_int(at->node, &integer))

@@ -9,5 +9,6 @@
 #include "hpo/sampler.h"
 #include "hpo/space.h"
 #include "hpo/study.h"
+#include "hpo/sweep_file.h"
 
 #endif

@@ -34,14 +34,20 @@ static bool has_ends(const ty_param *p) {
     return p->prior == TY_PRIOR_UNIFORM || p->prior == TY_PRIOR_LOG || p->prior == TY_PRIOR_BETA;
 }
 
+/* Where a logarithm begins: what is rounded to 0 need not be 0. */
+static double least_continuous(const ty_param *p) {
+    return p->from != 0 || p->to != 0 ? p->from : p->low;
+}
+
 static ty_status check_range(ty_ctx *ctx, const ty_param *p) {
     if (has_ends(p) && !(isfinite(p->low) && isfinite(p->high)))
         return reject(ctx, p, "an infinite range");
     if (!(p->low <= p->high))
         return ty_fail(ctx, TY_ERR_CONFIG, "%s: the range %g to %g is empty", p->name, p->low,
                        p->high);
-    if (p->prior == TY_PRIOR_LOG && !(p->low > 0))
-        return ty_fail(ctx, TY_ERR_CONFIG, "%s: a logarithm over %g, want > 0", p->name, p->low);
+    if (p->prior == TY_PRIOR_LOG && !(least_continuous(p) > 0))
+        return ty_fail(ctx, TY_ERR_CONFIG, "%s: a logarithm over %g, want > 0", p->name,
+                       least_continuous(p));
     if (p->is_int && (fabs(p->low) > 0x1p53 || fabs(p->high) > 0x1p53))
         return reject(ctx, p, "whole numbers beyond 2^53");
     if ((p->prior == TY_PRIOR_NORMAL || p->prior == TY_PRIOR_LOG_NORMAL) && !(p->sigma > 0))

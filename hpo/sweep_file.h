@@ -25,10 +25,18 @@ typedef enum ty_resource { TY_RESOURCE_REPORTS, TY_RESOURCE_STEPS, TY_RESOURCE_E
 /* Which of a trial's reports is its value. */
 typedef enum ty_value_of { TY_VALUE_BEST, TY_VALUE_LAST } ty_value_of;
 
+typedef enum ty_method {
+    TY_METHOD_BAYES,
+    TY_METHOD_RANDOM,
+    TY_METHOD_GRID,
+    TY_METHOD_CUSTOM
+} ty_method;
+
 /* A key that has one value in all trials. */
 typedef struct ty_fixed {
     const char *name;
     const json_t *value;
+    const char *path; /* where it stands in the document, for ty_rows_reject */
 } ty_fixed;
 
 /* A limit on a metric: a trial that passes it is infeasible by how much it does. */
@@ -46,7 +54,7 @@ typedef struct ty_sweep_file {
     const char *config; /* as written; NULL where there is a command */
     ty_texts command;
     const char *program;
-    int method;
+    int method; /* ty_method */
     struct {
         const char *name;
         int goal;      /* 0 minimize, 1 maximize */
@@ -64,8 +72,16 @@ typedef struct ty_sweep_file {
     } resources;
     ty_variant sampler, pruner;
     ty_texts warm_start;
+    const json_t *parameters, *conditions, *constraints; /* as written */
+    struct {
+        const char *text;
+        const json_t *object, *list;
+        int choice;
+    } unused; /* what W&B's keys without a meaning here are read into */
     /* --- by hand --- */
     ty_space space; /* sealed */
+    const char *const
+        *param_paths; /* [space.count]: where each stands in doc, for ty_rows_reject */
     const ty_fixed *fixed;
     size_t fixed_count;
     const ty_limit *limits;
