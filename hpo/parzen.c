@@ -34,7 +34,7 @@ ty_parzen_axes ty_parzen_axes_of(ty_parzen_axis *v, size_t count) {
 
 /* --- memory ---------------------------------------------------------------------------------------- */
 
-ty_status ty_parzen_open(ty_ctx *ctx, const ty_parzen_axes *axes, ty_parzen **out) {
+ty_status ty_parzen_open(ty_ctx *ctx, const ty_parzen_axes *axes, bool draws, ty_parzen **out) {
     ty_parzen *p = calloc(1, sizeof *p);
     if (!p)
         return ty_fail_nomem(ctx, "a Parzen estimator");
@@ -45,6 +45,9 @@ ty_status ty_parzen_open(ty_ctx *ctx, const ty_parzen_axes *axes, ty_parzen **ou
     p->axes = axes;
     p->loops = ty_parzen_loops_at(level);
     p->weight_sum = 1;
+    p->draws = draws;
+    p->prior_below = ty_exact_ndtr(-0.5);
+    p->prior_mass = 1 - 2 * p->prior_below;
     p->odds = calloc(TY_PARZEN_POINTS * choices + 1, sizeof *p->odds);
     if (!p->odds) {
         free(p);
@@ -165,44 +168,64 @@ static void set_sigmas(ty_parzen *p) {
 
 /* --- norms and heights ----------------------------------------------------------------------------- */
 
-/* Stale entries of one axis, as many as fit a block. */
+/* Stale kernels of one axis, as many as fit a block; beside them those of which [0, 1] cuts something
+ * off. */
 typedef struct batch {
-    size_t axis, count;
-    size_t kernel[TY_PARZEN_BLOCK];
-    double from[TY_PARZEN_BLOCK], to[TY_PARZEN_BLOCK], sigma[TY_PARZEN_BLOCK];
-    double mass[TY_PARZEN_BLOCK];
+    size_t axis, count, cut_count;
+    size_t kernel[TY_PARZEN_BLOCK], cut[TY_PARZEN_BLOCK];
+    double sigma[TY_PARZEN_BLOCK], from[TY_PARZEN_BLOCK], to[TY_PARZEN_BLOCK];
 } batch;
+
+/* What is farther from a kernel is less than half a unit in the last place of 1. */
+static const double FAR = 8.5;
+
+static void add_to_batch(const ty_parzen *p, batch *b, size_t k) {
+    const double u = ty_parzen_column_of(p, b->axis, TY_PARZEN_U)[k];
+    const double sigma = ty_parzen_column_of(p, b->axis, TY_PARZEN_SIGMA)[k];
+    b->kernel[b->count] = k;
+    b->sigma[b->count++] = sigma;
+    b->cut[b->cut_count] = k;
+    b->from[b->cut_count] = -u / sigma;
+    b->to[b->cut_count] = (1 - u) / sigma;
+    b->cut_count += b->from[b->cut_count] > -FAR || b->to[b->cut_count] < FAR;
+}
+
+/* For drawing, too. */
+static void set_masses(ty_parzen *p, size_t axis, size_t k, double sigma) {
+    const double u = ty_parzen_column_of(p, axis, TY_PARZEN_U)[k];
+    const double below = ty_exact_ndtr(-u / sigma), above = ty_exact_ndtr((u - 1) / sigma);
+    ty_parzen_column_of(p, axis, TY_PARZEN_BELOW)[k] = below;
+    ty_parzen_column_of(p, axis, TY_PARZEN_MASS)[k] = 1 - above - below;
+}
 
 static void finish_batch(ty_parzen *p, batch *b) {
     const ty_exact_loops *exact = ty_exact_loops_best();
-    exact->log_ndtr_diff(b->mass, b->from, b->to, (int64_t)b->count);
-    exact->log(b->from, b->sigma, (int64_t)b->count);
     const bool is_smooth = b->axis < p->axes->smooth_count;
+    double *norm = ty_parzen_column_of(p, b->axis, TY_PARZEN_NORM);
     for (size_t i = 0; i < b->count; i++) {
-        const size_t k = b->kernel[i];
-        ty_parzen_column_of(p, b->axis, TY_PARZEN_NORM)[k] =
-            is_smooth ? b->mass[i] + b->from[i] : b->mass[i];
-        ty_parzen_column_of(p, b->axis, TY_PARZEN_SHARP)[k] = 0x1.6a09e667f3bcdp-1 / b->sigma[i];
+        ty_parzen_column_of(p, b->axis, TY_PARZEN_SHARP)[b->kernel[i]] =
+            0x1.6a09e667f3bcdp-1 / b->sigma[i];
+        if (p->draws)
+            set_masses(p, b->axis, b->kernel[i], b->sigma[i]);
     }
-    b->count = 0;
+    exact->log(b->sigma, b->sigma, (int64_t)b->count);
+    for (size_t i = 0; i < b->count; i++)
+        norm[b->kernel[i]] = is_smooth ? b->sigma[i] : 0;
+    exact->log_ndtr_diff(b->from, b->from, b->to, (int64_t)b->cut_count);
+    for (size_t i = 0; i < b->cut_count; i++)
+        norm[b->cut[i]] += b->from[i];
+    b->count = b->cut_count = 0;
 }
 
 static void settle_axis(ty_parzen *p, size_t axis, size_t stale_count) {
-    const double *u = ty_parzen_column_of(p, axis, TY_PARZEN_U);
-    const double *sigma = ty_parzen_column_of(p, axis, TY_PARZEN_SIGMA);
     const double *norm = ty_parzen_column_of(p, axis, TY_PARZEN_NORM);
     batch b;
     b.axis = axis;
-    b.count = 0;
+    b.count = b.cut_count = 0;
     for (size_t i = 0; i < stale_count; i++) {
-        const size_t k = p->stale[i];
-        if (!isnan(norm[k]))
-            continue;
-        b.kernel[b.count] = k;
-        b.sigma[b.count] = sigma[k];
-        b.from[b.count] = -u[k] / sigma[k];
-        b.to[b.count] = (1 - u[k]) / sigma[k];
-        if (++b.count == TY_PARZEN_BLOCK)
+        if (isnan(norm[p->stale[i]]))
+            add_to_batch(p, &b, p->stale[i]);
+        if (b.count == TY_PARZEN_BLOCK)
             finish_batch(p, &b);
     }
     finish_batch(p, &b);

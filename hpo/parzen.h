@@ -53,8 +53,9 @@ typedef struct ty_parzen_place {
 
 typedef struct ty_parzen ty_parzen;
 
-/* axes outlives *out, which is the caller's to close. */
-ty_status ty_parzen_open(ty_ctx *ctx, const ty_parzen_axes *axes, ty_parzen **out) TY_MUST_USE;
+/* axes outlives *out, which is the caller's to close. Only one that draws can be drawn from. */
+ty_status ty_parzen_open(ty_ctx *ctx, const ty_parzen_axes *axes, bool draws,
+                         ty_parzen **out) TY_MUST_USE;
 void ty_parzen_close(ty_parzen *parzen); /* accepts NULL */
 
 /* Makes it the estimator of exactly these points [n], trials ascending. What of the last points is

@@ -49,10 +49,14 @@ static size_t draw_kernel(const ty_parzen *p, ty_draws *draws) {
 }
 
 /* From a normal kernel within [0, 1], by its quantile. */
-static double draw_normal(double middle, double sigma, ty_draws *draws) {
-    const double below = ty_exact_ndtr(-middle / sigma),
-                 above = ty_exact_ndtr((middle - 1) / sigma);
-    const double q = below + ty_draw_open(draws) * (1 - above - below);
+static double draw_normal(const ty_parzen *p, size_t axis, size_t k, ty_draws *draws) {
+    const bool is_prior = k == p->count;
+    const double middle = is_prior ? 0.5 : ty_parzen_column_of(p, axis, TY_PARZEN_U)[k];
+    const double sigma = is_prior ? 1 : ty_parzen_column_of(p, axis, TY_PARZEN_SIGMA)[k];
+    const double below =
+        is_prior ? p->prior_below : ty_parzen_column_of(p, axis, TY_PARZEN_BELOW)[k];
+    const double mass = is_prior ? p->prior_mass : ty_parzen_column_of(p, axis, TY_PARZEN_MASS)[k];
+    const double q = below + ty_draw_open(draws) * mass;
     const double u = middle + sigma * ty_exact_ndtri(q < 1 ? q : 1);
     /* Not the ends themselves: those of a normal prior are infinite. */
     return u < 0x1p-60 ? 0x1p-60 : u > 1 - 0x1p-53 ? 1 - 0x1p-53 : u;
@@ -73,10 +77,7 @@ static double draw_choice(const ty_parzen *p, size_t axis, size_t k, ty_draws *d
 static ty_parzen_place draw_number(const ty_parzen *p, size_t axis, size_t k, ty_draws *draws,
                                    double *v) {
     const ty_parzen_axis *at = &p->axes->v[axis];
-    const bool is_prior = k == p->count;
-    const double middle = is_prior ? 0.5 : ty_parzen_column_of(p, axis, TY_PARZEN_U)[k];
-    const double sigma = is_prior ? 1 : ty_parzen_column_of(p, axis, TY_PARZEN_SIGMA)[k];
-    const double u = draw_normal(middle, sigma, draws);
+    const double u = draw_normal(p, axis, k, draws);
     *v = ty_param_value(at->param, at->low + u * at->width);
     return axis < p->axes->smooth_count ? (ty_parzen_place){u, u, u} : place_of(at, *v);
 }

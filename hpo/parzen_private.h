@@ -17,6 +17,9 @@ typedef enum ty_parzen_column {
     TY_PARZEN_SIGMA, /* numbers; so are the rest */
     TY_PARZEN_SHARP, /* 1 / (sqrt(2) sigma) */
     TY_PARZEN_NORM,  /* log of its mass in [0, 1], times sigma where it is a density; NAN: stale */
+    /* Where points are drawn: the mass below 0 and within [0, 1] of the whole normal kernel. */
+    TY_PARZEN_BELOW,
+    TY_PARZEN_MASS,
     TY_PARZEN_COLUMNS
 } ty_parzen_column;
 
@@ -28,6 +31,8 @@ typedef struct ty_parzen_odds {
 struct ty_parzen {
     const ty_parzen_axes *axes;
     const struct ty_parzen_loops *loops;
+    bool draws; /* otherwise the last two columns are not kept */
+    double prior_below, prior_mass;
     size_t count, capacity; /* capacity is a multiple of the block */
     double sigma_min;       /* that the sigmas were made with */
     double weight_sum;      /* with the prior's */

@@ -70,8 +70,8 @@ static ty_status open_groups(ty_ctx *ctx, ty_tpe *t, bool is_joint) {
     }
     set_axes(t, group_of);
     for (size_t g = 0; g < t->group_count; g++) {
-        TY_TRY(ty_parzen_open(ctx, &t->groups[g].axes, &t->groups[g].good));
-        TY_TRY(ty_parzen_open(ctx, &t->groups[g].axes, &t->groups[g].rest));
+        TY_TRY(ty_parzen_open(ctx, &t->groups[g].axes, true, &t->groups[g].good));
+        TY_TRY(ty_parzen_open(ctx, &t->groups[g].axes, false, &t->groups[g].rest));
     }
     return TY_OK;
 }

@@ -61,7 +61,7 @@ static void close_fixture(fixture *f) {
 
 static ty_parzen *open_with(fixture *f, const ty_parzen_point *points, size_t n) {
     ty_parzen *p = NULL;
-    assert_int_equal(ty_parzen_open(&f->ctx, &f->axes, &p), TY_OK);
+    assert_int_equal(ty_parzen_open(&f->ctx, &f->axes, true, &p), TY_OK);
     assert_int_equal(ty_parzen_set(&f->ctx, p, points, n), TY_OK);
     return p;
 }
