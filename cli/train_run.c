@@ -302,7 +302,8 @@ static ty_status finish(train_run *t, const ty_train_result *result) {
         return TY_OK;
     if (record)
         train_show_result(t, result, has_test ? &test : NULL, split, timings, record);
-    say_summary(t, result, has_test ? &test : NULL, split);
+    if (!t->wish->comm)
+        say_summary(t, result, has_test ? &test : NULL, split);
     return check_saved(t, result);
 }
 
@@ -373,7 +374,7 @@ static ty_status say_finished(train_run *t, const ty_run_record *record, ty_trai
         return TY_OK;
     if (t->lacks_config && t->tracker)
         train_publish(t, "config.json", ty_text_string(&t->job.config_json));
-    if (t->app->console.is_json) {
+    if (t->app->console.is_json && !t->wish->comm) {
         ty_text line = {0};
         summary_write_again(record, t->job.run_folder, result, &line);
         console_print(&t->app->console, ty_text_string(&line));
