@@ -159,6 +159,10 @@ ty_status ty_sweep_file_read(ty_ctx *ctx, const char *path, const char *const *s
     if (r.st != TY_OK && r.st != TY_ERR_CONFIG)
         return r.st;
     sweep_read_params(&r);
+    if (out->space.count > 0 && out->space.count <= TY_SPACE_MAX_PARAMS) {
+        sweep_read_conditions(&r);
+        sweep_read_constraints(&r);
+    }
     check_method(&r);
     check_program(&r);
     TY_TRY(r.st);
@@ -169,6 +173,7 @@ ty_status ty_sweep_file_read(ty_ctx *ctx, const char *path, const char *const *s
 void ty_sweep_file_clear(ty_sweep_file *file) {
     if (!file)
         return;
+    json_decref(file->made);
     ty_doc_close(file->doc);
     ty_arena_clear(&file->arena);
     *file = (ty_sweep_file){0};

@@ -48,6 +48,7 @@ typedef struct ty_limit {
 typedef struct ty_sweep_file {
     ty_doc *doc;
     ty_arena arena; /* of all that follows */
+    json_t *made;   /* a list of what stands for something that was written otherwise; or NULL */
     /* --- filled by ty_sweep_rows --- */
     const char *name; /* NULL: the file's */
     const char *description;

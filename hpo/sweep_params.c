@@ -40,6 +40,7 @@ static bool is_name(const char *name) {
 
 static void add_leaf(collector *c, const sweep_entry *entry) {
     char shown[SWEEP_SHOWN_BYTES];
+    const size_t before = c->n;
     if (!is_name(entry->name))
         SWEEP_REJECT(c->r, entry->path,
                      "a parameter is called \"%.64s\", want letters, digits, \"_\", \".\" and "
@@ -52,6 +53,8 @@ static void add_leaf(collector *c, const sweep_entry *entry) {
                      entry->name, sweep_show(entry->json, shown));
     else
         c->v[c->n++] = *entry;
+    if (c->n > before)
+        sweep_translate(c->r, &c->v[before]);
 }
 
 static void collect(collector *c, const json_t *group, const char *prefix, const char *path);

@@ -41,6 +41,18 @@ void sweep_read_form(sweep_reader *r, const sweep_entry *entry, ty_param *param,
  * order of writing matters. */
 void sweep_read_params(sweep_reader *r);
 
+/* Where the config is ours: what another tool calls one of its keys gets our name, and, where that is an
+ * amount, values with a unit. Said in the log. */
+void sweep_translate(sweep_reader *r, sweep_entry *entry);
+/* Our name for it, or the name itself; in file's arena. */
+const char *sweep_our_name(const sweep_reader *r, const char *name);
+
+/* Gives the parameters their clauses, and brings parents before children. */
+void sweep_read_conditions(sweep_reader *r);
+
+/* Fills space.constraints and limits, by the final order of parameters. */
+void sweep_read_constraints(sweep_reader *r);
+
 /* Canonical JSON of what decides over points and verdicts, in file's arena. */
 ty_status sweep_make_identity(ty_ctx *ctx, ty_sweep_file *file) TY_MUST_USE;
 

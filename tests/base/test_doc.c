@@ -264,6 +264,17 @@ static void paths_lead_only_to_what_is_there(void **state) {
         assert_null(ty_doc_at(f->doc, absent[i]));
 }
 
+static void a_key_with_dots_is_met_where_no_shorter_one_leads_on(void **state) {
+    fixture *f = *state;
+    assert_parses(f, "{\"a.b\": {\"c\": 1, \"d.e\": [7]}, \"a\": {\"b\": {\"c\": 2}}}");
+    assert_json(f, "a.b.c", "2");
+    assert_json(f, "a.b.d.e", "[7]");
+    assert_json(f, "a.b.d.e.0", "7");
+    assert_null(ty_doc_at(f->doc, "a.b.d"));
+    assert_string_equal(ty_doc_number_text(f->doc, "a.b.d.e.0"), "7");
+    assert_int_equal(ty_doc_origin(f->doc, "a.b.d.e.0").column, 26);
+}
+
 static void variables_are_replaced_inside_strings(void **state) {
     fixture *f = *state;
     assert_parses(
@@ -306,6 +317,7 @@ int main(void) {
         TEST(every_value_knows_where_it_was_written),
         TEST(numbers_keep_their_text),
         TEST(paths_lead_only_to_what_is_there),
+        TEST(a_key_with_dots_is_met_where_no_shorter_one_leads_on),
         TEST(variables_are_replaced_inside_strings),
         TEST(an_explanation_points_at_the_nearest_thing_there_is),
     };

@@ -217,6 +217,18 @@ static void set_enters_lists_by_index(void **state) {
     assert_string_equal(ty_doc_number_text(f->doc, "l.1.out"), "64");
 }
 
+static void set_meets_a_key_with_dots_where_its_first_part_is_none(void **state) {
+    fixture *f = *state;
+    assert_parses(f, "{\"o.lr\": {\"min.x\": 1, \"max\": 2}, \"a\": 1, \"a.b\": 3}");
+    set(f, "o.lr.max=5");
+    set(f, "o.lr.min.x=6");
+    set(f, "a=null");
+    set(f, "a.b=7");
+    set(f, "o.wd=8");
+    assert_json(f, "",
+                "{\"o.lr\":{\"min.x\":6,\"max\":5},\"a\":{\"b\":7},\"a.b\":3,\"o\":{\"wd\":8}}");
+}
+
 static void set_makes_objects_on_its_way(void **state) {
     fixture *f = *state;
     assert_parses(f, "{\"n\": null}");
@@ -298,6 +310,7 @@ int main(void) {
         TEST(set_reads_json_and_else_text),
         TEST(set_values_are_said_to_come_from_the_set),
         TEST(set_enters_lists_by_index),
+        TEST(set_meets_a_key_with_dots_where_its_first_part_is_none),
         TEST(set_makes_objects_on_its_way),
         TEST(set_unfolds_a_type_that_was_written_as_a_string),
         TEST(later_sets_win),
