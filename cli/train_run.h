@@ -49,8 +49,9 @@ typedef struct train_outcome {
 } train_outcome;
 
 /* Trains, or goes on with, one run, records and evaluates it, and leaves nothing behind in the
- * process: may be called as often as one likes, with a wish of its own each time. Messages go to app's
- * console, the summary to stdout as well, but for a run among many. app's scratch memory grows: an app of a child context gives it back.
+ * process: may be called as often as one likes, with a wish of its own each time. What it says goes to
+ * app's console, but the summary of a run among many, which out tells. app's scratch memory grows: an
+ * app of a child context gives it back.
  * Ranks:  collective over wish->comm; there, the same status on all of them. After TY_ERR_COMM its
  *         ranks cannot go on together, without comm the job was aborted.
  * Errors: as `train` has exit codes; TY_STOP_* where a signal stopped it, with a checkpoint saved where
