@@ -26,6 +26,7 @@ typedef struct ty_board {
     const char *sweep;   /* its name: brackets are drawn by it */
     double max_resource; /* of a whole trial; NAN where nobody knows */
     bool is_turned;      /* values were negated: a sweep that maximizes */
+    bool is_last;        /* asked for a promotion: no new trial will begin */
     const ty_curve
         *curves; /* in the order in which trials were asked for; without the judged one */
     size_t count;
@@ -44,10 +45,15 @@ typedef struct ty_decision {
     X(none, "every trial runs to its end")                                                         \
     X(median, "stops a trial whose best is worse than the median of the others there")             \
     X(percentile, "the same with another percentile")                                              \
-    X(threshold, "stops a trial whose metric leaves a range, or is no number")
+    X(threshold, "stops a trial whose metric leaves a range, or is no number")                     \
+    X(wilcoxon, "stops a trial whose reports are probably worse than those of the best")
 #define TY_PRUNER_ROWS(X)                                                                          \
     TY_PRUNER_PLAIN_ROWS(X)                                                                        \
-    X(patient, "stops a trial that has not improved for a while")
+    X(patient, "stops a trial that has not improved for a while")                                  \
+    X(halving, "at each rung the best of those that came so far go on, the others end")            \
+    X(asha, "the same, but the others wait with their checkpoints until they are among the best")  \
+    X(hyperband, "brackets of successive halving that begin at different rungs")                   \
+    X(wandb, "W&B's early_terminate of type hyperband")
 
 enum { TY_PRUNER_CONFIG_BYTES = 128 };
 
@@ -74,6 +80,9 @@ extern const ty_variant_row ty_pruner_variants[];
 extern const ty_variant_row ty_pruner_plain_variants[];
 
 /* --- what pruners share ------------------------------------------------------------------------- */
+
+/* Index of the first report at this resource or behind it; count where there is none. */
+size_t ty_curve_from(const ty_curve *curve, double resource);
 
 /* Index of the report at exactly this resource; count where there is none. */
 size_t ty_curve_at(const ty_curve *curve, double resource);

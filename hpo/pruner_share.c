@@ -5,7 +5,7 @@
 
 #include "hpo/pruner.h"
 
-size_t ty_curve_at(const ty_curve *c, double resource) {
+size_t ty_curve_from(const ty_curve *c, double resource) {
     size_t low = 0, high = c->count;
     while (low < high) {
         const size_t middle = (low + high) / 2;
@@ -14,7 +14,12 @@ size_t ty_curve_at(const ty_curve *c, double resource) {
         else
             high = middle;
     }
-    return low < c->count && c->resource[low] == resource ? low : c->count;
+    return low;
+}
+
+size_t ty_curve_at(const ty_curve *c, double resource) {
+    const size_t i = ty_curve_from(c, resource);
+    return i < c->count && c->resource[i] == resource ? i : c->count;
 }
 
 double ty_curve_best(const ty_curve *c) {

@@ -128,6 +128,7 @@ static ty_status decide_promotion(ty_ctx *ctx, ty_study *s, size_t leg, decision
     if (!pruner->promote)
         return TY_OK;
     TY_TRY(study_board(ctx, s, leg, NO_TRIAL, &board));
+    board.is_last = !may_begin(s);
     const size_t index = pruner->promote(s->options.pruner->config, &board);
     if (index < board.count)
         *out = (decision){.origin = ORIGIN_PROMOTION, .trial = board.curves[index].number};

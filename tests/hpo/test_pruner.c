@@ -112,6 +112,21 @@ static void patient_asks_the_pruner_that_it_wraps(void **state) {
     pruner_case_expect(c, VALUES(9.0, 8.0), TY_CONTINUE, "");
 }
 
+static void wilcoxon_compares_with_the_best_trial_report_by_report(void **state) {
+    pruner_case *c = *state;
+    pruner_case_choose(c, "{\"type\": \"wilcoxon\", \"p\": 0.2}");
+    pruner_case_expect(c, VALUES(9.0, 9.0, 9.0), TY_CONTINUE, "");
+    pruner_case_add(c, TY_TRIAL_COMPLETE, VALUES(9.0, 9.0, 9.0));
+    pruner_case_add(c, TY_TRIAL_COMPLETE, VALUES(5.0, 1.0, 3.0));
+    pruner_case_add(c, TY_TRIAL_PRUNED, VALUES(0.0));
+    pruner_case_expect(c, VALUES(6.0, 3.0), TY_CONTINUE, ""); /* p = 1/4 */
+    pruner_case_expect(c, VALUES(6.0, 3.0, 6.0), TY_STOP,
+                       "worse than trial 1 in 3 paired reports (p = 0.125)");
+    pruner_case_expect(c, VALUES(6.0, 3.0, 2.0), TY_CONTINUE, "");
+    pruner_case_expect(c, VALUES(6.0, 3.0, INFINITY), TY_CONTINUE, "");
+    pruner_case_expect(c, VALUES(1.0, 1.0, 1.0), TY_CONTINUE, "");
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, pruner_case_set_up, pruner_case_tear_down)
     const struct CMUnitTest tests[] = {
@@ -124,6 +139,7 @@ int main(void) {
         TEST(a_range_that_is_none_is_refused),
         TEST(patient_waits_for_an_improvement),
         TEST(patient_asks_the_pruner_that_it_wraps),
+        TEST(wilcoxon_compares_with_the_best_trial_report_by_report),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
