@@ -58,7 +58,7 @@ static int print_values(const analytic *problem) {
 typedef struct study {
     ty_space space;
     ty_param params[64];
-    char names[64][8];
+    char names[64][24];
     ty_history history;
     ty_sampler *sampler;
 } study;

@@ -26,7 +26,7 @@ typedef struct request {
     ty_param params[MAX_PARAMS];
     ty_clause clauses[MAX_PARAMS];
     double accepted[MAX_PARAMS][MAX_ACCEPTED];
-    char names[MAX_PARAMS][8];
+    char names[MAX_PARAMS][24];
     ty_history history;
 } request;
 
