@@ -136,34 +136,52 @@ static double least_sigma(size_t n) {
     return 1 / fmin(100, (double)n + 2);
 }
 
-/* The sigma that the neighbours of the kernel of this rank give it. */
-static double sigma_at(const ty_parzen *p, size_t axis, size_t rank) {
-    const uint32_t *sorted = p->sorted + axis * p->capacity;
-    const double *u = ty_parzen_column_of(p, axis, TY_PARZEN_U), here = u[sorted[rank]];
-    const bool is_first = rank == 0, is_last = rank + 1 == p->count, is_alone = p->count == 1;
-    double left = here - (is_first ? 0 : u[sorted[rank - 1]]);
-    double right = (is_last ? 1 : u[sorted[rank + 1]]) - here;
-    if (is_first && !is_alone)
-        left = right;
-    if (is_last && !is_alone)
-        right = left;
-    return clamp(left > right ? left : right, p->sigma_min, 1);
+/* An axis whose sigmas are set. */
+typedef struct neighbours {
+    const uint32_t *sorted;
+    const double *u;
+    double *sigma, *norm;
+    size_t last; /* rank */
+} neighbours;
+
+static neighbours neighbours_of(const ty_parzen *p, size_t axis) {
+    return (neighbours){.sorted = p->sorted + axis * p->capacity,
+                        .u = ty_parzen_column_of(p, axis, TY_PARZEN_U),
+                        .sigma = ty_parzen_column_of(p, axis, TY_PARZEN_SIGMA),
+                        .norm = ty_parzen_column_of(p, axis, TY_PARZEN_NORM),
+                        .last = p->count - 1};
 }
 
-static void set_sigma(ty_parzen *p, size_t axis, size_t rank) {
-    const size_t k = p->sorted[axis * p->capacity + rank];
-    const double sigma = sigma_at(p, axis, rank);
-    if (ty_parzen_column_of(p, axis, TY_PARZEN_SIGMA)[k] == sigma)
+/* The greater distance to a neighbour of the kernel of this rank; at the ends see parzen.h. */
+static double distance_at(const neighbours *n, size_t rank) {
+    const double here = n->u[n->sorted[rank]];
+    if (n->last == 0)
+        return here > 0.5 ? here : 1 - here;
+    if (rank == 0)
+        return n->u[n->sorted[1]] - here;
+    const double left = here - n->u[n->sorted[rank - 1]];
+    if (rank == n->last)
+        return left;
+    const double right = n->u[n->sorted[rank + 1]] - here;
+    return left > right ? left : right;
+}
+
+static void set_sigma(ty_parzen *p, const neighbours *n, size_t rank) {
+    const size_t k = n->sorted[rank];
+    const double sigma = clamp(distance_at(n, rank), p->sigma_min, 1);
+    if (n->sigma[k] == sigma)
         return;
-    ty_parzen_column_of(p, axis, TY_PARZEN_SIGMA)[k] = sigma;
-    ty_parzen_column_of(p, axis, TY_PARZEN_NORM)[k] = NAN;
+    n->sigma[k] = sigma;
+    n->norm[k] = NAN;
     p->is_stale[k] = true;
 }
 
 static void set_sigmas(ty_parzen *p) {
-    for (size_t a = 0; a < p->axes->numeric_count; a++)
+    for (size_t a = 0; a < p->axes->numeric_count; a++) {
+        const neighbours n = neighbours_of(p, a);
         for (size_t rank = 0; rank < p->count; rank++)
-            set_sigma(p, a, rank);
+            set_sigma(p, &n, rank);
+    }
 }
 
 /* --- norms and heights ----------------------------------------------------------------------------- */
@@ -174,6 +192,7 @@ typedef struct batch {
     size_t axis, count, cut_count;
     size_t kernel[TY_PARZEN_BLOCK], cut[TY_PARZEN_BLOCK];
     double sigma[TY_PARZEN_BLOCK], from[TY_PARZEN_BLOCK], to[TY_PARZEN_BLOCK];
+    double log_mass[TY_PARZEN_BLOCK];
 } batch;
 
 /* What is farther from a kernel is less than half a unit in the last place of 1. */
@@ -181,39 +200,42 @@ static const double FAR = 8.5;
 
 static void add_to_batch(const ty_parzen *p, batch *b, size_t k) {
     const double u = ty_parzen_column_of(p, b->axis, TY_PARZEN_U)[k];
-    const double sigma = ty_parzen_column_of(p, b->axis, TY_PARZEN_SIGMA)[k];
+    const double sigma = ty_parzen_column_of(p, b->axis, TY_PARZEN_SIGMA)[k], scale = 1 / sigma;
+    ty_parzen_column_of(p, b->axis, TY_PARZEN_SHARP)[k] = 0x1.6a09e667f3bcdp-1 * scale;
     b->kernel[b->count] = k;
     b->sigma[b->count++] = sigma;
     b->cut[b->cut_count] = k;
-    b->from[b->cut_count] = -u / sigma;
-    b->to[b->cut_count] = (1 - u) / sigma;
+    b->from[b->cut_count] = -u * scale;
+    b->to[b->cut_count] = (1 - u) * scale;
     b->cut_count += b->from[b->cut_count] > -FAR || b->to[b->cut_count] < FAR;
 }
 
-/* For drawing, too. */
-static void set_masses(ty_parzen *p, size_t axis, size_t k, double sigma) {
-    const double u = ty_parzen_column_of(p, axis, TY_PARZEN_U)[k];
-    const double below = ty_exact_ndtr(-u / sigma), above = ty_exact_ndtr((u - 1) / sigma);
-    ty_parzen_column_of(p, axis, TY_PARZEN_BELOW)[k] = below;
-    ty_parzen_column_of(p, axis, TY_PARZEN_MASS)[k] = 1 - above - below;
+/* Where points are drawn, of the kernels that are cut; nothing is below 0 of the others. */
+static void set_masses(ty_parzen *p, const batch *b) {
+    double *below = ty_parzen_column_of(p, b->axis, TY_PARZEN_BELOW);
+    double *mass = ty_parzen_column_of(p, b->axis, TY_PARZEN_MASS);
+    for (size_t i = 0; i < b->count; i++) {
+        below[b->kernel[i]] = 0;
+        mass[b->kernel[i]] = 1;
+    }
+    for (size_t i = 0; i < b->cut_count; i++) {
+        below[b->cut[i]] = ty_exact_ndtr(b->from[i]);
+        mass[b->cut[i]] = ty_exact_exp(b->log_mass[i]);
+    }
 }
 
 static void finish_batch(ty_parzen *p, batch *b) {
     const ty_exact_loops *exact = ty_exact_loops_best();
     const bool is_smooth = b->axis < p->axes->smooth_count;
     double *norm = ty_parzen_column_of(p, b->axis, TY_PARZEN_NORM);
-    for (size_t i = 0; i < b->count; i++) {
-        ty_parzen_column_of(p, b->axis, TY_PARZEN_SHARP)[b->kernel[i]] =
-            0x1.6a09e667f3bcdp-1 / b->sigma[i];
-        if (p->draws)
-            set_masses(p, b->axis, b->kernel[i], b->sigma[i]);
-    }
     exact->log(b->sigma, b->sigma, (int64_t)b->count);
     for (size_t i = 0; i < b->count; i++)
         norm[b->kernel[i]] = is_smooth ? b->sigma[i] : 0;
-    exact->log_ndtr_diff(b->from, b->from, b->to, (int64_t)b->cut_count);
+    exact->log_ndtr_diff(b->log_mass, b->from, b->to, (int64_t)b->cut_count);
     for (size_t i = 0; i < b->cut_count; i++)
-        norm[b->cut[i]] += b->from[i];
+        norm[b->cut[i]] += b->log_mass[i];
+    if (p->draws)
+        set_masses(p, b);
     b->count = b->cut_count = 0;
 }
 
@@ -321,8 +343,9 @@ static void set_u(ty_parzen *p, size_t k, const ty_parzen_point *point) {
 
 /* The neighbours left and right of a rank; ranks beyond the ends are none's. */
 static void set_sigmas_around(ty_parzen *p, size_t axis, size_t rank) {
+    const neighbours n = neighbours_of(p, axis);
     for (size_t r = rank > 0 ? rank - 1 : 0; r < p->count && r <= rank + 1; r++)
-        set_sigma(p, axis, r);
+        set_sigma(p, &n, r);
 }
 
 static void add(ty_parzen *p, size_t k, const ty_parzen_point *point) {

@@ -186,15 +186,18 @@ static void visit_block(const ty_parzen *p, size_t block, const ty_parzen_place 
                         const ty_parzen_odds *odds, log_sum *to) {
     double e[TY_PARZEN_BLOCK];
     size_t kernel[TY_PARZEN_BLOCK];
+    /* Whole registers; what is past the last kernel never reaches the cut. */
+    const size_t left = (p->count - block + 7) / 8 * 8;
+    size_t n = left < TY_PARZEN_BLOCK ? left : TY_PARZEN_BLOCK;
     if (!p->loops->approach(e, p->height + block, p->columns + block, p->capacity, places,
-                            p->axes->smooth_count, to->cut))
+                            p->axes->smooth_count, to->cut, n))
         return;
     for (size_t a = p->axes->numeric_count; a < p->axes->count; a++, odds++)
         p->loops->choose(e, ty_parzen_column_of(p, a, TY_PARZEN_U) + block, places[a].u, odds->hit,
-                         odds->miss);
-    for (size_t i = 0; i < TY_PARZEN_BLOCK; i++)
+                         odds->miss, n);
+    for (size_t i = 0; i < n; i++)
         kernel[i] = block + i;
-    size_t n = keep_reaching(e, kernel, TY_PARZEN_BLOCK, to->cut);
+    n = keep_reaching(e, kernel, n, to->cut);
     for (size_t a = p->axes->smooth_count; n > 0 && a < p->axes->numeric_count; a++) {
         add_cell(p, a, &places[a], kernel, n, e);
         n = keep_reaching(e, kernel, n, to->cut);

@@ -51,15 +51,15 @@ static inline double *ty_parzen_column_of(const ty_parzen *p, size_t axis,
     return p->columns + (axis * TY_PARZEN_COLUMNS + column) * p->capacity;
 }
 
-/* Loops over a block of kernels; the same bits at every level, as lanes are kernels. */
+/* Loops over a block of n kernels; the same bits at every level, as lanes are kernels. */
 typedef struct ty_parzen_loops {
-    /* e[k] = height[k] minus the squared distances on n smooth axes between places (stride 1) and the
-     * kernels; columns is that of axis 0 at the block's first kernel, step between axes. False as soon
-     * as no e can reach `cut`; e is undefined then. */
+    /* e[k] = height[k] minus the squared distances on the first axes, smooth ones, between places and
+     * the kernels; columns is that of axis 0 at the block's first kernel. False as soon as no e can
+     * reach `cut`; e is undefined then. */
     bool (*approach)(double *e, const double *height, const double *columns, size_t capacity,
-                     const ty_parzen_place *places, size_t n, double cut);
+                     const ty_parzen_place *places, size_t axes, double cut, size_t n);
     /* e[k] += where u[k] == chosen ? hit : miss. */
-    void (*choose)(double *e, const double *u, double chosen, double hit, double miss);
+    void (*choose)(double *e, const double *u, double chosen, double hit, double miss, size_t n);
 } ty_parzen_loops;
 
 extern const ty_parzen_loops ty_parzen_loops_sse2, ty_parzen_loops_avx2, ty_parzen_loops_avx512;

@@ -265,8 +265,8 @@ static void it_finds_better_points_than_chance(void **state) {
 
 static void another_machine_has_the_same_bits(void **state) {
     (void)state;
-    static const uint64_t want[4] = {UINT64_C(0x3192190fb02c455d), UINT64_C(0x6b516b6dd1863966),
-                                     UINT64_C(0xe47115080a05d8e3), UINT64_C(0xbc68dfffeed116f6)};
+    static const uint64_t want[4] = {UINT64_C(0x80f06556b7bbb366), UINT64_C(0x6b516b6dd1863966),
+                                     UINT64_C(0xe47115080a05d8e3), UINT64_C(0x99a4c63cffd56464)};
     for (uint64_t i = 0; i < 4; i++) {
         ty_ctx ctx;
         case_space s;
