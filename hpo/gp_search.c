@@ -8,6 +8,7 @@
 
 #include "hpo/exact.h"
 #include "hpo/lbfgs.h"
+#include "hpo/sobol.h"
 
 enum { N_LANES = TY_GP_LANES, MAX_VALUES = 16, MAX_ROUNDS = 4 };
 
@@ -21,6 +22,7 @@ typedef struct scout {
     const ty_gp_search *search;
     const ty_gp_columns *columns;
     const ty_space *space;
+    ty_sobol sobol;
     lane lanes[N_LANES], trials[N_LANES], best[N_LANES];
     double *at, *gradient; /* [dims][8] */
     double *point;         /* [dims] */
@@ -71,18 +73,20 @@ static double value_at(const ty_param *p, double u) {
     return ty_param_value(p, p->z_low + u * (p->z_high - p->z_low));
 }
 
-static void fill_space(const scout *s, ty_draws *draws, lane *l) {
+static void fill_space(const scout *s, size_t index, lane *l) {
+    double u[TY_SPACE_MAX_PARAMS];
+    ty_sobol_point(&s->sobol, (uint32_t)index, u);
     for (size_t d = 0; d < s->space->count; d++)
-        l->full[d] = ty_param_quantile(&s->space->params[d], ty_draw_open(draws));
+        l->full[d] = ty_param_quantile(&s->space->params[d], u[d]);
 }
 
 /* Near the best point: every number a little elsewhere, in parts of its lengthscale, some choices
  * anew. */
-static void stay_near(const scout *s, ty_draws *draws, lane *l) {
+static void stay_near(const scout *s, size_t index, ty_draws *draws, lane *l) {
     const ty_gp *gp = s->search->acquisition->gp;
     const size_t n = s->columns->n_numbers;
     const double radius = ty_exact_exp(-7 * ty_draw(draws));
-    fill_space(s, draws, l);
+    fill_space(s, index, l);
     for (size_t d = 0; d < s->columns->dims; d++) {
         const double best = s->search->best_x[s->columns->param[d]];
         const double normal = ty_draw_normal(draws), share = ty_draw(draws);
@@ -104,9 +108,9 @@ static void make_candidate(const scout *s, size_t index, lane *l) {
     ty_draws draws = s->search->draws;
     draws.next = (uint64_t)index * 4 * (TY_SPACE_MAX_PARAMS + 1);
     if (s->search->best_x && index % 4 == 3)
-        stay_near(s, &draws, l);
+        stay_near(s, index, &draws, l);
     else
-        fill_space(s, &draws, l);
+        fill_space(s, index, l);
 }
 
 static void scan(scout *s) {
@@ -388,6 +392,8 @@ ty_status ty_gp_search_run(ty_ctx *ctx, ty_gp_search *search, double *x, bool *f
         free(s);
         return ty_fail_nomem(ctx, "the search of a Gaussian process");
     }
+    ty_sobol_init(&s->sobol, s->space->count,
+                  ty_rng_key_mix(search->draws.key, search->draws.trial));
     scan(s);
     choose_starts(s);
     improve(s);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hpo/exact.h"
+
 static int compare_doubles(const void *a, const void *b) {
     const double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
@@ -13,7 +15,7 @@ static bool is_sound(const ty_shown *t) {
     return t->state == TY_TRIAL_COMPLETE && t->violation <= 0 && isfinite(t->value);
 }
 
-/* The least, middle and largest sound value; 0 where there is none. */
+/* The middle and the largest sound value; 0 where there is none. */
 typedef struct landmarks {
     double median, most;
 } landmarks;
@@ -41,6 +43,18 @@ static double target_of(const ty_shown *t, landmarks l) {
     return t->value == -INFINITY && t->violation <= 0 ? l.median : l.most;
 }
 
+/* Where good values end, a stationary process has nothing to learn from how bad the bad ones are: beyond
+ * the median they grow only as a logarithm, more slowly the farther the good half reaches down. (Snoek
+ * et al., ICML 2014, and Vizier warp values for the same reason.) sorted [n] is scratch. */
+static void compress(double *y, size_t n, double *sorted) {
+    memcpy(sorted, y, n * sizeof *y);
+    qsort(sorted, n, sizeof *y, compare_doubles);
+    const double median = sorted[n / 2], reach = 2 * (median - sorted[0]);
+    for (size_t i = 0; reach > 0 && i < n; i++)
+        if (y[i] > median)
+            y[i] = median + reach * ty_exact_log1p((y[i] - median) / reach);
+}
+
 static void standardise(double *y, size_t n) {
     double mean = 0, squares = 0;
     for (size_t i = 0; i < n; i++)
@@ -57,9 +71,11 @@ ty_status ty_gp_targets(ty_ctx *ctx, const ty_history *h, const size_t *rows, si
     if (!sorted)
         return ty_fail_nomem(ctx, "the values of a Gaussian process");
     const landmarks l = landmarks_of(h, rows, n, sorted);
-    free(sorted);
     for (size_t i = 0; i < n; i++)
         y[i] = target_of(&h->shown[rows[i]], l);
+    if (n > 0)
+        compress(y, n, sorted);
+    free(sorted);
     standardise(y, n);
     return TY_OK;
 }

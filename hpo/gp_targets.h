@@ -8,8 +8,8 @@
 extern "C" {
 #endif
 
-/* y [n] of the trials rows [n]: mean 0, deviation 1 (all 0 where they are alike). Infinite values
- * count as the largest finite one. Errors: TY_ERR_NOMEM. */
+/* y [n] of the trials rows [n]: beyond the median compressed, then mean 0, deviation 1 (all 0 where they
+ * are alike). Infinite values count as the largest finite one. Errors: TY_ERR_NOMEM. */
 ty_status ty_gp_targets(ty_ctx *ctx, const ty_history *history, const size_t *rows, size_t n,
                         double *y) TY_MUST_USE;
 
