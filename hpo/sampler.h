@@ -46,7 +46,8 @@ void ty_draws_point(const ty_space *space, uint64_t seed, size_t trial, uint32_t
     X(sobol, "the points of a scrambled Sobol sequence, spread more evenly than random ones")      \
     X(tpe, "tree-structured Parzen estimators: where good points are denser than others")          \
     X(cma, "CMA-ES over the numbers; choices and conditional parameters from their priors")        \
-    X(gp, "a Gaussian process and expected improvement: for trials that are few and dear")
+    X(gp, "a Gaussian process and expected improvement: for trials that are few and dear")         \
+    X(auto, "a Gaussian process while trials are few, with some of TPE's; TPE beyond")
 
 enum { TY_SAMPLER_CONFIG_BYTES = 64 };
 
