@@ -84,8 +84,8 @@ static void many_under_way_at_a_time_are_legal_and_pure(void **state) {
 static void suggestions_are_those_written_down(void **state) {
     (void)state;
     const play_game game = {.trials = 60, .workers = 2};
-    assert_int_equal(play_one("\"gp\"", PLAY_ANY, 8, 21, game), UINT64_C(0xb7ae1dae829da696));
-    assert_int_equal(play_one("\"gp\"", PLAY_NUMBERS, 5, 22, game), UINT64_C(0x423ecdc7ba256924));
+    assert_int_equal(play_one("\"gp\"", PLAY_ANY, 8, 21, game), UINT64_C(0xbc23afb6eb489463));
+    assert_int_equal(play_one("\"gp\"", PLAY_NUMBERS, 5, 22, game), UINT64_C(0x876f352c7b1d80d2));
 }
 
 static void more_trials_than_rows_are_pure_too(void **state) {
