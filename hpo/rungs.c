@@ -135,19 +135,18 @@ static size_t best_waiting(const ty_rungs *r, const ty_board *board, size_t rung
     return best;
 }
 
-/* How many are better than curve i at a rung, or as good and asked for before it; *n: all there. */
-static size_t place_of(const ty_rungs *r, const ty_board *board, size_t rung, size_t i, size_t *n) {
+/* Whether curve i is among the best 1/eta of a rung; of equals, those that were asked for first. */
+static bool is_among_best(const ty_rungs *r, const ty_board *board, size_t rung, size_t i) {
     const double value = value_at(r, &board->curves[i], rung);
-    size_t ahead = 0;
-    *n = 0;
+    size_t n = 0, ahead = 0;
     for (size_t j = 0; j < board->count; j++) {
         const double other = value_at(r, &board->curves[j], rung);
         if (isnan(other) || !competes(r, board, board->curves[j].number))
             continue;
-        ++*n;
+        n++;
         ahead += other < value || (other == value && j < i);
     }
-    return ahead;
+    return ahead < n / (size_t)r->eta;
 }
 
 size_t ty_rungs_promote(const ty_rungs *r, const ty_board *board) {
@@ -157,9 +156,8 @@ size_t ty_rungs_promote(const ty_rungs *r, const ty_board *board) {
         rungs = n > rungs ? n : rungs;
     }
     while (rungs-- > 0) {
-        size_t n = 0;
         const size_t i = best_waiting(r, board, rungs);
-        if (i < board->count && place_of(r, board, rungs, i, &n) < n / (size_t)r->eta)
+        if (i < board->count && is_among_best(r, board, rungs, i))
             return i;
     }
     return board->count;
