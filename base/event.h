@@ -43,7 +43,8 @@ typedef struct ty_event {
             bool is_resumed;
             int64_t from_step; /* points after this step are going to be emitted again */
             int64_t total_steps;
-            int64_t samples_per_epoch;
+            int64_t samples_per_epoch, samples_per_step;
+            const char *run_folder; /* NULL: none is written */
         } start;
         struct {
             const char *key, *value;

@@ -32,6 +32,6 @@ extern const option_row cli_common_options[];
 
 /* One file each, cmd_<name>.c; main.c makes the table. */
 extern const command cmd_train, cmd_eval, cmd_predict, cmd_check, cmd_runs, cmd_models, cmd_data,
-    cmd_schema, cmd_sync, cmd_info, cmd_ui;
+    cmd_schema, cmd_sweep, cmd_sync, cmd_info, cmd_ui;
 
 #endif

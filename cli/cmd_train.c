@@ -2,6 +2,7 @@
 #include "cli/launch.h"
 #include "cli/plan.h"
 #include "cli/train_run.h"
+#include "cli/trial.h"
 
 /* What reads the config and does not train. */
 static ty_status look_ahead(cli *app, int64_t ranks) {
@@ -18,6 +19,22 @@ static ty_status look_ahead(cli *app, int64_t ranks) {
     return st;
 }
 
+/* For a sweep, which hears of every evaluation and how it ended. The test data are for the best trial. */
+static ty_status train_trial(cli *app, train_wish *wish) {
+    trial *t = NULL;
+    train_outcome outcome;
+    TY_TRY(trial_open(&app->ctx, &t));
+    const ty_observer observer = trial_observer(t);
+    wish->observers = &observer;
+    wish->n_observers = 1;
+    wish->leaves_test_alone = true;
+    const ty_status st = train_run_once(app, wish, &outcome);
+    trial_tell_end(t, st, st == TY_OK ? outcome.reason : app->ctx.message, outcome.run_folder,
+                   outcome.run_id);
+    trial_close(t);
+    return st;
+}
+
 static ty_status train(cli *app) {
     const args *a = &app->args;
     int64_t ranks = 1;
@@ -26,12 +43,12 @@ static ty_status train(cli *app) {
         ranks = 1; /* this is one of them */
     if (ranks > 1 || args_has(a, "dry-run") || args_has(a, "gpu"))
         return look_ahead(app, ranks);
-    const train_wish wish = {.config = a->operand[0],
-                             .name = args_value(a, "name"),
-                             .is_fresh = args_has(a, "fresh"),
-                             .from = args_value(a, "from")};
+    train_wish wish = {.config = a->operand[0],
+                       .name = args_value(a, "name"),
+                       .is_fresh = args_has(a, "fresh"),
+                       .from = args_value(a, "from")};
     train_outcome outcome;
-    return train_run_once(app, &wish, &outcome);
+    return trial_is_one(&app->ctx) ? train_trial(app, &wish) : train_run_once(app, &wish, &outcome);
 }
 
 static const option_row options[] = {

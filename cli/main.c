@@ -9,9 +9,9 @@
 #include "cli/cli.h"
 #include "tracking/tracking.h"
 
-static const command *const commands[] = {&cmd_train, &cmd_eval,   &cmd_predict, &cmd_check,
-                                          &cmd_runs,  &cmd_sync,   &cmd_models,  &cmd_data,
-                                          &cmd_ui,    &cmd_schema, &cmd_info};
+static const command *const commands[] = {&cmd_train, &cmd_sweep, &cmd_eval,   &cmd_predict,
+                                          &cmd_check, &cmd_runs,  &cmd_sync,   &cmd_models,
+                                          &cmd_data,  &cmd_ui,    &cmd_schema, &cmd_info};
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 
 const option_row cli_common_options[] = {

@@ -10,14 +10,29 @@
 
 static ty_status begin(ty_ctx *ctx, ty_study *s) {
     char seed[32], window[32];
-    snprintf(seed, sizeof seed, "%llu", (unsigned long long)s->options.seed);
-    snprintf(window, sizeof window, "%lld", (long long)s->options.window);
-    TY_TRY(study_record(
-        ctx, s, RECORD_BEGIN,
-        json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:b, s:I}", "version", STUDY_VERSION, "name",
-                  s->options.name, "identity", s->options.identity, "seed", seed, "order",
-                  study_orders[s->options.order], "window", window, "maximize", s->options.maximize,
-                  "time_ns", (json_int_t)ty_now_wall_ns(ctx))));
+    const ty_study_options *o = &s->options;
+    snprintf(seed, sizeof seed, "%llu", (unsigned long long)o->seed);
+    snprintf(window, sizeof window, "%lld", (long long)o->window);
+    TY_TRY(study_record(ctx, s, RECORD_BEGIN,
+                        json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:b, s:I, s:o, s:I}", "version",
+                                  STUDY_VERSION, "name", o->name, "identity", o->identity, "seed",
+                                  seed, "order", study_orders[o->order], "window", window,
+                                  "maximize", o->maximize, "max_trials", (json_int_t)o->max_trials,
+                                  "target", study_number_to_json(o->target), "time_ns",
+                                  (json_int_t)ty_now_wall_ns(ctx))));
+    return s->journal ? ty_journal_sync(ctx, s->journal) : TY_OK;
+}
+
+/* How many trials there are to be may change from one opening to the next. */
+static ty_status bound_anew(ty_ctx *ctx, ty_study *s) {
+    const ty_study_options *o = &s->options;
+    const bool same_target = s->target == o->target || (isnan(s->target) && isnan(o->target));
+    if (s->max_trials == o->max_trials && same_target)
+        return TY_OK;
+    TY_TRY(study_record(ctx, s, RECORD_BOUND,
+                        json_pack("{s:I, s:o, s:I}", "max_trials", (json_int_t)o->max_trials,
+                                  "target", study_number_to_json(o->target), "time_ns",
+                                  (json_int_t)ty_now_wall_ns(ctx))));
     return s->journal ? ty_journal_sync(ctx, s->journal) : TY_OK;
 }
 
@@ -93,12 +108,26 @@ ty_status ty_study_open(ty_ctx *ctx, const char *path, const ty_study_options *o
     }
     if (!s->has_begun)
         TY_TRY_GOTO(failed, st, begin(ctx, s));
+    TY_TRY_GOTO(failed, st, bound_anew(ctx, s));
     TY_TRY_GOTO(failed, st, lose_abandoned(ctx, s));
     *out = s;
     return TY_OK;
 failed:
     ty_study_close(s);
     return st;
+}
+
+ty_status ty_study_read(ty_ctx *ctx, const char *path, const ty_study_options *options,
+                        ty_study **out) {
+    ty_study *s = NULL;
+    TY_TRY(study_new(ctx, options, &s));
+    const ty_status st = fold_file(ctx, s, path);
+    if (st != TY_OK) {
+        ty_study_close(s);
+        return st;
+    }
+    *out = s;
+    return TY_OK;
 }
 
 void ty_study_close(ty_study *s) {
@@ -118,7 +147,7 @@ void ty_study_close(ty_study *s) {
 
 static bool may_begin(const ty_study *s) {
     const size_t total = ty_sampler_total(s->sampler);
-    const size_t bound = s->options.max_trials > 0 ? (size_t)s->options.max_trials : SIZE_MAX;
+    const size_t bound = s->max_trials > 0 ? (size_t)s->max_trials : SIZE_MAX;
     return s->count < bound && (total == 0 || s->count < total || s->queue_taken < s->queued);
 }
 
@@ -206,8 +235,8 @@ static size_t find_lost(const ty_study *s) {
 
 static bool reaches_target(const ty_study *s) {
     const size_t best = ty_history_best(&s->history);
-    return !isnan(s->options.target) && best < s->history.count &&
-           s->history.shown[best].value <= study_turn(s, s->options.target);
+    return !isnan(s->target) && best < s->history.count &&
+           s->history.shown[best].value <= study_turn(s, s->target);
 }
 
 static const char *why_no_more(const ty_study *s) {
@@ -348,10 +377,10 @@ ty_status ty_study_lose(ty_ctx *ctx, ty_study *s, size_t trial, int64_t retries,
     TY_TRY(find_trial(ctx, s, trial, &t));
     if (t->seen.state != TY_TRIAL_RUNNING || t->seen.is_lost)
         return TY_OK;
-    if (t->seen.times_lost >= retries)
+    if (retries >= 0 && t->seen.times_lost >= retries)
         return ty_study_tell(ctx, s, trial,
                              &(ty_told){.state = TY_TRIAL_FAILED, .value = NAN, .reason = reason});
-    TY_TRY(lose(ctx, s, trial, true, reason));
+    TY_TRY(lose(ctx, s, trial, retries >= 0, reason));
     return s->journal ? ty_journal_sync(ctx, s->journal) : TY_OK;
 }
 

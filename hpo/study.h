@@ -79,6 +79,11 @@ ty_status ty_study_open(ty_ctx *ctx, const char *path, const ty_study_options *o
                         ty_study **out) TY_MUST_USE;
 void ty_study_close(ty_study *study);
 
+/* The same for looking at it, also while another process runs it: nothing is written, and nothing may
+ * be asked or told. */
+ty_status ty_study_read(ty_ctx *ctx, const char *path, const ty_study_options *options,
+                        ty_study **out) TY_MUST_USE;
+
 typedef enum ty_ask_kind {
     TY_ASK_TRIAL, /* run this */
     TY_ASK_WAIT,  /* nothing until another trial ends */
@@ -121,7 +126,7 @@ ty_status ty_study_tell(ty_ctx *ctx, ty_study *study, size_t trial,
                         const ty_told *told) TY_MUST_USE;
 
 /* Nobody runs it any more (its worker died): it is given out again, or, after `retries` losses, has
- * failed. */
+ * failed. retries < 0: nobody's loss, it only could not run yet. */
 ty_status ty_study_lose(ty_ctx *ctx, ty_study *study, size_t trial, int64_t retries,
                         const char *reason) TY_MUST_USE;
 

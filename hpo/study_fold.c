@@ -200,6 +200,14 @@ static ty_status compare_text(ty_ctx *ctx, const json_t *record, const char *key
 const char *const study_orders[] = {
     [TY_ORDER_WINDOW] = "window", [TY_ORDER_REPLAY] = "replay", [TY_ORDER_OFF] = "off"};
 
+static ty_status fold_bounds(ty_ctx *ctx, ty_study *s, const json_t *r) {
+    const json_t *most = json_object_get(r, "max_trials");
+    if (!json_is_integer(most) || !study_number_from_json(json_object_get(r, "target"), &s->target))
+        return damaged(ctx, "bounds that are none");
+    s->max_trials = (int64_t)json_integer_value(most);
+    return TY_OK;
+}
+
 static ty_status fold_begin(ty_ctx *ctx, ty_study *s, const json_t *r) {
     char seed[32], window[32];
     if (json_integer_value(json_object_get(r, "version")) != STUDY_VERSION)
@@ -212,7 +220,22 @@ static ty_status fold_begin(ty_ctx *ctx, ty_study *s, const json_t *r) {
     TY_TRY(compare_text(ctx, r, "order", study_orders[s->options.order]));
     TY_TRY(compare_text(ctx, r, "window", window));
     s->has_begun = true;
-    return TY_OK;
+    return fold_bounds(ctx, s, r);
+}
+
+/* A sweep that goes on with more trials is the sweep that had so many from the beginning: the idle legs
+ * that ended it were none, and nothing counts as shown that a leg now would not see. */
+static ty_status fold_bound(ty_ctx *ctx, ty_study *s, const json_t *r) {
+    const uint64_t generation = s->history.generation + 1;
+    while (s->leg_count > 0 && s->legs[s->leg_count - 1].trial == NO_TRIAL)
+        s->leg_count--;
+    ty_history_clear(&s->history);
+    ty_history_init(&s->history, s->options.space);
+    s->history.generation = generation;
+    s->shown = s->begun = 0;
+    for (size_t i = 0; i < s->count; i++)
+        s->trials[i]->shown_at = NOT_SHOWN;
+    return fold_bounds(ctx, s, r);
 }
 
 static ty_status fold_ask(ty_ctx *ctx, ty_study *s, const json_t *r) {
@@ -331,7 +354,8 @@ typedef ty_status fold_fn(ty_ctx *ctx, ty_study *s, const json_t *record);
 
 static fold_fn *const folds[] = {
     [RECORD_BEGIN] = fold_begin, [RECORD_ASK] = fold_ask,   [RECORD_REPORT] = fold_report,
-    [RECORD_TELL] = fold_tell,   [RECORD_LOSE] = fold_lose, [RECORD_QUEUE] = fold_queue};
+    [RECORD_TELL] = fold_tell,   [RECORD_LOSE] = fold_lose, [RECORD_QUEUE] = fold_queue,
+    [RECORD_BOUND] = fold_bound};
 
 static ty_status fold_json(ty_ctx *ctx, ty_study *s, uint32_t type, const json_t *record) {
     if (type < RECORD_BEGIN || type >= sizeof folds / sizeof *folds ||

@@ -13,7 +13,8 @@ typedef enum record_type {
     RECORD_REPORT,    /* trial, resource, value, answer, reason */
     RECORD_TELL,      /* trial, state, value, violation, reason */
     RECORD_LOSE,      /* trial, reason */
-    RECORD_QUEUE      /* x */
+    RECORD_QUEUE,     /* x */
+    RECORD_BOUND      /* max_trials, target: other ones than before */
 } record_type;
 
 /* What a leg was asked for. */
@@ -70,6 +71,8 @@ struct ty_study {
     ty_curve *curves;
     size_t curve_capacity;
     bool has_begun;
+    int64_t max_trials; /* as the journal has them, not as this opening wants them */
+    double target;
     ty_study_differs *differs; /* replaying: whom to tell */
     void *differs_self;
     size_t decisions, differences;

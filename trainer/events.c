@@ -24,6 +24,8 @@ void ty_tell_start(ty_ctx *ctx, ty_trainer *trainer, bool is_resumed) {
     event.start.from_step = trainer->progress.step;
     event.start.total_steps = trainer->extent.total_steps;
     event.start.samples_per_epoch = trainer->extent.samples_per_epoch;
+    event.start.samples_per_step = trainer->extent.samples_per_step;
+    event.start.run_folder = trainer->options.run_folder;
     tell(ctx, trainer, &event);
 }
 

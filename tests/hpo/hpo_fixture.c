@@ -23,7 +23,9 @@ void hpo_fixture_open(ty_ctx *ctx, hpo_fixture *f) {
                               .clause_count = 1};
     f->space = (ty_space){.params = f->params, .count = FIXTURE_DIMS};
     assert_int_equal(ty_space_seal(ctx, &f->space), TY_OK);
-    assert_int_equal(ty_sampler_read_json(ctx, "\"random\"", &f->sampler_doc, &f->sampler), TY_OK);
+    assert_int_equal(ty_sampler_read_json(ctx, "{\"type\": \"tpe\", \"startup_trials\": 5}",
+                                          &f->sampler_doc, &f->sampler),
+                     TY_OK);
     assert_int_equal(ty_pruner_read_json(ctx, "\"none\"", &f->pruner_doc, &f->pruner), TY_OK);
     f->options = (ty_study_options){.name = "fixture",
                                     .space = &f->space,

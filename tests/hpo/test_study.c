@@ -221,6 +221,22 @@ static void enqueued_points_come_first(void **state) {
     ty_study_close(s);
 }
 
+static void more_trials_later_are_the_same_as_more_from_the_beginning(void **state) {
+    fixture *f = *state;
+    ty_text whole = {0}, less = {0};
+    run_to_the_end(f, 3, 5, &whole);
+    assert_int_equal(unlink(f->path), 0);
+    for (int64_t most = 9; most <= 30; most += 7) {
+        f->hpo.options.max_trials = most;
+        ty_text_clear(&less);
+        run_to_the_end(f, 2, (uint64_t)most, &less);
+    }
+    assert_string_equal(ty_text_string(&whole), ty_text_string(&less));
+    replay_all(f, 30);
+    ty_text_clear(&whole);
+    ty_text_clear(&less);
+}
+
 static void another_sweep_is_refused(void **state) {
     study_case *f = *state;
     ty_study *s = study_case_open(f), *other = NULL;
@@ -271,6 +287,7 @@ int main(void) {
         TEST(what_is_not_a_number_fails_and_failures_end_the_sweep),
         TEST(the_target_ends_the_sweep),
         TEST(enqueued_points_come_first),
+        TEST(more_trials_later_are_the_same_as_more_from_the_beginning),
         TEST(another_sweep_is_refused),
         TEST(a_lease_that_ran_out_gives_the_trial_to_another),
     };

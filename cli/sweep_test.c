@@ -1,0 +1,122 @@
+/* The last word of a sweep: its best trial on the test data. Nothing was chosen by them, and they are
+ * read once: what came out is kept in the sweep's folder, and a sweep that goes on and ends with the
+ * same best trial only shows it again. */
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/sweep.h"
+
+extern char **environ;
+
+/* What a command prints on its stdout, which is short; its messages go where ours do. */
+static ty_status run_and_read(ty_ctx *ctx, char *const *words, ty_text *out) {
+    int ends[2], state = 0;
+    pid_t child = 0;
+    char bytes[4096];
+    ssize_t got = 0;
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return ty_fail_errno(ctx, errno, "starting %s", words[1]);
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+    const int error = posix_spawn(&child, words[0], &actions, NULL, words, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    (void)close(ends[1]);
+    while (error == 0 &&
+           ((got = read(ends[0], bytes, sizeof bytes)) > 0 || (got < 0 && errno == EINTR)))
+        ty_text_add_n(out, bytes, got > 0 ? (size_t)got : 0);
+    (void)close(ends[0]);
+    if (error != 0)
+        return ty_fail_errno(ctx, error, "starting %s", words[1]);
+    while (waitpid(child, &state, 0) < 0 && errno == EINTR)
+        continue;
+    return WIFEXITED(state) && WEXITSTATUS(state) == 0
+               ? TY_OK
+               : ty_fail(ctx, TY_ERR_FAILED, "testing the best trial failed");
+}
+
+/* The line that `eval --json` prints, with the trial in front. */
+static ty_status evaluate(sweep *s, const ty_trial *best, json_t **out) {
+    ty_ctx *ctx = &s->app->ctx;
+    char self[4096];
+    const ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+    self[length > 0 ? length : 0] = 0;
+    const char *run = ty_arena_printf(&s->arena, "%s/runs/%s/%s", s->app->folder, s->experiment,
+                                      sweep_run_name(s, best->number, &s->arena));
+    const char *words[] = {self,      "eval", run,      "--dir", s->app->folder,
+                           "--split", "test", "--json", NULL};
+    ty_text text = {0};
+    ty_status st = run ? run_and_read(ctx, (char *const *)(uintptr_t)words, &text)
+                       : ty_fail_nomem(ctx, "a path");
+    if (st == TY_OK) {
+        *out = json_loads(ty_text_string(&text), 0, NULL);
+        if (!*out ||
+            json_object_set_new(*out, "trial", json_integer((json_int_t)best->number)) != 0)
+            st = ty_fail(ctx, TY_ERR_INTERNAL, "eval printed no result");
+    }
+    ty_text_clear(&text);
+    return st;
+}
+
+static ty_status keep(sweep *s, const char *path, const json_t *result) {
+    char *text = json_dumps(result, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
+    const ty_status st = text ? ty_file_write_atomic(&s->app->ctx, path, text, strlen(text))
+                              : ty_fail_nomem(&s->app->ctx, "the test's result");
+    free(text);
+    return st;
+}
+
+/* What was kept for this trial; NULL where nothing was. */
+static json_t *kept_for(sweep *s, const char *path, const ty_trial *best) {
+    char *text = NULL;
+    size_t bytes = 0;
+    if (!ty_file_exists(&s->app->ctx, path) ||
+        ty_file_read_all(&s->app->ctx, path, 65536, &text, &bytes) != TY_OK)
+        return NULL;
+    json_t *result = json_loadb(text, bytes, 0, NULL);
+    free(text);
+    if (json_integer_value(json_object_get(result, "trial")) == (json_int_t)best->number)
+        return result;
+    json_decref(result);
+    return NULL;
+}
+
+static void say(sweep *s, const json_t *result) {
+    static const char *const scores[] = {"accuracy", "mean_absolute_error", "loss"};
+    for (int i = 0; i < 3; i++) {
+        const json_t *score = json_object_get(result, scores[i]);
+        char key[64];
+        if (!json_is_number(score))
+            continue;
+        (void)snprintf(key, sizeof key, "test/%s", scores[i]);
+        sweep_tell_metric(s, key, json_number_value(score),
+                          json_integer_value(json_object_get(result, "trial")));
+        console_say(&s->app->console, "test    %s %.6g of the best trial", scores[i],
+                    json_number_value(score));
+    }
+}
+
+static ty_status test(sweep *s, const char *path, const ty_trial *best) {
+    ty_status st = TY_OK;
+    json_t *result = kept_for(s, path, best);
+    if (!result) {
+        TY_TRY(evaluate(s, best, &result));
+        st = keep(s, path, result);
+    }
+    say(s, result);
+    json_decref(result);
+    return st;
+}
+
+void sweep_test_best(sweep *s) {
+    const ty_trial *best = ty_study_best(s->study);
+    const char *path = ty_path_join(&s->arena, s->folder, "test.json");
+    if (path && best && s->file.config_path && test(s, path, best) != TY_OK)
+        ty_log(&s->app->ctx, TY_LOG_WARN, "test", "%s", s->app->ctx.message);
+}
