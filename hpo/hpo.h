@@ -5,6 +5,8 @@
 #include "hpo/exact.h"
 #include "hpo/expression.h"
 #include "hpo/history.h"
+#include "hpo/importance.h"
+#include "hpo/optuna.h"
 #include "hpo/pruner.h"
 #include "hpo/sampler.h"
 #include "hpo/space.h"
