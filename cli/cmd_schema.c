@@ -1,5 +1,6 @@
-/* schema: the config rows as JSON Schema, as Markdown, or one key explained. */
+/* schema: the rows of a config or a sweep file as JSON Schema, as Markdown, or one key explained. */
 #include "cli/cli.h"
+#include "hpo/hpo.h"
 #include "trainer/trainer.h"
 
 static const char markdown_head[] =
@@ -9,16 +10,23 @@ static const char markdown_head[] =
     "result (then it is part of a run's identity), only the cost, or only the display. `--set "
     "a.b=value` writes any of them.\n\n";
 
+static const char sweep_markdown_head[] = "# Keys of a sweep file\n\n"
+                                          "Made from the rows that read them: `tiltyard schema "
+                                          "--sweep --markdown`. docs/SEARCH.md says what "
+                                          "`parameters` may hold.\n\n";
+
 static ty_status schema(cli *app) {
     ty_text out = {0};
     ty_status st = TY_OK;
+    const bool is_sweep = args_has(&app->args, "sweep");
+    const ty_rows *rows = is_sweep ? &ty_sweep_rows : &ty_train_rows;
     if (args_has(&app->args, "markdown")) {
-        ty_text_add(&out, markdown_head);
-        ty_rows_markdown(&ty_train_rows, &out);
+        ty_text_add(&out, is_sweep ? sweep_markdown_head : markdown_head);
+        ty_rows_markdown(rows, &out);
     } else if (args_has(&app->args, "explain"))
-        st = ty_rows_explain(&app->ctx, &ty_train_rows, args_value(&app->args, "explain"), &out);
+        st = ty_rows_explain(&app->ctx, rows, args_value(&app->args, "explain"), &out);
     else
-        ty_rows_schema(&ty_train_rows, "tiltyard train", &out);
+        ty_rows_schema(rows, is_sweep ? "tiltyard sweep" : "tiltyard train", &out);
     if (st == TY_OK)
         console_print(&app->console, ty_text_string(&out));
     ty_text_clear(&out);
@@ -26,6 +34,7 @@ static ty_status schema(cli *app) {
 }
 
 static const option_row options[] = {
+    {"sweep", 0, NULL, "of a sweep file rather than of a config"},
     {"explain", 0, "KEY", "one key: type, bounds, default, what it does"},
     {"markdown", 0, NULL, "all keys as Markdown: docs/CONFIG.md"},
     {0}};

@@ -281,6 +281,8 @@ static void read_range(reading *x) {
     if (!(min < max))
         WRONG(x, "max", "%s: \"max\" is %g and \"min\" is %g, want more%s", x->entry->name, max,
               min, min == max ? "\none value alone is written as \"value\"" : "");
+    if (!isfinite(max - min))
+        WRONG(x, "max", "%s: the range %g to %g is too wide", x->entry->name, min, max);
     if (x->form->bounds == BOUNDS_VALUES)
         return;
     x->p->low = ty_exact_exp(is_inverse ? -max : min);

@@ -104,6 +104,14 @@ class Config(Case):
         text, _ = self.run_it("schema", "--explain", "train.global_batch_size")
         self.assertIn("samples", text)
 
+    def test_schema_describes_sweep_files_too(self):
+        out, _ = self.run_it("schema", "--sweep")
+        schema = json.loads(out)
+        self.assertFalse(schema["additionalProperties"])
+        self.assertIn("log_uniform_values", json.dumps(schema["properties"]["parameters"]))
+        text, _ = self.run_it("schema", "--sweep", "--explain", "resources.max_parallel")
+        self.assertIn("at once", text)
+
     def test_the_committed_config_page_is_what_the_rows_say(self):
         out, _ = self.run_it("schema", "--markdown")
         self.assertEqual(out, (ROOT / "docs/CONFIG.md").read_text(), "run: tiltyard schema --markdown > docs/CONFIG.md")

@@ -495,6 +495,7 @@ static void each_slip_is_said_with_its_place(void **state) {
         {"{distribution: log_uniform, min: 1, max: 1000}", "x: e^1 to e^1000 is no range"},
         {"{distribution: int_uniform, min: 0.5, max: 2}", "x: \"min\" is 0.5, want an integer"},
         {"{distribution: int_uniform, min: 0, max: 1.0e17}", "x: whole numbers beyond 2^53"},
+        {"{min: -1.0e+308, max: 1.0e+308}", "x: the range -1e+308 to 1e+308 is too wide"},
         {"{distribution: normal, sigma: 0}", "x: \"sigma\" is 0, want > 0"},
         {"{distribution: beta, a: -1}", "x: \"a\" is -1, want > 0"},
         {"{distribution: q_uniform, min: 0, max: 1, q: -1}", "x: \"q\" is -1, want > 0"},
@@ -547,6 +548,7 @@ static void all_findings_are_said_at_once_in_both_formats(void **state) {
         "    4 |   \"o.lr\": {\"mni\": 1, \"max\": 2}}}\n"
         "      |                   ^\n"
         "4 errors, nothing was run");
+    ty_sweep_file_clear(&f->file);
     assert_int_equal(ty_sweep_file_read(&f->ctx, "no/such.yaml", NULL, 0, &f->file),
                      TY_ERR_NOT_FOUND);
 }
