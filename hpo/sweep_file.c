@@ -3,6 +3,8 @@
 #include "hpo/sweep_file.h"
 
 #include <ctype.h>
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "hpo/sweep_private.h"
@@ -77,7 +79,67 @@ static void check_method(sweep_reader *r) {
                      method);
 }
 
+/* --- the pruner --------------------------------------------------------------------------------- */
+
+/* W&B's early_terminate has the keys of our pruner "wandb". */
+static void take_early_terminate(sweep_reader *r) {
+    const ty_variant *early = &r->file->early_terminate;
+    const ty_variant_row *row = ty_pruner_variants;
+    if (!early->row)
+        return;
+    if (ty_doc_at(r->file->doc, "pruner"))
+        SWEEP_REJECT(r, "early_terminate",
+                     "\"pruner\" says already what stops a trial early\nleave "
+                     "one of them out");
+    while (strcmp(row->type, "wandb") != 0)
+        row++;
+    r->file->pruner = (ty_variant){.row = row, .config = early->config, .path = early->path};
+}
+
+/* A pruner's own check, where it fails whatever a whole trial has: what that is, the training may know
+ * better than the file. */
+static void check_pruner(sweep_reader *r) {
+    enum { ANY_LENGTH = 1000000 };
+    const ty_variant *chosen = &r->file->pruner;
+    const ty_pruner_type *type = chosen->row ? ty_pruner_of(chosen) : NULL;
+    ty_board board = {.max_resource = r->file->max_resource};
+    char words[512];
+    if (isnan(board.max_resource))
+        board.max_resource = ANY_LENGTH;
+    if (!type || !type->check || type->check(r->ctx, chosen->config, &board) == TY_OK)
+        return;
+    (void)snprintf(words, sizeof words, "%.500s", r->ctx->message);
+    SWEEP_REJECT(r, chosen->path, "%s", words);
+}
+
 /* --- other keys --------------------------------------------------------------------------------- */
+
+/* W&B's may have numbers and booleans among them. NULL: it is no word, or memory is out. */
+static const char *word_of(ty_sweep_file *file, const json_t *json) {
+    if (json_is_string(json))
+        return json_string_value(json);
+    if (json_is_integer(json))
+        return ty_arena_printf(&file->arena, "%lld", (long long)json_integer_value(json));
+    if (json_is_real(json))
+        return ty_arena_printf(&file->arena, "%.17g", json_real_value(json));
+    return json_is_boolean(json) ? json_is_true(json) ? "true" : "false" : NULL;
+}
+
+static void read_command(sweep_reader *r) {
+    const size_t n = json_array_size(r->file->command_words);
+    const char **words = ty_arena_array(&r->file->arena, n ? n : 1, sizeof *words);
+    if (!words) {
+        sweep_found(r, ty_fail_nomem(r->ctx, "the command of a sweep"));
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const char *path = ty_arena_printf(&r->file->arena, "command.%zu", i);
+        words[i] = word_of(r->file, json_array_get(r->file->command_words, i));
+        if (!words[i])
+            SWEEP_REJECT(r, path ? path : "command", "this is no word of a command");
+    }
+    r->file->command = (ty_texts){.v = words, .n = (int64_t)n};
+}
 
 static void check_program(sweep_reader *r) {
     if (r->file->config && r->file->command.n > 0)
@@ -158,12 +220,17 @@ ty_status ty_sweep_file_read(ty_ctx *ctx, const char *path, const char *const *s
     r.st = ty_rows_load(ctx, &ty_sweep_rows, foreign, out->doc, out);
     if (r.st != TY_OK && r.st != TY_ERR_CONFIG)
         return r.st;
+    if (r.st == TY_OK) { /* else not all of the configs of variants are filled */
+        take_early_terminate(&r);
+        check_pruner(&r);
+    }
     sweep_read_params(&r);
     if (out->space.count > 0 && out->space.count <= TY_SPACE_MAX_PARAMS) {
         sweep_read_conditions(&r);
         sweep_read_constraints(&r);
     }
     check_method(&r);
+    read_command(&r);
     check_program(&r);
     TY_TRY(r.st);
     tell_unused(&r);

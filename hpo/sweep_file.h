@@ -53,7 +53,6 @@ typedef struct ty_sweep_file {
     const char *name; /* NULL: the file's */
     const char *description;
     const char *config; /* as written; NULL where there is a command */
-    ty_texts command;
     const char *program;
     int method; /* ty_method */
     struct {
@@ -71,9 +70,9 @@ typedef struct ty_sweep_file {
     struct {
         int64_t ranks_per_trial, gpus_per_trial, trials_per_gpu, max_parallel;
     } resources;
-    ty_variant sampler, pruner;
+    ty_variant sampler, pruner, early_terminate; /* the last one is in pruner, too */
     ty_texts warm_start;
-    const json_t *parameters, *conditions, *constraints; /* as written */
+    const json_t *command_words, *parameters, *conditions, *constraints; /* as written */
     struct {
         const char *text;
         const json_t *object, *list;
@@ -87,6 +86,7 @@ typedef struct ty_sweep_file {
     size_t fixed_count;
     const ty_limit *limits;
     size_t limit_count;
+    ty_texts command;        /* its words as text */
     const char *config_path; /* beside the sweep file; NULL */
     const char *stem;        /* name, or the file's name without its ending */
     const char *identity; /* canonical JSON of space, fixed, metric, sampler, pruner, constraints */

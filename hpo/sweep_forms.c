@@ -69,16 +69,18 @@ typedef struct reading {
     bool is_wrong;
 } reading;
 
+/* Of one of the parameter's keys, or, with key NULL, of the parameter. */
 static const char *path_of(const reading *x, const char *key) {
-    const char *path = ty_arena_printf(&x->r->file->arena, "%s.%s", x->entry->path, key);
+    const char *path =
+        !key ? NULL : ty_arena_printf(&x->r->file->arena, "%s.%s", x->entry->path, key);
     return path ? path : x->entry->path;
 }
 
-/* A finding at one of the parameter's keys, or, with key NULL, at the parameter. */
+/* WRONG(reading, key, format, ...): a finding there. */
 #define WRONG(x, key, ...)                                                                         \
     do {                                                                                           \
         (x)->is_wrong = true;                                                                      \
-        SWEEP_REJECT((x)->r, (key) ? path_of((x), (key)) : (x)->entry->path, __VA_ARGS__);         \
+        SWEEP_REJECT((x)->r, path_of((x), (key)), __VA_ARGS__);                                    \
     } while (0)
 
 const char *sweep_show(const json_t *json, char out[SWEEP_SHOWN_BYTES]) {

@@ -104,7 +104,8 @@ static bool is_decisive(const char *path) {
     for (size_t i = 0; i < sizeof whole / sizeof whole[0]; i++)
         if (strcmp(path, whole[i]) == 0)
             return true;
-    return strncmp(path, "sampler.", 8) == 0 || strncmp(path, "pruner.", 7) == 0;
+    return strncmp(path, "sampler.", 8) == 0 || strncmp(path, "pruner.", 7) == 0 ||
+           strncmp(path, "early_terminate.", 16) == 0;
 }
 
 static ty_status add_key(void *self, const ty_resolved *key) {

@@ -69,17 +69,20 @@ static const ty_row resource_rows_v[] = {
      .offset = FIELD(resources.ranks_per_trial),
      .fallback = "1",
      .min = 1,
+     .max = 4096,
      .help = "ranks that train one trial together"},
     {.key = "gpus_per_trial",
      .type = TY_ROW_INT,
      .offset = FIELD(resources.gpus_per_trial),
      .fallback = "0",
+     .max = 1024,
      .help = "GPUs that one trial has to itself; 0: none is set apart"},
     {.key = "trials_per_gpu",
      .type = TY_ROW_INT,
      .offset = FIELD(resources.trials_per_gpu),
      .fallback = "1",
      .min = 1,
+     .max = 1024,
      .help = "trials that share one GPU"},
     {.key = "max_parallel",
      .type = TY_ROW_INT,
@@ -134,6 +137,15 @@ static const char parameters_schema[] =
     "   \"parameters\": {\"type\": \"object\", \"minProperties\": 1, \"additionalProperties\":"
     "    {\"$ref\": \"#/properties/parameters/$defs/parameter\"}}}}}}";
 
+/* W&B's name for W&B's rule; ours is in the table of pruners as "wandb". */
+static const ty_variant_row early_forms[] = {
+    {.type = "hyperband",
+     .help = "one bracket of bands, counted in reports",
+     .rows = &ty_pruner_wandb_rows,
+     .struct_bytes = TY_PRUNER_CONFIG_BYTES},
+    {.type = NULL},
+};
+
 static const ty_row sweep_rows_v[] = {
     {.key = "name",
      .type = TY_ROW_TEXT,
@@ -153,8 +165,9 @@ static const ty_row sweep_rows_v[] = {
      .fallback = "null",
      .help = "the training whose keys are varied; a path beside this file"},
     {.key = "command",
-     .type = TY_ROW_TEXTS,
-     .offset = FIELD(command),
+     .type = TY_ROW_LIST,
+     .offset = FIELD(command_words),
+     .inside = "{\"items\": {\"type\": [\"string\", \"number\", \"boolean\"]}}",
      .fallback = "[]",
      .help = "any other program, word by word, with W&B's macros"},
     {.key = "program",
@@ -211,6 +224,12 @@ static const ty_row sweep_rows_v[] = {
      .fallback = "\"none\"",
      .variants = ty_pruner_variants,
      .help = "what stops a trial early"},
+    {.key = "early_terminate",
+     .type = TY_ROW_VARIANT,
+     .offset = FIELD(early_terminate),
+     .fallback = "null",
+     .variants = early_forms,
+     .help = "W&B's pruner, which `pruner` says as {\"type\": \"wandb\", ...}"},
     {.key = "resource",
      .type = TY_ROW_CHOICE,
      .offset = FIELD(resource),

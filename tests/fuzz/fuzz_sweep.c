@@ -9,6 +9,35 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* The sweep file, read from its beginning; what "extends" names is not there. */
+typedef struct one_file {
+    memory_file file;
+    off_t at;
+} one_file;
+
+static ssize_t read_one(void *self, int fd, void *data, size_t bytes) {
+    one_file *one = self;
+    const ssize_t n = memory_pread(&one->file, fd, data, bytes, one->at);
+    one->at += n;
+    return n;
+}
+
+static int stat_one(void *self, const char *path, struct stat *out) {
+    if (strncmp(path, "fuzz.", 5) == 0)
+        return memory_fstat(&((one_file *)self)->file, 0, out);
+    errno = ENOENT;
+    return -1;
+}
+
+static int open_one(void *self, const char *path, int flags, mode_t mode) {
+    one_file *one = self;
+    one->at = 0;
+    if (strncmp(path, "fuzz.", 5) == 0)
+        return memory_open(self, path, flags, mode);
+    errno = ENOENT;
+    return -1;
+}
+
 static const char *no_getenv(const char *name) {
     (void)name;
     return NULL;
@@ -21,7 +50,7 @@ static void must(bool is_so) {
 
 static void check_value(const ty_param *p, double u) {
     const double v = ty_param_quantile(p, u);
-    double again;
+    double again = NAN;
     must(!isnan(v) && ty_param_accepts(p, v));
     json_t *json = ty_param_to_json(p, v);
     /* JSON has no infinity: the far end of a bell is none of its values. */
@@ -64,8 +93,8 @@ static void check_file(const ty_sweep_file *file) {
 static void read_file(ty_ctx *ctx, const char *name) {
     ty_sweep_file file, again;
     const ty_status st = ty_sweep_file_read(ctx, name, NULL, 0, &file);
-    must(st == TY_OK || st == TY_ERR_CONFIG);
-    must(st == TY_OK || strstr(ctx->message, "error") != NULL);
+    must(st == TY_OK || st == TY_ERR_CONFIG || st == TY_ERR_NOT_FOUND);
+    must(st != TY_ERR_CONFIG || strstr(ctx->message, "error") != NULL);
     if (st == TY_OK) {
         check_file(&file);
         must(ty_sweep_file_read(ctx, name, NULL, 0, &again) == TY_OK);
@@ -99,8 +128,12 @@ static void read_expression(ty_ctx *ctx, const uint8_t *data, size_t size) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size == 0)
         return 0;
-    memory_file file = {data + 1, size - 1};
-    ty_io io = memory_io(&file);
+    one_file one = {.file = {data + 1, size - 1}};
+    ty_io io = memory_io(&one.file);
+    io.self = &one;
+    io.read = read_one;
+    io.stat = stat_one;
+    io.open = open_one;
     ty_ctx ctx;
     ty_ctx_init(&ctx);
     ctx.io = &io;
