@@ -222,14 +222,14 @@ static void enqueued_points_come_first(void **state) {
 }
 
 static void more_trials_later_are_the_same_as_more_from_the_beginning(void **state) {
-    fixture *f = *state;
+    study_case *f = *state;
     ty_text whole = {0}, less = {0};
-    run_to_the_end(f, 3, 5, &whole);
+    study_case_run_all(f, 3, 5, &whole);
     assert_int_equal(unlink(f->path), 0);
     for (int64_t most = 9; most <= 30; most += 7) {
         f->hpo.options.max_trials = most;
         ty_text_clear(&less);
-        run_to_the_end(f, 2, (uint64_t)most, &less);
+        study_case_run_all(f, 2, (uint64_t)most, &less);
     }
     assert_string_equal(ty_text_string(&whole), ty_text_string(&less));
     replay_all(f, 30);
