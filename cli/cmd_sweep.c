@@ -116,6 +116,7 @@ void sweep_close(sweep *s) {
     slots_close(s->slots);
     if (ty_tracker_close(&s->app->ctx, s->tracker, exit_wait_ms) != TY_OK)
         ty_log(&s->app->ctx, TY_LOG_WARN, "tracking", "%s", s->app->ctx.message);
+    ty_optuna_tee_close(&s->app->ctx, s->tee);
     ty_study_close(s->study);
     ty_sweep_file_clear(&s->file);
     ty_text_clear(&s->config_json);
@@ -162,6 +163,8 @@ static const struct {
     {{"resume", "sweep resume NAME [-j N]", 1, 1, " jobs set "}, resume},
     {{"stop", "sweep stop NAME", 1, 1, ""}, sweep_ask_to_stop},
     {{"replay", "sweep replay NAME", 1, 1, ""}, sweep_replay},
+    {{"importance", "sweep importance NAME", 1, 1, ""}, sweep_importance},
+    {{"export", "sweep export NAME --output FILE", 1, 1, " output "}, sweep_export},
 };
 enum { N_VERBS = sizeof verbs / sizeof *verbs };
 
@@ -184,6 +187,7 @@ static const option_row options[] = {
     {"set", 's', "KEY=VALUE", "change a key of the sweep file: --set run_cap=100"},
     {"step", 0, "N", "tell: the trial has VALUE at step N and goes on; prints whether it should"},
     {"state", 0, "STATE", "tell: complete (the rule), pruned, paused or failed"},
+    {"output", 'o', "FILE", "export: FILE.csv, FILE.jsonl or FILE.journal, which Optuna loads"},
     {"jobs", 'j', "N", "run N trials at once, each a process of its own"},
     {0}};
 
@@ -202,7 +206,8 @@ const command cmd_sweep = {
         "on where each of them was.\n\n"
         "  ls             the sweeps of this folder     show NAME     its trials\n"
         "  best NAME      the best trial                resume NAME   go on with it\n"
-        "  stop NAME      trials save, the sweep ends   replay NAME   derive all decisions again\n",
+        "  stop NAME      trials save, the sweep ends   replay NAME   derive all decisions again\n"
+        "  importance NAME   what mattered              export NAME -o FILE   its trials\n",
     .options = options,
     .min_operands = 1,
     .max_operands = 4,

@@ -6,6 +6,29 @@
 #include "cli/samples.h"
 
 /* Quoted where it has to be; a text that a spreadsheet would take for a formula is no number here. */
+static bool is_number(const char *text) {
+    char *end = NULL;
+    (void)strtod(text, &end);
+    return end != text && *end == '\0';
+}
+
+void csv_add_field(ty_text *out, const char *text) {
+    const bool is_formula = *text && strchr("=+-@\t\r", *text) && !is_number(text);
+    const bool is_quoted = is_formula || strpbrk(text, ",\"\r\n") != NULL;
+    ty_text_add(out, is_quoted ? "\"" : "");
+    ty_text_add(out, is_formula ? "'" : "");
+    for (const char *at = text; *at;) {
+        const size_t length = strcspn(at, "\"");
+        ty_text_add_n(out, at, length);
+        at += length;
+        if (*at == '"') {
+            ty_text_add(out, "\"\"");
+            at++;
+        }
+    }
+    ty_text_add(out, is_quoted ? "\"" : "");
+}
+
 static void add_text(ty_text *out, const char *text) {
     const bool is_formula = text[0] && strchr("=+-@\t\r", text[0]);
     if (!strpbrk(text, ",\"\r\n") && !is_formula) {

@@ -5,6 +5,10 @@
 #include "tracking/tracking.h"
 #include "trainer/trainer.h"
 
+/* Adds a field as RFC 4180 quotes it. A spreadsheet takes a text that begins with = + - @ or a tab for
+ * a formula and runs it, so that such a text gets a ' before it unless it is a number. */
+void csv_add_field(ty_text *out, const char *text);
+
 /* A row for each step that has a point, a column for each curve but the machine's load, whose steps
  * are others. Errors: TY_ERR_NOMEM. */
 ty_status csv_curves(ty_ctx *ctx, const ty_run_record *run, ty_text *out) TY_MUST_USE;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/csv.h"
 #include "cli/runs.h"
 
 typedef struct export {
@@ -15,31 +16,6 @@ export;
 
 /* --- CSV -------------------------------------------------------------------------------------- */
 
-static bool is_number(const char *text) {
-    char *end = NULL;
-    (void)strtod(text, &end);
-    return end != text && *end == '\0';
-}
-
-/* As RFC 4180 quotes. A spreadsheet takes a text that begins with = + - @ or a tab for a formula and
- * runs it, so that such a text gets a ' before it unless it is a number. */
-static void add_field(ty_text *out, const char *text) {
-    const bool is_formula = *text && strchr("=+-@\t\r", *text) && !is_number(text);
-    const bool is_quoted = is_formula || strpbrk(text, ",\"\r\n") != NULL;
-    ty_text_add(out, is_quoted ? "\"" : "");
-    ty_text_add(out, is_formula ? "'" : "");
-    for (const char *at = text; *at;) {
-        const size_t length = strcspn(at, "\"");
-        ty_text_add_n(out, at, length);
-        at += length;
-        if (*at == '"') {
-            ty_text_add(out, "\"\"");
-            at++;
-        }
-    }
-    ty_text_add(out, is_quoted ? "\"" : "");
-}
-
 static void add_value(ty_text *out, double value) {
     if (isnan(value))
         ty_text_add(out, "NaN");
@@ -50,9 +26,9 @@ static void add_value(ty_text *out, double value) {
 }
 
 static void begin_row(ty_text *out, const ty_run_info *run) {
-    add_field(out, run->name);
+    csv_add_field(out, run->name);
     ty_text_addf(out, ",%s,", run->run_id);
-    add_field(out, run->experiment);
+    csv_add_field(out, run->experiment);
 }
 
 /* kind: ",param" where the table holds more than one. */
@@ -61,9 +37,9 @@ static void add_texts(ty_text *out, const ty_run_record *run, const char *kind,
     for (int64_t i = 0; i < n; i++) {
         begin_row(out, &run->info);
         ty_text_addf(out, "%s,", kind);
-        add_field(out, v[i].key);
+        csv_add_field(out, v[i].key);
         ty_text_addf(out, "%s,", no_step);
-        add_field(out, v[i].text);
+        csv_add_field(out, v[i].text);
         ty_text_add(out, "\n");
     }
 }
@@ -74,7 +50,7 @@ static void add_points(ty_text *out, const ty_run_record *run, const char *kind)
             const ty_run_point *point = &run->curves[c].v[i];
             begin_row(out, &run->info);
             ty_text_addf(out, "%s,", kind);
-            add_field(out, run->curves[c].key);
+            csv_add_field(out, run->curves[c].key);
             ty_text_addf(out, ",%lld,%lld,", (long long)point->step,
                          (long long)(point->time_ns / 1000000));
             add_value(out, point->value);
@@ -103,7 +79,7 @@ static void add_runs(const export *e, ty_text *out) {
         if (run->end_ns != 0)
             ty_text_addf(out, "%lld", (long long)(run->end_ns / 1000000));
         ty_text_add(out, ",");
-        add_field(out, run->folder);
+        csv_add_field(out, run->folder);
         ty_text_add(out, "\n");
     }
 }

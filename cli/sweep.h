@@ -38,6 +38,8 @@ typedef struct sweep {
     const char *done_reason;
     double lease_s;        /* of a trial that is asked for by another process; 0: none */
     int64_t rest_until_ns; /* before which no trial is started */
+    ty_optuna_tee *tee;    /* Optuna's journal; NULL: not opened yet */
+    bool has_no_tee;       /* it could not be written: said once */
     int64_t begun_ns;
     int64_t busy_ns; /* of all slots together */
 } sweep;
@@ -97,6 +99,20 @@ void sweep_tell_metric(sweep *s, const char *key, double value, int64_t step);
  * that cannot be tested (no test data) is a good sweep all the same: it is said. */
 void sweep_test_best(sweep *s);
 
+/* --- sweep_share.c --- */
+
+extern const char *const sweep_state_names[]; /* by ty_trial_state, for other programs */
+
+/* Adds to sweeps/<name>/optuna.journal what is new. A copy: where it can't be written, that is said,
+ * and the sweep goes on without. */
+void sweep_write_along(sweep *s);
+
+/* Writes --output, a format by its ending. */
+ty_status sweep_export_trials(sweep *s) TY_MUST_USE;
+
+/* Prints each parameter's share. Errors: TY_ERR_NOT_FOUND too few trials. */
+ty_status sweep_say_importance(sweep *s) TY_MUST_USE;
+
 /* --- sweep_ask.c: verbs --- */
 
 ty_status sweep_ask(cli *app) TY_MUST_USE;
@@ -108,6 +124,9 @@ ty_status sweep_list(cli *app) TY_MUST_USE;
 ty_status sweep_show_trials(cli *app) TY_MUST_USE;
 ty_status sweep_best(cli *app) TY_MUST_USE;
 ty_status sweep_replay(cli *app) TY_MUST_USE;
+
+ty_status sweep_export(cli *app) TY_MUST_USE;
+ty_status sweep_importance(cli *app) TY_MUST_USE;
 
 /* A running sweep looks for this wish twice a second. */
 ty_status sweep_ask_to_stop(cli *app) TY_MUST_USE;

@@ -53,8 +53,10 @@ ty_status sweep_ask(cli *app) {
     ty_status st = open_for_asking(&s, app->args.operand[1]);
     if (st == TY_OK)
         st = ty_study_ask(&app->ctx, s.study, "ask", &ask);
-    if (st == TY_OK)
+    if (st == TY_OK) {
+        sweep_write_along(&s);
         print_ask(&s, &ask);
+    }
     sweep_close(&s);
     return st;
 }
@@ -114,6 +116,8 @@ ty_status sweep_tell(cli *app) {
     ty_status st = open_for_asking(&s, app->args.operand[1]);
     if (st == TY_OK)
         st = tell(&s);
+    if (st == TY_OK)
+        sweep_write_along(&s);
     sweep_close(&s);
     return st;
 }

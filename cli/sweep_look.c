@@ -147,6 +147,14 @@ ty_status sweep_replay(cli *app) {
     return with_named(app, app->args.operand[1], replay);
 }
 
+ty_status sweep_export(cli *app) {
+    return with_named(app, app->args.operand[1], sweep_export_trials);
+}
+
+ty_status sweep_importance(cli *app) {
+    return with_named(app, app->args.operand[1], sweep_say_importance);
+}
+
 /* --- stop --------------------------------------------------------------------------------------- */
 
 static const char *stop_path(sweep *s) {

@@ -211,7 +211,10 @@ ty_status sweep_run(sweep *s) {
     ty_status st = TY_OK;
     s->begun_ns = ty_now_ns(&s->app->ctx);
     TY_TRY(slots_open(&s->app->ctx, s->n_slots, &s->slots));
-    while (st == TY_OK && (slots_busy(s->slots) > 0 || !(s->is_done || s->stop)))
+    while (st == TY_OK && (slots_busy(s->slots) > 0 || !(s->is_done || s->stop))) {
         st = one_turn(s);
+        if (st == TY_OK)
+            sweep_write_along(s);
+    }
     return st == TY_OK && s->stop ? signals_status(s->stop) : st;
 }

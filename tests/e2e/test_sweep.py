@@ -67,6 +67,54 @@ class Runs(Sweep):
         self.assertEqual(children.fetchone()[0], 4)
 
 
+class Shared(Sweep):
+    def lines(self, path):
+        return [json.loads(line) for line in (self.folder / path).read_text().splitlines()]
+
+    def test_optunas_journal_is_written_along_and_its_export_has_every_end(self):
+        self.run_it("sweep", self.file())
+        live = self.lines("sweeps/s/optuna.journal")
+        self.run_it("sweep", "export", "s", "--output", "out.journal")
+        self.assertEqual(sorted(map(str, live)), sorted(map(str, self.lines("out.journal"))))
+        ends = [line for line in live if line["op_code"] == 6]
+        self.assertEqual([line["state"] for line in ends], [1] * 4)
+        for end, trial in zip(ends, self.trials()):
+            self.assertAlmostEqual(end["values"][0], float(trial[2]), places=4)
+
+    def test_ask_and_tell_write_it_along_too(self):
+        file = self.file(parameters=SPACE)
+        self.run_it("sweep", "ask", file)
+        self.run_it("sweep", "tell", "s", 0, 0.5)
+        self.assertEqual(self.lines("sweeps/s/optuna.journal")[-1]["values"], [0.5])
+
+    def test_trials_leave_as_csv_and_as_lines(self):
+        import csv
+        self.run_it("sweep", self.file())
+        self.run_it("sweep", "export", "s", "--output", "out.csv")
+        self.run_it("sweep", "export", "s", "--output", "out.jsonl")
+        with open(self.folder / "out.csv", newline="") as file:
+            rows = list(csv.DictReader(file))
+        lines = self.lines("out.jsonl")
+        self.assertEqual([int(r["trial"]) for r in rows], [0, 1, 2, 3])
+        for row, line in zip(rows, lines):
+            self.assertEqual(line["state"], "complete")
+            self.assertEqual(float(row["value"]), line["value"])
+            self.assertEqual(float(row["optimizer.learning_rate"]), line["params"]["optimizer.learning_rate"])
+            self.assertEqual([r["step"] for r in line["reports"]], [5, 10, 15, 20])
+        _, err = self.run_it("sweep", "export", "s", "--output", "out.xml", code=2)
+        self.assertIn("want FILE.csv, FILE.jsonl or FILE.journal", err)
+
+    def test_importance_names_every_parameter_once(self):
+        file = self.file(parameters=SPACE, run_cap=20, window=1)
+        for i in range(20):
+            asked = json.loads(self.run_it("sweep", "ask", file)[0])
+            rate = asked["params"]["optimizer.learning_rate"]
+            self.run_it("sweep", "tell", "s", i, abs(rate - 0.01))
+        rows = [line.split() for line in self.run_it("sweep", "importance", "s")[0].splitlines()[1:]]
+        self.assertEqual([row[0] for row in rows], ["optimizer.learning_rate", "optimizer.weight_decay"])
+        self.assertAlmostEqual(sum(float(row[1].rstrip("%")) for row in rows), 100, delta=0.2)
+
+
 class Stops(Sweep):
     def stopped(self, which, code):
         long = {**SPACE, **SMALL, "train.duration": {"value": "2000 steps"}}
