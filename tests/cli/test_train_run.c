@@ -143,6 +143,15 @@ static trial make_trial(const bench *b, const char *what) {
     return t;
 }
 
+/* "first-0" becomes "first-0.2"; i is a digit. */
+static void number_it(trial *t, int i) {
+    const size_t length = strlen(t->name);
+    assert_true(length + 3 <= sizeof t->name);
+    t->name[length] = '.';
+    t->name[length + 1] = (char)('0' + i);
+    t->name[length + 2] = 0;
+}
+
 /* --- what is to hold -------------------------------------------------------------------------- */
 
 static void many_runs_in_one_process_are_each_what_it_is_alone(void **state) {
@@ -154,7 +163,7 @@ static void many_runs_in_one_process_are_each_what_it_is_alone(void **state) {
         trial t = make_trial(b, i < 3 ? "first" : "second");
         char seed[32];
         (void)snprintf(seed, sizeof seed, "seed=%d", i % 3);
-        (void)snprintf(t.name + strlen(t.name), 8, ".%d", i % 3);
+        number_it(&t, i % 3);
         t.sets[t.n_sets++] = seed;
         run_well(b, &t);
         assert_true(t.out.is_complete);
@@ -319,7 +328,7 @@ static void runs_leave_neither_files_nor_threads_open(void **state) {
         return;
     for (int i = 0; i < 3; i++) {
         trial t = make_trial(b, "open");
-        (void)snprintf(t.name + strlen(t.name), 8, ".%d", i);
+        number_it(&t, i);
         run_well(b, &t);
         files[i] = entries_of("/proc/self/fd");
         threads[i] = entries_of("/proc/self/task");
