@@ -3,7 +3,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/launch.h"
 #include "cli/sweep.h"
+#include "cli/sweep_ranks.h"
 #include "cli/verbs.h"
 
 #define SWEEP_NAME "sweep.json"
@@ -34,13 +36,30 @@ static ty_status read_file(sweep *s, const char *path) {
     return s->options.identity ? choose_paths(s) : ty_fail_nomem(&s->app->ctx, "a sweep");
 }
 
-/* -j, else what the file says, else one. */
+static ty_status check_ranks(const sweep *s) {
+    const int64_t each = s->file.resources.ranks_per_trial;
+    if (s->n_ranks > 0 && !s->file.config_path)
+        return ty_fail(&s->app->ctx, TY_ERR_CONFIG,
+                       "trials that are other programs are no ranks of mpirun: run the sweep "
+                       "without it, with -j");
+    if (s->n_ranks > 0 && s->n_ranks < each)
+        return ty_fail(&s->app->ctx, TY_ERR_CONFIG,
+                       "resources.ranks_per_trial is %lld, more than there are ranks (%d)",
+                       (long long)each, s->n_ranks);
+    return TY_OK;
+}
+
+/* -j, else what the file says, else one, or as many groups as there are ranks for. */
 static ty_status choose_slots(sweep *s) {
-    const int64_t usual = s->file.resources.max_parallel > 0 ? s->file.resources.max_parallel : 1;
+    TY_TRY(check_ranks(s));
+    const int64_t most = s->n_ranks ? s->n_ranks / s->file.resources.ranks_per_trial : SLOTS_MAX;
+    const int64_t usual = s->file.resources.max_parallel > 0 ? s->file.resources.max_parallel
+                          : s->n_ranks                       ? most
+                                                             : 1;
     int64_t n = 0;
     TY_TRY(args_int(&s->app->ctx, &s->app->args, "jobs", usual, 1, SLOTS_MAX, &n));
-    s->n_slots = (int)n;
-    s->running = ty_arena_array(&s->arena, (size_t)n, sizeof *s->running);
+    s->n_slots = (int)(n < most ? n : most);
+    s->running = ty_arena_array(&s->arena, (size_t)s->n_slots, sizeof *s->running);
     return s->running ? TY_OK : ty_fail_nomem(&s->app->ctx, "the slots of a sweep");
 }
 
@@ -126,19 +145,64 @@ void sweep_close(sweep *s) {
 
 /* --- verbs -------------------------------------------------------------------------------------- */
 
-static ty_status run_file(cli *app, const char *path) {
+static void finish(sweep *s, ty_status st) {
+    if (st == TY_OK)
+        sweep_test_best(s);
+    sweep_tell_end(s, st);
+}
+
+static ty_status run_in_slots(cli *app, const char *path) {
     sweep s = {.app = app};
     slots_block_signals();
     ty_status st = sweep_open(&s, path);
     if (st == TY_OK) {
         sweep_tell_begin(&s);
         st = sweep_run(&s);
-        if (st == TY_OK)
-            sweep_test_best(&s);
-        sweep_tell_end(&s, st);
+        finish(&s, st);
     }
     sweep_close(&s);
     return st;
+}
+
+/* The last word is rank 0's, when the others have left. */
+static ty_status schedule(cli *app, sweep_ranks *r, const char *path) {
+    sweep s = {.app = app, .n_ranks = ty_comm_size(r->world)};
+    ty_status st = sweep_ranks_divide(r, &s, sweep_open(&s, path));
+    const bool is_divided = st == TY_OK;
+    if (is_divided) {
+        sweep_tell_begin(&s);
+        st = sweep_post_run(r, &s);
+    }
+    sweep_ranks_close(r);
+    if (is_divided)
+        finish(&s, st);
+    sweep_close(&s);
+    return st;
+}
+
+static ty_status run_on_ranks(cli *app, const char *path) {
+    sweep_ranks r;
+    ty_status st = sweep_ranks_open(app, &r);
+    if (st == TY_OK && app->ctx.rank == 0)
+        st = schedule(app, &r, path);
+    else {
+        if (st == TY_OK)
+            st = sweep_ranks_divide(&r, NULL, TY_OK);
+        if (st == TY_OK)
+            st = sweep_ranks_work(&r);
+        sweep_ranks_close(&r);
+    }
+    if (app->ctx.rank == 0)
+        launch_tell_outcome(&app->ctx, st);
+    return st;
+}
+
+static ty_status run_file(cli *app, const char *path) {
+    int64_t ranks = 1;
+    TY_TRY(args_int(&app->ctx, &app->args, "ranks", 1, 1, LAUNCH_MAX_RANKS, &ranks));
+    if (ty_comm_is_launched(&app->ctx))
+        return run_on_ranks(app, path);
+    return ranks > 1 ? launch_surviving_ranks(app, (int)ranks) : run_in_slots(app, path);
 }
 
 static ty_status resume(cli *app) {
@@ -160,7 +224,7 @@ static const struct {
     {{"ask", "sweep ask FILE|NAME", 1, 1, " set "}, sweep_ask},
     {{"tell", "sweep tell NAME TRIAL [VALUE] [--step N | --state pruned]", 2, 3, " step state "},
      sweep_tell},
-    {{"resume", "sweep resume NAME [-j N]", 1, 1, " jobs set "}, resume},
+    {{"resume", "sweep resume NAME [-j N | -n N]", 1, 1, " jobs ranks set "}, resume},
     {{"stop", "sweep stop NAME", 1, 1, ""}, sweep_ask_to_stop},
     {{"replay", "sweep replay NAME", 1, 1, ""}, sweep_replay},
     {{"importance", "sweep importance NAME", 1, 1, ""}, sweep_importance},
@@ -189,6 +253,7 @@ static const option_row options[] = {
     {"state", 0, "STATE", "tell: complete (the rule), pruned, paused or failed"},
     {"output", 'o', "FILE", "export: FILE.csv, FILE.jsonl or FILE.journal, which Optuna loads"},
     {"jobs", 'j', "N", "run N trials at once, each a process of its own"},
+    {"ranks", 'n', "N", "run trials on N ranks, started with mpirun, in groups"},
     {0}};
 
 const command cmd_sweep = {

@@ -29,8 +29,9 @@ static ty_status train_trial(cli *app, train_wish *wish) {
     wish->n_observers = 1;
     wish->leaves_test_alone = true;
     const ty_status st = train_run_once(app, wish, &outcome);
-    trial_tell_end(t, st, st == TY_OK ? outcome.reason : app->ctx.message, outcome.run_folder,
-                   outcome.run_id);
+    if (app->ctx.rank == 0)
+        trial_tell_end(t, st, st == TY_OK ? outcome.reason : app->ctx.message, outcome.run_folder,
+                       outcome.run_id);
     trial_close(t);
     return st;
 }

@@ -1,15 +1,19 @@
 #include "cli/launch.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "cli/signals.h"
+
+#define OUTCOME_VARIABLE "TILTYARD_OUTCOME"
 
 static long count_cores(void) {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -18,7 +22,7 @@ static long count_cores(void) {
 
 /* mpirun's words before our own command line. More ranks than cores is what was asked for: say so,
  * then do it. mpirun counts cores without their second threads, so it is always told that it may. */
-static char **build_command(cli *app, int n) {
+static char **build_command(cli *app, int n, bool survives) {
     static const char *const fixed[] = {"--bind-to", "none",
                                         "--map-by",  "slot",
                                         "--quiet",   "--oversubscribe",
@@ -37,6 +41,8 @@ static char **build_command(cli *app, int n) {
     words[used++] = (char *)(uintptr_t) "mpirun";
     for (size_t i = 0; i < n_fixed; i++)
         words[used++] = (char *)(uintptr_t)fixed[i];
+    if (survives)
+        words[used++] = (char *)(uintptr_t) "--enable-recovery";
     words[used++] = (char *)(uintptr_t) "-n";
     words[used++] = count;
     words[used++] = program;
@@ -108,8 +114,20 @@ static int watch_job(pid_t child, int *stop) {
     }
 }
 
-static ty_status status_of(ty_ctx *ctx, int state, int stop) {
-    int code = WIFEXITED(state) ? WEXITSTATUS(state) : 128 + WTERMSIG(state);
+/* Where ranks may survive others, mpirun's own code is 0, and rank 0's word counts. */
+static int code_of(int state, int stop, int outcome) {
+    const int code = WIFEXITED(state) ? WEXITSTATUS(state) : 128 + WTERMSIG(state);
+    int word = -1;
+    if (code != 0 || outcome < 0)
+        return code;
+    if (pread(outcome, &word, sizeof word, 0) == (ssize_t)sizeof word)
+        return word;
+    return stop ? 128 + abs(stop) : -1;
+}
+
+static ty_status status_of(ty_ctx *ctx, int code, int stop) {
+    if (code < 0)
+        return ty_fail(ctx, TY_ERR_COMM, "rank 0 ended without a word; the same command goes on");
     if (code == 127 || code == 126)
         return ty_fail(
             ctx, TY_ERR_COMM,
@@ -131,8 +149,9 @@ static ty_status status_of(ty_ctx *ctx, int state, int stop) {
     exit(code); /* the ranks have told the rest */
 }
 
-ty_status launch_ranks(cli *app, int n) {
-    char **words = build_command(app, n);
+/* outcome: where rank 0 of ranks that survive others leaves its word; -1: mpirun's code says it. */
+static ty_status launch(cli *app, int n, int outcome) {
+    char **words = build_command(app, n, outcome >= 0);
     if (!words)
         return ty_fail_nomem(&app->ctx, "mpirun's command line");
     if (n > count_cores())
@@ -147,6 +166,34 @@ ty_status launch_ranks(cli *app, int n) {
         become_mpirun(words, parent);
     (void)setpgid(child, child);
     int stop = 0;
-    int state = watch_job(child, &stop);
-    return status_of(&app->ctx, state, stop);
+    const int state = watch_job(child, &stop);
+    return status_of(&app->ctx, code_of(state, stop, outcome), stop);
+}
+
+ty_status launch_ranks(cli *app, int n) {
+    return launch(app, n, -1);
+}
+
+/* Memory that rank 0, which mpirun starts on this machine, finds through /proc. */
+ty_status launch_surviving_ranks(cli *app, int n) {
+    char path[64];
+    const int outcome = memfd_create("tiltyard outcome", MFD_CLOEXEC);
+    if (outcome < 0)
+        return ty_fail_errno(&app->ctx, errno, "starting ranks");
+    (void)snprintf(path, sizeof path, "/proc/%lld/fd/%d", (long long)getpid(), outcome);
+    (void)setenv(OUTCOME_VARIABLE, path, 1);
+    const ty_status st = launch(app, n, outcome);
+    (void)close(outcome);
+    return st;
+}
+
+void launch_tell_outcome(ty_ctx *ctx, ty_status st) {
+    const char *path = ctx->getenv(OUTCOME_VARIABLE);
+    const int code = ty_status_exit_code(st);
+    const int fd = path && *path ? open(path, O_WRONLY | O_CLOEXEC) : -1;
+    if (fd < 0)
+        return;
+    if (write(fd, &code, sizeof code) != (ssize_t)sizeof code)
+        ty_log(ctx, TY_LOG_WARN, "ranks", "telling how the sweep ended: %s", strerror(errno));
+    (void)close(fd);
 }

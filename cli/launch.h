@@ -15,4 +15,12 @@ enum { LAUNCH_MAX_RANKS = 1024 };
  * Errors: TY_ERR_COMM where mpirun is missing, naming the package. */
 ty_status launch_ranks(cli *app, int n) TY_MUST_USE;
 
+/* The same with --enable-recovery: a rank that dies does not end the others. mpirun says nothing about
+ * the end then, rank 0 has to.
+ * Errors: TY_ERR_COMM also where it did not. */
+ty_status launch_surviving_ranks(cli *app, int n) TY_MUST_USE;
+
+/* Rank 0's word about the end, for a parent of that kind; does nothing where there is none. */
+void launch_tell_outcome(ty_ctx *ctx, ty_status st);
+
 #endif

@@ -1,5 +1,5 @@
-/* What the files of `sweep` share: cmd_sweep.c finds the verb, sweep_run.c runs trials in slots,
- * sweep_words.c says how a trial is started, sweep_tell.c shows what happens. */
+/* What the files of `sweep` share: cmd_sweep.c finds the verb, sweep_run.c runs trials in slots
+ * and sweep_ranks.h on ranks, sweep_words.c says how a trial is started, sweep_tell.c shows what happens. */
 #ifndef TY_CLI_SWEEP_H
 #define TY_CLI_SWEEP_H
 
@@ -23,7 +23,9 @@ typedef struct sweep {
     ty_study_options options;
     ty_study *study;
     slots *slots;
-    int n_slots;
+    int n_ranks; /* of the mpirun that it runs in; 0: trials are processes */
+    int n_slots; /* trials at once: processes, or groups of ranks */
+    int n_running;
     running *running;       /* [n_slots] */
     const char *experiment; /* of the config, or "sweeps" */
     const char *folder;     /* sweeps/<name> */
@@ -60,6 +62,22 @@ void sweep_close(sweep *s);
 /* Runs trials until nothing is left to ask for or a signal comes. */
 ty_status sweep_run(sweep *s) TY_MUST_USE;
 
+/* --- sweep_judge.c: the same whoever runs the trials --- */
+
+/* The next trial to run; NULL: none now, or s->is_done. Borrowed until the next call. */
+ty_status sweep_next(sweep *s, const char *worker, const ty_trial **out) TY_MUST_USE;
+void sweep_begin(sweep *s, int slot, size_t trial);
+
+/* Judges a report: s->running[news->slot].decision is the answer.
+ * Errors: TY_ERR_CONFIG nobody logs the metric, with the names of those that are; those of the study. */
+ty_status sweep_hear_report(sweep *s, const slot_news *news) TY_MUST_USE;
+
+/* Tells the study how a trial ended: as it says itself, or lost, or failed. */
+ty_status sweep_hear_end(sweep *s, const slot_news *news) TY_MUST_USE;
+
+/* max_hours over: nothing more is asked for. */
+void sweep_look_at_clock(sweep *s);
+
 /* --- sweep_words.c --- */
 
 /* Every value that a parameter may take must be one that the trainer's key may have. All findings at
@@ -69,6 +87,9 @@ ty_status sweep_check_params(sweep *s) TY_MUST_USE;
 /* The command line of a trial, NULL at the end, in arena. */
 ty_status sweep_words(sweep *s, const ty_trial *trial, ty_arena *arena,
                       char *const **out) TY_MUST_USE;
+
+/* The config keys of a trial as --set takes them, a new JSON array of strings; NULL: no memory. */
+json_t *sweep_sets(const sweep *s, const ty_trial *trial, ty_arena *arena);
 
 /* The same for another program (sweep_command.c). */
 ty_status sweep_command(sweep *s, const ty_trial *trial, ty_arena *arena,

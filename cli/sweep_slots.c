@@ -430,6 +430,10 @@ static void end_foreign(slot *one) {
         (void)snprintf(one->end, sizeof one->end, "%s", one->was_stopped ? "stopped" : "complete");
 }
 
+static int code_of(int wait_status) {
+    return WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : -WTERMSIG(wait_status);
+}
+
 /* A process that has ended and whose words were all heard. */
 static bool find_end(slots *s, slot_news *out) {
     for (int i = 0; i < s->n; i++) {
@@ -445,7 +449,7 @@ static bool find_end(slots *s, slot_news *out) {
                            .reason = one->reason,
                            .run = one->run,
                            .run_id = one->run_id,
-                           .wait_status = one->wait_status};
+                           .code = code_of(one->wait_status)};
         one->pid = 0;
         return true;
     }

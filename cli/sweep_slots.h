@@ -24,7 +24,7 @@ typedef struct slot_news {
     /* END */
     const char *end; /* as the trial told it: "complete", "stopped", "paused", "failed"; "" */
     const char *reason, *run, *run_id; /* "" where it said nothing */
-    int wait_status;                   /* as waitpid gives it */
+    int code;                          /* of its exit; below 0: the signal that ended it, negated */
 } slot_news;
 
 typedef struct slots slots;

@@ -117,7 +117,7 @@ void sweep_tell_progress(sweep *s) {
         return;
     ty_text line = {0};
     const ty_trial *best = ty_study_best(s->study);
-    ty_text_addf(&line, "%d running, %zu begun", slots_busy(s->slots), ty_study_count(s->study));
+    ty_text_addf(&line, "%d running, %zu begun", s->n_running, ty_study_count(s->study));
     if (s->options.max_trials > 0)
         ty_text_addf(&line, " of %lld", (long long)s->options.max_trials);
     if (best)

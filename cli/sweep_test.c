@@ -14,18 +14,38 @@
 
 extern char **environ;
 
+/* Ours without what an mpirun put there: the command is no rank of it. */
+static char **environment(ty_ctx *ctx) {
+    static const char *const launchers[] = {"OMPI_", "PMIX_", "PMI_", "ORTE_"};
+    size_t n = 0, kept = 0;
+    while (environ[n])
+        n++;
+    char **out = ty_arena_array(&ctx->scratch, n + 1, sizeof *out);
+    for (size_t i = 0; out && i < n; i++) {
+        bool is_launchers = false;
+        for (size_t l = 0; l < sizeof launchers / sizeof *launchers; l++)
+            is_launchers |= strncmp(environ[i], launchers[l], strlen(launchers[l])) == 0;
+        if (!is_launchers)
+            out[kept++] = environ[i];
+    }
+    return out;
+}
+
 /* What a command prints on its stdout, which is short; its messages go where ours do. */
 static ty_status run_and_read(ty_ctx *ctx, char *const *words, ty_text *out) {
     int ends[2], state = 0;
     pid_t child = 0;
     char bytes[4096];
     ssize_t got = 0;
+    char **ours = environment(ctx);
+    if (!ours)
+        return ty_fail_nomem(ctx, "an environment");
     if (pipe2(ends, O_CLOEXEC) != 0)
         return ty_fail_errno(ctx, errno, "starting %s", words[1]);
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-    const int error = posix_spawn(&child, words[0], &actions, NULL, words, environ);
+    const int error = posix_spawn(&child, words[0], &actions, NULL, words, ours);
     posix_spawn_file_actions_destroy(&actions);
     (void)close(ends[1]);
     while (error == 0 &&

@@ -179,6 +179,23 @@ static void add_threads(words *w, const sweep *s) {
     add(w, ty_arena_printf(w->arena, "train.threads=%lld", (long long)(each > 0 ? each : 1)));
 }
 
+json_t *sweep_sets(const sweep *s, const ty_trial *trial, ty_arena *arena) {
+    json_t *sets = json_array();
+    words w = {.arena = arena, .room = 2 * (s->file.fixed_count + s->file.space.count) + 4};
+    w.v = ty_arena_array(arena, w.room, sizeof *w.v);
+    if (w.v) {
+        add_threads(&w, s);
+        add_point(&w, s, trial);
+    }
+    for (size_t i = 1; i < w.n; i += 2) /* the odd ones are not "--set" */
+        if (json_array_append_new(sets, json_string(w.v[i])) != 0)
+            w.has_failed = true;
+    if (w.v && !w.has_failed)
+        return sets;
+    json_decref(sets);
+    return NULL;
+}
+
 static void add_training(words *w, const sweep *s, const ty_trial *trial) {
     char self[4096];
     const ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);

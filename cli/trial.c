@@ -35,21 +35,15 @@ static ty_status connect_to(ty_ctx *ctx, const char *name, int *out) {
     return TY_OK;
 }
 
-ty_status trial_open(ty_ctx *ctx, trial **out) {
-    char *end = NULL;
-    const char *text = ctx->getenv(TRIAL_VARIABLE);
-    const long long number = strtoll(text, &end, 10);
-    if (end == text || *end != '@' || number < 0)
-        return ty_fail(ctx, TY_ERR_ARG, TRIAL_VARIABLE " is not what a sweep writes there");
+ty_status trial_open_on(ty_ctx *ctx, long long number, const trial_line *way, trial **out) {
     trial *t = calloc(1, sizeof *t);
     if (!t)
         return ty_fail_nomem(ctx, "a trial");
-    *t = (trial){.ctx = ctx, .socket = -1, .number = number, .metrics = json_object()};
+    *t = (trial){.ctx = ctx, .way = *way, .socket = -1, .number = number, .metrics = json_object()};
     if (!t->metrics) {
         trial_close(t);
         return ty_fail_nomem(ctx, "a trial");
     }
-    (void)snprintf(t->address, sizeof t->address, "%s", end + 1);
     *out = t;
     return TY_OK;
 }
@@ -83,18 +77,14 @@ static bool is_connected(trial *t) {
     return t->socket >= 0 || connect_to(t->ctx, t->address, &t->socket) == TY_OK;
 }
 
-/* Takes json. */
-static bool send_line(trial *t, json_t *json) {
-    char *text = json ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
-    const bool is_sent = text && is_connected(t) && send_all(t->socket, text, strlen(text)) &&
-                         send_all(t->socket, "\n", 1);
-    free(text);
-    json_decref(json);
-    return is_sent;
+static bool say_by_socket(void *self, const char *text, size_t bytes) {
+    trial *t = self;
+    return is_connected(t) && send_all(t->socket, text, bytes) && send_all(t->socket, "\n", 1);
 }
 
-/* The next line, without its end; NULL where the sweep is gone. */
-static const char *receive_line(trial *t) {
+/* The next line, without its end. */
+static const char *hear_by_socket(void *self) {
+    trial *t = self;
     for (t->received = 0; t->received < sizeof t->line - 1;) {
         const ssize_t got = recv(t->socket, t->line + t->received, 1, 0);
         if (got < 0 && errno == EINTR)
@@ -110,13 +100,35 @@ static const char *receive_line(trial *t) {
     return NULL;
 }
 
+ty_status trial_open(ty_ctx *ctx, trial **out) {
+    char *end = NULL;
+    const char *text = ctx->getenv(TRIAL_VARIABLE);
+    const long long number = strtoll(text, &end, 10);
+    const trial_line way = {.say = say_by_socket, .hear = hear_by_socket};
+    if (end == text || *end != '@' || number < 0)
+        return ty_fail(ctx, TY_ERR_ARG, TRIAL_VARIABLE " is not what a sweep writes there");
+    TY_TRY(trial_open_on(ctx, number, &way, out));
+    (*out)->way.self = *out;
+    (void)snprintf((*out)->address, sizeof(*out)->address, "%s", end + 1);
+    return TY_OK;
+}
+
+/* Takes json. */
+static bool send_line(trial *t, json_t *json) {
+    char *text = json ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
+    const bool is_sent = text && t->way.say(t->way.self, text, strlen(text));
+    free(text);
+    json_decref(json);
+    return is_sent;
+}
+
 static void pause_for(trial *t, const char *reason) {
     t->answer = TY_PAUSE;
     (void)snprintf(t->reason, sizeof t->reason, "%s", reason);
 }
 
 static void hear_decision(trial *t) {
-    const char *line = receive_line(t);
+    const char *line = t->way.hear(t->way.self);
     json_t *json = line ? json_loads(line, 0, NULL) : NULL;
     const char *answer = json_string_value(json_object_get(json, "answer"));
     const char *reason = json_string_value(json_object_get(json, "reason"));
@@ -185,13 +197,12 @@ ty_observer trial_observer(trial *t) {
 
 void trial_tell_end(trial *t, ty_status st, const char *reason, const char *run_folder,
                     const char *run_id) {
-    if (t->ctx->rank != 0)
-        return;
     static const char *const ends[] = {
         [TY_CONTINUE] = "complete", [TY_STOP] = "stopped", [TY_PAUSE] = "paused"};
     const bool is_paused = st == TY_STOP_REQUEUE;
     const char *end = st == TY_OK ? ends[t->answer] : is_paused ? "paused" : "failed";
-    (void)send_line(t, json_pack("{s:I, s:s, s:s, s:s, s:s}", "trial", (json_int_t)t->number, "end",
-                                 end, "reason", reason ? reason : "", "run",
-                                 run_folder ? run_folder : "", "run_id", run_id ? run_id : ""));
+    (void)send_line(t, json_pack("{s:I, s:s, s:i, s:s, s:s, s:s}", "trial", (json_int_t)t->number,
+                                 "end", end, "code", ty_status_exit_code(st), "reason",
+                                 reason ? reason : "", "run", run_folder ? run_folder : "",
+                                 "run_id", run_id ? run_id : ""));
 }

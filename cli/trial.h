@@ -5,9 +5,11 @@
  *
  *   trial: {"trial": 3, "step": 100, "epoch": 1.5, "metrics": {"val/loss": 0.4, ...}}
  *   sweep: {"answer": "continue" | "stop" | "pause", "reason": "..."}
- *   trial: {"trial": 3, "end": "...", "reason": "...", "run": "runs/a/b", "run_id": "..."}
+ *   trial: {"trial": 3, "end": "...", "code": 0, "reason": "...", "run": "runs/a/b",
+ *           "run_id": "..."}
  *
- * A line each. Text that does not keep to this ends the conversation. */
+ * A line each; text that does not keep to this ends the conversation. Under mpirun the same texts go by
+ * letter (sweep_ranks.h). */
 #ifndef TY_CLI_TRIAL_H
 #define TY_CLI_TRIAL_H
 
@@ -17,9 +19,17 @@
 
 enum { TRIAL_MAX_LINE = 65536 };
 
+/* The way to the sweep. hear: the next text, valid until the next call; NULL where it is gone. */
+typedef struct trial_line {
+    bool (*say)(void *self, const char *text, size_t bytes);
+    const char *(*hear)(void *self);
+    void *self;
+} trial_line;
+
 typedef struct trial {
     ty_ctx *ctx;
-    int socket; /* -1: nothing was said yet */
+    trial_line way;
+    int socket; /* -1: nothing was said yet, or it goes another way */
     char address[104];
     long long number;
     int64_t samples_per_epoch, samples_per_step;
@@ -34,9 +44,13 @@ typedef struct trial {
  * sweep writes. */
 bool trial_is_one(const ty_ctx *ctx);
 ty_status trial_open(ty_ctx *ctx, trial **out) TY_MUST_USE;
+
+/* Trial number of a sweep that is reached in another way. */
+ty_status trial_open_on(ty_ctx *ctx, long long number, const trial_line *way,
+                        trial **out) TY_MUST_USE;
 ty_observer trial_observer(trial *t);
 
-/* What became of it. st is what training returned. */
+/* What became of it. st is what training returned. Rank 0's of the run alone. */
 void trial_tell_end(trial *t, ty_status st, const char *reason, const char *run_folder,
                     const char *run_id);
 void trial_close(trial *t); /* accepts NULL */
