@@ -50,6 +50,22 @@ static ty_status check_ranks(const sweep *s) {
 }
 
 /* -j, else what the file says, else one, or as many groups as there are ranks for. */
+/* What the file asks for and a sweep that runs cannot do. */
+static ty_status check_can_run(sweep *s) {
+    ty_ctx *ctx = &s->app->ctx;
+    if (s->file.method == TY_METHOD_CUSTOM)
+        return ty_fail(ctx, TY_ERR_CONFIG,
+                       "method custom is for a loop of your own: `tiltyard sweep ask` and `tell`");
+    if (s->file.warm_start.n > 0)
+        return ty_fail(ctx, TY_ERR_CONFIG, "warm_start cannot be acted on yet: leave it out");
+    if (s->n_ranks && s->file.resources.gpus_per_trial > 0)
+        return ty_fail(
+            ctx, TY_ERR_CONFIG,
+            "under mpirun each rank has a GPU of its own: resources.gpus_per_trial is for "
+            "trials in slots (-j)");
+    return TY_OK;
+}
+
 static ty_status choose_slots(sweep *s) {
     TY_TRY(check_ranks(s));
     const int64_t most = s->n_ranks ? s->n_ranks / s->file.resources.ranks_per_trial : SLOTS_MAX;
@@ -104,7 +120,11 @@ static ty_status make_folder(sweep *s) {
 /* The folder is filled where the study is new, and not before its sampler has taken the space. */
 ty_status sweep_open_study(sweep *s, const char *path) {
     TY_TRY(read_file(s, path));
+    if (s->runs)
+        TY_TRY(check_can_run(s));
     TY_TRY(choose_slots(s));
+    if (s->runs)
+        TY_TRY(sweep_share_gpus(s));
     TY_TRY(ty_dir_make(&s->app->ctx, s->folder));
     const ty_status st = ty_study_open(&s->app->ctx, s->journal, &s->options, &s->study);
     if (st == TY_ERR_BUSY)
@@ -113,6 +133,7 @@ ty_status sweep_open_study(sweep *s, const char *path) {
 }
 
 ty_status sweep_open(sweep *s, const char *path) {
+    s->runs = true;
     TY_TRY(sweep_open_study(s, path));
     return sweep_open_tracker(s);
 }

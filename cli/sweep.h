@@ -35,8 +35,10 @@ typedef struct sweep {
     ty_text config_json;    /* the config, resolved */
     uint64_t config_hash;
     bool says_threads; /* the config has train.threads */
-    int stop;          /* the signal that asked to stop; 0: none */
-    bool is_done;      /* nothing is left to ask for */
+    bool runs;         /* it will train, not only be asked or looked at */
+    char **slot_gpus; /* [n_slots]: "CUDA_VISIBLE_DEVICES=..."; NULL: the sweep file says nothing */
+    int stop;         /* the signal that asked to stop; 0: none */
+    bool is_done;     /* nothing is left to ask for */
     const char *done_reason;
     double lease_s;        /* of a trial that is asked for by another process; 0: none */
     int64_t rest_until_ns; /* before which no trial is started */
@@ -101,6 +103,12 @@ ty_status sweep_environment(sweep *s, int slot, const ty_trial *trial, ty_arena 
 
 /* "fashion-0007": the run of a trial. */
 const char *sweep_run_name(const sweep *s, size_t trial, ty_arena *arena);
+
+/* --- sweep_gpus.c --- */
+
+/* Shares the GPUs out among the slots, where resources.gpus_per_trial says so.
+ * Errors: TY_ERR_CONFIG there are too few. */
+ty_status sweep_share_gpus(sweep *s) TY_MUST_USE;
 
 /* --- sweep_tell.c --- */
 

@@ -70,7 +70,7 @@ static size_t probes(const ty_param *p, double v[2]) {
     return v[0] == v[1] ? 1 : 2;
 }
 
-static ty_status check_value(sweep *s, const char *name, const json_t *value) {
+static ty_status check_value(sweep *s, const char *name, const char *path, const json_t *value) {
     char words[512];
     ty_ctx *ctx = &s->app->ctx;
     char *set = assignment(&ctx->scratch, name, value);
@@ -79,17 +79,16 @@ static ty_status check_value(sweep *s, const char *name, const json_t *value) {
     TY_TRY(try_value(s, set, words, sizeof words));
     if (words[0] == 0)
         return TY_OK;
-    const char *path = ty_arena_printf(&ctx->scratch, "parameters.%s", name);
-    return ty_rows_reject(ctx, s->file.doc, path ? path : "parameters", "no config can have %s: %s",
-                          set, words);
+    return ty_rows_reject(ctx, s->file.doc, path, "no config can have %s: %s", set, words);
 }
 
-static ty_status check_param(sweep *s, const ty_param *p) {
+static ty_status check_param(sweep *s, size_t d) {
+    const ty_param *p = &s->file.space.params[d];
     double v[2] = {0};
     const size_t n = probes(p, v);
     for (size_t i = 0; i < n; i++) {
         json_t *value = ty_param_to_json(p, ty_param_is_numeric(p) ? v[i] : (double)i);
-        const ty_status st = value ? check_value(s, p->name, value)
+        const ty_status st = value ? check_value(s, p->name, s->file.param_paths[d], value)
                                    : ty_fail_nomem(&s->app->ctx, "the parameters of a sweep");
         json_decref(value);
         if (st != TY_OK)
@@ -124,11 +123,12 @@ ty_status sweep_check_params(sweep *s) {
         return TY_OK;
     TY_TRY(read_base(s));
     for (size_t d = 0; d < s->file.space.count; d++) {
-        const ty_status one = check_param(s, &s->file.space.params[d]);
+        const ty_status one = check_param(s, d);
         st = st == TY_OK ? one : st;
     }
     for (size_t i = 0; i < s->file.fixed_count; i++) {
-        const ty_status one = check_value(s, s->file.fixed[i].name, s->file.fixed[i].value);
+        const ty_status one =
+            check_value(s, s->file.fixed[i].name, s->file.fixed[i].path, s->file.fixed[i].value);
         st = st == TY_OK ? one : st;
     }
     return st;
@@ -228,7 +228,6 @@ ty_status sweep_words(sweep *s, const ty_trial *trial, ty_arena *arena, char *co
 
 ty_status sweep_environment(sweep *s, int slot, const ty_trial *trial, ty_arena *arena,
                             char *const **out) {
-    (void)slot;
     char **v = ty_arena_array(arena, 4, sizeof *v);
     ty_text tags = {0};
     ty_text_add(&tags, "MLFLOW_RUN_CONTEXT={\"tiltyard.sweep\": ");
@@ -238,6 +237,7 @@ ty_status sweep_environment(sweep *s, int slot, const ty_trial *trial, ty_arena 
         v[0] = ty_arena_printf(arena, "MLFLOW_PARENT_RUN_ID=%s",
                                ty_tracker_describe(s->tracker)->run_id);
         v[1] = ty_arena_string(arena, ty_text_string(&tags));
+        v[2] = s->slot_gpus ? s->slot_gpus[slot] : NULL;
     }
     ty_text_clear(&tags);
     *out = v;

@@ -229,6 +229,24 @@ sys.exit(3 if float(args["x"]) < -0.9 else 0)
         _, err = self.run_it("sweep", self.foreign(command=["/nowhere/program", "${args}"], run_cap=1))
         self.assertIn("exited with 127", err)
 
+    def test_slots_share_the_gpus_out(self):
+        program = "import json, os; print(json.dumps({'loss': 1})); print(os.environ['CUDA_VISIBLE_DEVICES'])"
+        self.env["CUDA_VISIBLE_DEVICES"] = "3,5"
+        self.foreign(command=["python3", "-c", program], run_cap=4, resources={"gpus_per_trial": 1})
+        self.run_it("sweep", "f.json", "-j", 2)
+        logs = "".join(p.read_text() for p in (self.folder / "sweeps/f/logs").glob("*.log"))
+        self.assertEqual(set(re.findall(r"^\d+$", logs, re.M)), {"3", "5"})
+        _, err = self.run_it("sweep", "f.json", "-j", 3, "--dir", "three", code=2)
+        self.assertIn("3 trials at once want 3 GPUs", err)
+        self.run_it("sweep", "f.json", "-j", 4, "--set", "resources.trials_per_gpu=2", "--dir", "four")
+
+    def test_what_cannot_be_done_is_refused(self):
+        _, err = self.run_it("sweep", self.foreign(method="custom"), code=2)
+        self.assertIn("`tiltyard sweep ask`", err)
+        _, err = self.run_it("sweep", self.foreign(warm_start=["old"]), code=2)
+        self.assertIn("warm_start", err)
+        self.assertFalse((self.folder / "sweeps").exists())
+
     def test_another_loop_asks_and_tells(self):
         self.foreign(run_cap=2)
         seen = []
