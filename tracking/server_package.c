@@ -1,5 +1,6 @@
 /* A package becomes one of the server's logged models: made, uploaded, declared ready, told as the
  * run's output, given its metrics. Each step may be done again. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -171,15 +172,36 @@ ty_status ty_server_quality(ty_ctx *ctx, ty_server *s, int64_t step, const char 
     return TY_OK;
 }
 
+/* The run has these points already, and MLflow 3.0's server takes a NaN that it has for a new point each
+ * time, which its database then refuses, and all that came with it: sent alone, it may be left out. */
+static ty_status send_singly(ty_ctx *ctx, ty_server *s, const ty_mlflow_metric *metrics,
+                             int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        const ty_mlflow_batch one = {.metrics = &metrics[i], .n_metrics = 1};
+        ty_status st = ty_mlflow_log_batch(ctx, s->client, ty_server_state(s)->run_id, &one);
+        if (st != TY_OK && !(isnan(metrics[i].value) && ty_server_is_refused(ctx, s, &st)))
+            return st;
+    }
+    return TY_OK;
+}
+
+/* A hundred at most each: of more, that server looks for the first hundred among what it has and takes
+ * the others for new. */
 static ty_status send_quality(ty_ctx *ctx, ty_server *s, ty_arena *arena) {
-    ty_mlflow_batch batch = {0};
+    enum { most = 100 };
+    int64_t n = 0;
     ty_mlflow_metric *metrics = NULL;
     TY_TRY(ty_server_quality(ctx, s, s->parcel.record.step, model_now(s)->server_id, arena,
-                             &metrics, &batch.n_metrics));
-    batch.metrics = metrics;
-    if (batch.n_metrics == 0)
-        return TY_OK;
-    return ty_mlflow_log_batch(ctx, s->client, ty_server_state(s)->run_id, &batch);
+                             &metrics, &n));
+    for (int64_t at = 0; at < n; at += most) {
+        const ty_mlflow_batch batch = {.metrics = metrics + at,
+                                       .n_metrics = n - at < most ? n - at : most};
+        ty_status st = ty_mlflow_log_batch(ctx, s->client, ty_server_state(s)->run_id, &batch);
+        if (st != TY_OK && ty_server_is_refused(ctx, s, &st))
+            st = send_singly(ctx, s, batch.metrics, batch.n_metrics);
+        TY_TRY(st);
+    }
+    return TY_OK;
 }
 
 static ty_status send_all(ty_ctx *ctx, ty_server *s, ty_arena *arena) {
