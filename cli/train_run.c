@@ -339,11 +339,30 @@ static ty_status leave_paused(train_run *t, const ty_train_result *result) {
     return ty_comm_rank(t->job.comm) == 0 ? check_saved(t, result) : TY_OK;
 }
 
+/* A run that had its end before trains no more and begins nothing; who wished for it may still not know
+ * what it evaluated, and can read that in its folder. */
+static void tell_finished(train_run *t, const ty_train_result *result) {
+    const char *reason = NULL;
+    const ty_event start = {
+        .kind = TY_EVENT_START,
+        .time_ns = ty_now_wall_ns(&t->app->ctx),
+        .step = result->step,
+        .start = {.is_resumed = true,
+                  .from_step = result->step,
+                  .samples_per_epoch = ty_dataset_info(t->job.data)->count[TY_SPLIT_TRAIN],
+                  .samples_per_step = t->job.config.train.global_batch_size,
+                  .run_folder = t->job.run_folder}};
+    for (int64_t i = 0; ty_comm_rank(t->job.comm) == 0 && i < t->wish->n_observers; i++)
+        (void)t->wish->observers[i].notify(t->wish->observers[i].self, &start, &reason);
+}
+
 static ty_status run_opened(train_run *t, ty_train_result *result) {
     ty_ctx *ctx = &t->app->ctx;
     TY_TRY(start(t));
     t->job.signals.is_training = true;
     ty_status st = ty_trainer_run(ctx, t->trainer, &t->observers, result);
+    if (st == TY_OK && ty_trainer_report(t->trainer)->is_finished)
+        tell_finished(t, result);
     if (st == TY_OK && result->is_complete)
         st = finish(t, result);
     else if (st == TY_OK)
@@ -370,6 +389,7 @@ static ty_status is_over(train_run *t, ty_run_record *record, bool *out) {
 
 static ty_status say_finished(train_run *t, const ty_run_record *record, ty_train_result *result) {
     TY_TRY(ty_trainer_run(&t->app->ctx, t->trainer, &t->observers, result));
+    tell_finished(t, result);
     if (ty_comm_rank(t->job.comm) != 0)
         return TY_OK;
     if (t->lacks_config && t->tracker)

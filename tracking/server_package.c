@@ -1,6 +1,5 @@
 /* A package becomes one of the server's logged models: made, uploaded, declared ready, told as the
  * run's output, given its metrics. Each step may be done again. */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -172,14 +171,20 @@ ty_status ty_server_quality(ty_ctx *ctx, ty_server *s, int64_t step, const char 
     return TY_OK;
 }
 
-/* The run has these points already, and MLflow 3.0's server takes a NaN that it has for a new point each
- * time, which its database then refuses, and all that came with it: sent alone, it may be left out. */
+/* The words of SQLite, MySQL and PostgreSQL. */
+static bool says_duplicate(const char *message) {
+    return strstr(message, "UNIQUE constraint failed: metrics") ||
+           strstr(message, "Duplicate entry") || strstr(message, "duplicate key value");
+}
+
+/* The run has these points already, and MLflow 3.0's server takes some of those (NaN above all) for new
+ * ones, which its database then refuses, and all that came with them: one that is there is there. */
 static ty_status send_singly(ty_ctx *ctx, ty_server *s, const ty_mlflow_metric *metrics,
                              int64_t n) {
     for (int64_t i = 0; i < n; i++) {
         const ty_mlflow_batch one = {.metrics = &metrics[i], .n_metrics = 1};
         ty_status st = ty_mlflow_log_batch(ctx, s->client, ty_server_state(s)->run_id, &one);
-        if (st != TY_OK && !(isnan(metrics[i].value) && ty_server_is_refused(ctx, s, &st)))
+        if (st != TY_OK && !(ty_server_is_refused(ctx, s, &st) && says_duplicate(ctx->message)))
             return st;
     }
     return TY_OK;
