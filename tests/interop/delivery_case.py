@@ -216,7 +216,17 @@ class Case(unittest.TestCase):
         if self.server.major < 3:
             self.assertEqual(there.models, [])
             store.models = []
+        if self.server.version.startswith("3.0."):
+            self.leave_out_what_3_0_refuses(there, store)
         self.assert_same(there, store)
+
+    def leave_out_what_3_0_refuses(self, there, store):
+        """It takes some points of a model that the run has already for new ones, and then refuses them: the run has
+        them, the model lacks them. What the model has is right, and what it lacks is a curve of the run."""
+        for theirs, ours in zip(there.models, store.models):
+            self.assertLessEqual(set(theirs["metrics"]), set(ours["metrics"]))
+            self.assertTrue(all(point[0] in there.histories for point in ours["metrics"]))
+            ours["metrics"] = theirs["metrics"]
 
     def assert_same(self, a, b):
         self.assertEqual(a.facts, b.facts)
