@@ -261,3 +261,11 @@ const char *ty_doc_number_text(const ty_doc *doc, const char *path) {
     const doc_node *node = ty_doc_find(doc, path);
     return node ? node->number : NULL;
 }
+
+json_t *ty_json_string(const char *string) {
+    ty_text text = {0};
+    ty_text_add_json(&text, string);
+    json_t *json = text.is_short ? NULL : json_loadb(text.data, text.length, JSON_DECODE_ANY, NULL);
+    ty_text_clear(&text);
+    return json;
+}

@@ -71,6 +71,21 @@ const char *ty_doc_number_text(const ty_doc *doc, const char *path);
 void ty_doc_explain(const ty_doc *doc, const char *path, bool at_key, const char *message,
                     ty_text *out);
 
+/* Adds the document as JSON text, a member a line, that reads back to itself without the files it extends:
+ * what was written and set, no default; numbers as they were written. */
+void ty_doc_dump(const ty_doc *doc, ty_text *out);
+
+/* Adds a string's text as it has to be written for reading to make the same text of it: "$${env:" for
+ * "${env:". */
+void ty_doc_add_escaped(ty_text *out, const char *text);
+
+/* A new value with all strings in it written that way; NULL: no memory. */
+json_t *ty_json_escaped(const json_t *value);
+
+/* A new JSON string for words of any bytes, a message or a file's name: what is no UTF-8 (or was cut within a
+ * character) becomes U+FFFD, where jansson makes nothing of it. NULL: no memory. */
+json_t *ty_json_string(const char *string);
+
 #ifdef __cplusplus
 }
 #endif

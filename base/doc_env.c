@@ -6,6 +6,50 @@
 static const char opening[] = "${env:";
 enum { OPENING = sizeof opening - 1 };
 
+void ty_doc_add_escaped(ty_text *out, const char *text) {
+    for (const char *next; (next = strstr(text, opening)); text = next + OPENING) {
+        ty_text_add_n(out, text, (size_t)(next - text));
+        ty_text_addf(out, "$%s", opening);
+    }
+    ty_text_add(out, text);
+}
+
+static json_t *escape_string(const json_t *value) {
+    ty_text out = {0};
+    ty_doc_add_escaped(&out, json_string_value(value));
+    json_t *escaped = out.is_short ? NULL : json_string(ty_text_string(&out));
+    ty_text_clear(&out);
+    return escaped;
+}
+
+static bool escape_members(json_t *copy, const json_t *object) {
+    const char *key;
+    json_t *value;
+    bool is_whole = copy != NULL;
+    json_object_foreach((json_t *)(uintptr_t)object, key, value)
+        is_whole = is_whole && json_object_set_new(copy, key, ty_json_escaped(value)) == 0;
+    return is_whole;
+}
+
+static bool escape_items(json_t *copy, const json_t *array) {
+    bool is_whole = copy != NULL;
+    for (size_t i = 0; is_whole && i < json_array_size(array); i++)
+        is_whole = json_array_append_new(copy, ty_json_escaped(json_array_get(array, i))) == 0;
+    return is_whole;
+}
+
+json_t *ty_json_escaped(const json_t *value) {
+    if (json_is_string(value))
+        return escape_string(value);
+    if (!json_is_object(value) && !json_is_array(value))
+        return json_deep_copy(value);
+    json_t *copy = json_is_object(value) ? json_object() : json_array();
+    if (json_is_object(value) ? escape_members(copy, value) : escape_items(copy, value))
+        return copy;
+    json_decref(copy);
+    return NULL;
+}
+
 /* Adds what one reference stands for; *at is behind its opening and leaves behind its brace. */
 static ty_status expand_reference(ty_ctx *ctx, const doc_node *node, const char **at,
                                   ty_text *out) {

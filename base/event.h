@@ -31,7 +31,8 @@ typedef enum ty_run_state {
     TY_RUN_RUNNING,
     TY_RUN_FINISHED,
     TY_RUN_FAILED,
-    TY_RUN_KILLED
+    TY_RUN_KILLED,
+    TY_RUN_WAITING /* it did not end: it goes on from its checkpoint when it is told to */
 } ty_run_state;
 
 typedef struct ty_event {
@@ -98,6 +99,10 @@ typedef enum ty_answer { TY_CONTINUE, TY_STOP, TY_PAUSE } ty_answer;
 typedef struct ty_observer {
     ty_answer (*notify)(void *self, const ty_event *event, const char **reason);
     void *self;
+    /* Whether it still waits for somebody's word on the last START or EVAL; NULL: it never does. Until
+     * it does not, it is asked again and the run stands still, so that it may wait itself, 0.2 s each
+     * time. *answer, and *reason with it, is what it has to say so far, as notify's. */
+    bool (*waits)(void *self, ty_answer *answer, const char **reason);
 } ty_observer;
 
 typedef struct ty_observers {
@@ -109,6 +114,9 @@ typedef struct ty_observers {
  * the first of equals. *reason is NULL where the answer is TY_CONTINUE. */
 ty_answer ty_observers_notify(const ty_observers *observers, const ty_event *event,
                               const char **reason);
+
+/* Whether any of them still waits; *answer and *reason are the strongest so far, as above. */
+bool ty_observers_wait(const ty_observers *observers, ty_answer *answer, const char **reason);
 
 #ifdef __cplusplus
 }

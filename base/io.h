@@ -84,6 +84,10 @@ ty_status ty_file_sweep_temps(ty_ctx *ctx, const char *path) TY_MUST_USE;
 ty_status ty_file_write_atomic(ty_ctx *ctx, const char *path, const void *data,
                                size_t bytes) TY_MUST_USE;
 
+/* Copies the file `from` to where descriptor `out`, of the file `to`, stands. A link that took its place since it was
+ * listed is not followed. */
+ty_status ty_file_copy_into(ty_ctx *ctx, const char *from, const char *to, int out) TY_MUST_USE;
+
 /* Replaces `to`; a power cut may undo it. */
 ty_status ty_file_rename(ty_ctx *ctx, const char *from, const char *to) TY_MUST_USE;
 /* rename followed by fsync of the folder that holds `to`. */

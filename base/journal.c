@@ -13,6 +13,7 @@
 
 struct ty_journal {
     char *path;
+    ty_lease *lease; /* NULL: none */
     int fd;
     int64_t end, synced;
     uint64_t last_sequence, synced_sequence;
@@ -23,12 +24,12 @@ struct ty_journal {
     size_t frame_capacity;
 };
 
-static ty_status lock_file(ty_ctx *ctx, const char *path, int fd) {
+static ty_status lock_file(ty_ctx *ctx, const char *path, int fd, bool has_lease) {
     int result;
     TY_IO_RETRY(result, flock(fd, LOCK_EX | LOCK_NB));
     if (result < 0 && errno == EWOULDBLOCK)
         return ty_fail(ctx, TY_ERR_BUSY, "%s is being written by another process", path);
-    if (result < 0)
+    if (result < 0 && !has_lease)
         ty_log(ctx, TY_LOG_WARN, "journal",
                "%s cannot be locked here (%s); make sure that one process writes it", path,
                strerror(errno));
@@ -78,7 +79,8 @@ static ty_status cut_tail(ty_ctx *ctx, const ty_journal *journal, int64_t size) 
     return cut(ctx, journal->path, journal->fd, journal->end);
 }
 
-/* Finds the end of what is good and cuts the rest. */
+/* Finds the end of what is good and cuts the rest. What was there counts as waiting for a sync: a killed
+ * writer may not have come to it, and the first sync of this one makes all of it last at once. */
 static ty_status recover(ty_ctx *ctx, ty_journal *journal) {
     struct stat info;
     ty_journal_reader reader = {0};
@@ -87,32 +89,62 @@ static ty_status recover(ty_ctx *ctx, ty_journal *journal) {
     if (st == TY_OK)
         st = scan(ctx, &reader);
     bool has_header = reader.has_header;
-    journal->end = journal->synced = reader.offset;
-    journal->last_sequence = journal->synced_sequence = reader.next_sequence - 1;
+    journal->end = reader.offset;
+    journal->synced = TY_JOURNAL_HEADER_BYTES;
+    journal->last_sequence = reader.next_sequence - 1;
     ty_frame_reader_clear(&reader);
     TY_TRY(st);
     if (!has_header)
         return write_header(ctx, journal->path, journal->fd);
     TY_TRY(ty_file_stat_fd(ctx, journal->path, journal->fd, &info));
-    if ((int64_t)info.st_size > journal->end)
-        TY_TRY(cut_tail(ctx, journal, (int64_t)info.st_size));
-    return sync_data(ctx, journal->path, journal->fd); /* a killed writer may not have come to it */
+    return (int64_t)info.st_size > journal->end ? cut_tail(ctx, journal, (int64_t)info.st_size)
+                                                : TY_OK;
 }
+
+/* What is known without asking the disk, which may be far away: records come by the thousand. */
+static ty_status check_not_lost(ty_ctx *ctx, const ty_journal *journal) {
+    return journal->lease && ty_lease_is_lost(journal->lease) ? ty_lease_check(ctx, journal->lease)
+                                                              : TY_OK;
+}
+
+/* A call that failed under a lease that is somebody else's by now failed because of that. */
+static ty_status check_held(ty_ctx *ctx, const ty_journal *journal, ty_status st) {
+    char message[TY_MESSAGE_BYTES];
+    if (!journal->lease)
+        return st;
+    memcpy(message, ctx->message, sizeof message);
+    TY_TRY(ty_lease_check(ctx, journal->lease));
+    memcpy(ctx->message, message, sizeof message);
+    return st;
+}
+
+/* The lease is looked at between opening and the first change: what is open then is no follower's. */
+static ty_status open_file(ty_ctx *ctx, ty_journal *journal) {
+    const int flags = O_RDWR | O_CREAT | O_NONBLOCK | O_NOCTTY;
+    if (journal->lease)
+        TY_TRY(ty_journal_fence(ctx, journal->path, journal->lease));
+    TY_TRY(ty_file_open(ctx, journal->path, flags, 0644, &journal->fd));
+    TY_TRY(check_held(ctx, journal, TY_OK));
+    TY_TRY(lock_file(ctx, journal->path, journal->fd, journal->lease != NULL));
+    return recover(ctx, journal);
+}
+
 ty_status ty_journal_open(ty_ctx *ctx, const char *path, ty_journal **out) {
+    return ty_journal_open_held(ctx, path, NULL, out);
+}
+
+ty_status ty_journal_open_held(ty_ctx *ctx, const char *path, ty_lease *lease, ty_journal **out) {
     ty_status st = TY_OK;
     ty_journal *journal = calloc(1, sizeof *journal);
     if (!journal)
         return ty_fail_nomem(ctx, "a journal");
     journal->fd = -1;
+    journal->lease = lease;
     if (!(journal->path = strdup(path))) {
         st = ty_fail_nomem(ctx, "a journal");
         goto fail;
     }
-    TY_TRY_GOTO(
-        fail, st,
-        ty_file_open(ctx, path, O_RDWR | O_CREAT | O_NONBLOCK | O_NOCTTY, 0644, &journal->fd));
-    TY_TRY_GOTO(fail, st, lock_file(ctx, path, journal->fd));
-    TY_TRY_GOTO(fail, st, recover(ctx, journal));
+    TY_TRY_GOTO(fail, st, open_file(ctx, journal));
     *out = journal;
     return TY_OK;
 fail:
@@ -165,6 +197,7 @@ ty_status ty_journal_append(ty_ctx *ctx, ty_journal *journal, uint32_t type, con
         return ty_fail(ctx, TY_ERR_IO,
                        "%s takes no records since a failed one could not be cut; open it again",
                        journal->path);
+    TY_TRY(check_not_lost(ctx, journal));
     ty_journal_record record = {.type = type,
                                 .sequence = journal->last_sequence + 1,
                                 .payload = payload,
@@ -172,7 +205,7 @@ ty_status ty_journal_append(ty_ctx *ctx, ty_journal *journal, uint32_t type, con
     ty_status st = write_frame(ctx, journal, journal->end, &record);
     if (st != TY_OK) {
         take_back(ctx, journal);
-        return st;
+        return check_held(ctx, journal, st);
     }
     journal->end += TY_FRAME_BYTES + (int64_t)payload_bytes;
     journal->last_sequence = record.sequence;
@@ -204,14 +237,20 @@ static ty_status rewrite_unsynced(ty_ctx *ctx, ty_journal *journal) {
     return st;
 }
 
-ty_status ty_journal_sync(ty_ctx *ctx, ty_journal *journal) {
-    if (journal->synced == journal->end)
-        return TY_OK;
+static ty_status sync_all(ty_ctx *ctx, ty_journal *journal) {
     if (journal->needs_rewrite)
         TY_TRY(rewrite_unsynced(ctx, journal));
     journal->needs_rewrite = true;
     TY_TRY(sync_data(ctx, journal->path, journal->fd));
     journal->needs_rewrite = false;
+    return TY_OK;
+}
+
+/* The lease last of all: one who takes it later finds what is written by now. */
+ty_status ty_journal_sync(ty_ctx *ctx, ty_journal *journal) {
+    if (journal->synced == journal->end)
+        return TY_OK;
+    TY_TRY(check_held(ctx, journal, sync_all(ctx, journal)));
     journal->synced = journal->end;
     journal->synced_sequence = journal->last_sequence;
     return TY_OK;

@@ -11,7 +11,7 @@
 #ifndef TY_BASE_JOURNAL_H
 #define TY_BASE_JOURNAL_H
 
-#include "base/io.h"
+#include "base/lease.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -34,6 +34,14 @@ enum { TY_JOURNAL_MAX_PAYLOAD = 16 * 1024 * 1024 };
  * Errors: TY_ERR_BUSY; TY_ERR_INTEGRITY not a journal, or damaged before its tail; TY_ERR_IO. */
 ty_status ty_journal_open(ty_ctx *ctx, const char *path, ty_journal **out) TY_MUST_USE;
 
+/* The same under a lease, which is borrowed until the journal is closed. Who had the lease before and
+ * may wake up in the middle of a write is left with a file that nobody reads: a copy takes the
+ * journal's place. The lease is looked at behind each sync: what was synced by then is in whatever
+ * copy a later holder takes.
+ * Errors: TY_ERR_BUSY, also of each later call, somebody else holds the lease by now. */
+ty_status ty_journal_open_held(ty_ctx *ctx, const char *path, ty_lease *lease,
+                               ty_journal **out) TY_MUST_USE;
+
 /* Appends one record; durable after the next ty_journal_sync. A failed append leaves the journal as
  * it was (the partial record is cut), so that it may be tried again. One thread at a time.
  * Errors: TY_ERR_ARG payload too long; TY_ERR_IO. */
@@ -50,7 +58,8 @@ uint64_t ty_journal_last_sequence(const ty_journal *journal);
 ty_status ty_journal_close(ty_ctx *ctx, ty_journal *journal);
 
 /* Reads a journal, also one that another process is writing. *out is the caller's to close. */
-ty_status ty_journal_reader_open(ty_ctx *ctx, const char *path, ty_journal_reader **out) TY_MUST_USE;
+ty_status ty_journal_reader_open(ty_ctx *ctx, const char *path,
+                                 ty_journal_reader **out) TY_MUST_USE;
 
 /* *has_record is false at the end (or at a torn tail); calling again later sees what was appended
  * since.

@@ -8,6 +8,10 @@ enum { TY_JOURNAL_HEADER_BYTES = 8, TY_FRAME_BYTES = 24 };
 
 extern const char ty_journal_magic[TY_JOURNAL_HEADER_BYTES];
 
+/* Where one who had the lease may wake up: puts a copy in the journal's place, and settles the lease.
+ * Errors: TY_ERR_BUSY the lease is somebody else's by now; TY_ERR_IO. */
+ty_status ty_journal_fence(ty_ctx *ctx, const char *path, ty_lease *lease) TY_MUST_USE;
+
 /* Writes the 24 bytes that stand before a payload. */
 void ty_frame_encode(unsigned char head[TY_FRAME_BYTES], uint32_t type, uint64_t sequence,
                      const void *payload, size_t payload_bytes);

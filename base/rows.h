@@ -34,13 +34,14 @@ typedef enum ty_row_effect { TY_EFFECT_RESULT, TY_EFFECT_COST, TY_EFFECT_DISPLAY
 
 #define TY_AUTO INT64_MIN
 
-/* "10 epochs", "2000 steps", "1e6 samples", "30 min", "5%". */
+/* "10 epochs", "2000 steps", "1e6 samples", "30 min", "5%", "20 GB". */
 typedef enum ty_unit {
-    TY_UNIT_NONE, TY_UNIT_STEPS, TY_UNIT_EPOCHS, TY_UNIT_SAMPLES, TY_UNIT_SECONDS, TY_UNIT_PERCENT
+    TY_UNIT_NONE, TY_UNIT_STEPS, TY_UNIT_EPOCHS, TY_UNIT_SAMPLES, TY_UNIT_SECONDS, TY_UNIT_PERCENT,
+    TY_UNIT_BYTES
 } ty_unit;
 
 typedef struct ty_amount {
-    double value; /* minutes and hours are stored in seconds; percent as 0..100 */
+    double value; /* minutes and hours are stored in seconds; GB and GiB in bytes; percent as 0..100 */
     ty_unit unit; /* TY_UNIT_NONE where "never" or "none" is written */
 } ty_amount;
 
@@ -119,6 +120,12 @@ typedef struct ty_foreign_name {
 ty_status ty_rows_load(ty_ctx *ctx, const ty_rows *rows, const ty_foreign_name *foreign, ty_doc *doc,
                        void *out) TY_MUST_USE;
 
+/* One variant (of `variants`, which end with a row of type NULL) from JSON text, for callers without a
+ * file: "\"none\"", {"type": "asha", "eta": 3}. key is what messages call it. Strings and config live as
+ * long as *doc, which is the caller's to close. Errors: as ty_rows_load and ty_doc_parse, *doc is NULL. */
+ty_status ty_rows_load_variant(ty_ctx *ctx, const char *key, const ty_variant_row *variants,
+                               const char *json, ty_doc **doc, ty_variant *out) TY_MUST_USE;
+
 /* Adds a finding of a cross-field check in the same form as ty_rows_load's errors, for a value at
  * path. What follows a newline in the message is the hint behind the caret. Findings add up: the
  * message holds all since doc was loaded. Returns TY_ERR_CONFIG, message in ctx. */
@@ -156,10 +163,12 @@ ty_status ty_rows_hash(ty_ctx *ctx, const ty_rows *rows, const ty_doc *doc, uint
 
 /* JSON Schema 2020-12 of the whole config; Markdown tables (docs/CONFIG.md); terminal text for one
  * key, a section or, with path NULL, all. Indices in path are passed over.
- * Errors: TY_ERR_ARG there is no such key. */
+ * Errors: TY_ERR_ARG there is no such key; the message says which was meant, also by foreign (NULL: none),
+ * or which there are. */
 void ty_rows_schema(const ty_rows *rows, const char *title, ty_text *out);
 void ty_rows_markdown(const ty_rows *rows, ty_text *out);
-ty_status ty_rows_explain(ty_ctx *ctx, const ty_rows *rows, const char *path, ty_text *out) TY_MUST_USE;
+ty_status ty_rows_explain(ty_ctx *ctx, const ty_rows *rows, const ty_foreign_name *foreign,
+                          const char *path, ty_text *out) TY_MUST_USE;
 
 #ifdef __cplusplus
 }

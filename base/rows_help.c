@@ -176,6 +176,15 @@ static void explain_row(explainer *e, const ty_row *row, const char *path, const
     ty_text_add(e->out, "\n");
 }
 
+/* Of a word without dots the last part may have been meant. */
+static void note_nearest(explainer *e, const ty_row *row, const char *path) {
+    const bool is_word = !strchr(e->wanted, '.');
+    if ((ty_rows_is_nearer(e->wanted, path, &e->best) ||
+         (is_word && ty_rows_is_nearer(e->wanted, row->key, &e->best))) &&
+        strlen(path) < PATH_BYTES)
+        memcpy(e->nearest, path, strlen(path) + 1);
+}
+
 static void explain_rows(explainer *e, const ty_rows *rows, const rows_path *path, const char *form,
                          ty_row_effect effect) {
     for (int64_t i = 0; i < rows->n; i++) {
@@ -186,9 +195,7 @@ static void explain_rows(explainer *e, const ty_rows *rows, const rows_path *pat
         ty_rows_path_add(&name, &here);
         if (is_wanted(e, ty_text_string(&name)))
             explain_row(e, row, ty_text_string(&name), form, inside);
-        if (ty_rows_is_nearer(e->wanted, ty_text_string(&name), &e->best) &&
-            name.length < PATH_BYTES)
-            memcpy(e->nearest, name.data, name.length + 1);
+        note_nearest(e, row, ty_text_string(&name));
         ty_text_clear(&name);
         if (row->type == TY_ROW_SECTION)
             explain_rows(e, row->rows, &here, form, inside);
@@ -201,14 +208,42 @@ static void explain_rows(explainer *e, const ty_rows *rows, const rows_path *pat
     }
 }
 
-ty_status ty_rows_explain(ty_ctx *ctx, const ty_rows *rows, const char *path, ty_text *out) {
+/* What other tools call it; else the nearest; else where in the rows there is such a key. */
+static const char *find_hint(const ty_rows *rows, const ty_foreign_name *foreign,
+                             const explainer *e, const char *path, ty_arena *arena) {
+    const char *dot = strrchr(path, '.'), *last = dot ? dot + 1 : path;
+    rows_unknown u = {.foreign = foreign, .path = path, .key = last};
+    const char *hint = ty_rows_hint(&u, arena);
+    if (!hint && e->nearest[0])
+        return ty_arena_printf(arena, "did you mean \"%s\"?", e->nearest);
+    u = (rows_unknown){.root = rows, .path = path, .key = last};
+    return hint ? hint : ty_rows_hint(&u, arena);
+}
+
+static void add_roots(const ty_rows *rows, ty_text *out) {
+    for (int64_t i = 0; i < rows->n; i++)
+        ty_text_addf(out, "%s%s", i > 0 ? ", " : "", rows->v[i].key);
+}
+
+static ty_status fail_unknown(ty_ctx *ctx, const ty_rows *rows, const ty_foreign_name *foreign,
+                              const explainer *e, const char *path) {
+    const ty_arena_mark mark = ty_arena_mark_here(&ctx->scratch);
+    const char *hint = find_hint(rows, foreign, e, path, &ctx->scratch);
+    ty_text roots = {0};
+    add_roots(rows, &roots);
+    const ty_status st = ty_fail(ctx, TY_ERR_ARG, "there is no key \"%s\"; %s%s", path,
+                                 hint ? hint : "there are ", hint ? "" : ty_text_string(&roots));
+    ty_text_clear(&roots);
+    ty_arena_reset(&ctx->scratch, mark);
+    return st;
+}
+
+ty_status ty_rows_explain(ty_ctx *ctx, const ty_rows *rows, const ty_foreign_name *foreign,
+                          const char *path, ty_text *out) {
     explainer e = {.out = out, .best = INT32_MAX};
     strip(path ? path : "", e.wanted);
     explain_rows(&e, rows, NULL, NULL, TY_EFFECT_RESULT);
-    if (e.n == 0 && e.nearest[0])
-        return ty_fail(ctx, TY_ERR_ARG, "there is no config key \"%s\"; did you mean \"%s\"?", path,
-                       e.nearest);
     if (e.n == 0)
-        return ty_fail(ctx, TY_ERR_ARG, "there is no config key \"%s\"", path);
+        return fail_unknown(ctx, rows, foreign, &e, path ? path : "");
     return out->is_short ? ty_fail_nomem(ctx, "the text about a key") : TY_OK;
 }

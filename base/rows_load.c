@@ -387,3 +387,25 @@ ty_status ty_rows_load(ty_ctx *ctx, const ty_rows *rows, const ty_foreign_name *
     TY_TRY(load_section(&l, &(place){.row = &root, .node = doc->root}, out));
     return ty_report_status(ctx, doc);
 }
+
+ty_status ty_rows_load_variant(ty_ctx *ctx, const char *key, const ty_variant_row *variants,
+                               const char *json, ty_doc **doc, ty_variant *out) {
+    const ty_row row[] = {
+        {.key = key, .type = TY_ROW_VARIANT, .variants = variants, .help = "one of its forms"}};
+    const ty_rows rows = TY_ROWS(row);
+    ty_text text = {0};
+    ty_variant only = {0};
+    *doc = NULL;
+    ty_text_addf(&text, "{\"%s\": %s}", key, json);
+    ty_status st = ty_doc_parse(ctx, key, ty_text_string(&text), text.length, doc);
+    ty_text_clear(&text);
+    if (st == TY_OK)
+        st = ty_rows_load(ctx, &rows, NULL, *doc, &only);
+    if (st == TY_OK) {
+        *out = only;
+        return TY_OK;
+    }
+    ty_doc_close(*doc);
+    *doc = NULL;
+    return st;
+}

@@ -153,6 +153,11 @@ static const unit_word unit_words[] = {
     {"hours", TY_UNIT_SECONDS, 3600}, {"hour", TY_UNIT_SECONDS, 3600},
     {"days", TY_UNIT_SECONDS, 86400}, {"day", TY_UNIT_SECONDS, 86400},
     {"%", TY_UNIT_PERCENT, 1},        {"percent", TY_UNIT_PERCENT, 1},
+    {"GB", TY_UNIT_BYTES, 1e9},       {"MB", TY_UNIT_BYTES, 1e6},
+    {"kB", TY_UNIT_BYTES, 1e3},       {"TB", TY_UNIT_BYTES, 1e12},
+    {"GiB", TY_UNIT_BYTES, 0x1p30},   {"MiB", TY_UNIT_BYTES, 0x1p20},
+    {"KiB", TY_UNIT_BYTES, 0x1p10},   {"TiB", TY_UNIT_BYTES, 0x1p40},
+    {"B", TY_UNIT_BYTES, 1},          {"bytes", TY_UNIT_BYTES, 1},
 };
 enum { N_UNIT_WORDS = sizeof unit_words / sizeof unit_words[0] };
 
@@ -249,9 +254,11 @@ static void add_units(const ty_row *row, ty_text *out) {
         [TY_UNIT_STEPS] = "\"N steps\"",     [TY_UNIT_EPOCHS] = "\"N epochs\"",
         [TY_UNIT_SAMPLES] = "\"N samples\"", [TY_UNIT_SECONDS] = "\"N s\", \"N min\", \"N h\"",
         [TY_UNIT_PERCENT] = "\"N%\"",        [TY_UNIT_NONE] = "\"never\"",
+        [TY_UNIT_BYTES] = "\"N MB\", \"N GB\"",
     };
     static const ty_unit order[] = {TY_UNIT_EPOCHS,  TY_UNIT_STEPS,   TY_UNIT_SAMPLES,
-                                    TY_UNIT_SECONDS, TY_UNIT_PERCENT, TY_UNIT_NONE};
+                                    TY_UNIT_SECONDS, TY_UNIT_PERCENT, TY_UNIT_BYTES,
+                                    TY_UNIT_NONE};
     const char *comma = "";
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++)
         if (allows(row, order[i])) {

@@ -121,19 +121,10 @@ static ty_status walk(ty_ctx *ctx, const ty_rows *rows, const ty_doc *doc, const
 
 /* --- values as text --------------------------------------------------------------------------- */
 
-/* A string that reads back to itself: what looks like a reference to the environment is escaped. */
+/* A string that reads back to itself. */
 static void add_json_string(ty_text *out, const char *text) {
-    static const char opening[] = "${env:";
-    if (!strstr(text, opening)) {
-        ty_text_add_json(out, text);
-        return;
-    }
     ty_text escaped = {0};
-    for (const char *next; (next = strstr(text, opening)); text = next + strlen(opening)) {
-        ty_text_add_n(&escaped, text, (size_t)(next - text));
-        ty_text_addf(&escaped, "$%s", opening);
-    }
-    ty_text_add(&escaped, text);
+    ty_doc_add_escaped(&escaped, text);
     ty_text_add_json(out, ty_text_string(&escaped));
     out->is_short = out->is_short || escaped.is_short;
     ty_text_clear(&escaped);

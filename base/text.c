@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { FIRST_CAPACITY = 128, DISTANCE_MAX_LENGTH = 255 };
 
@@ -121,6 +122,16 @@ void ty_text_add_json(ty_text *text, const char *string) {
         string += length > 0 ? length : 1;
     }
     ty_text_add_n(text, "\"", 1);
+}
+
+void ty_text_add_time(ty_text *text, int64_t ns) {
+    const time_t seconds = (time_t)(ns / 1000000000);
+    struct tm tm;
+    char day[32];
+    if (!gmtime_r(&seconds, &tm))
+        return;
+    (void)strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &tm);
+    ty_text_addf(text, "%s.%06d+00:00", day, (int)(ns % 1000000000 / 1000));
 }
 
 void ty_text_add_number(ty_text *text, double value) {

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/status.h"
 
@@ -30,6 +31,8 @@ void ty_text_add_json(ty_text *text, const char *string);
 /* Adds a JSON number that reads back to the same double; NaN and infinities, which JSON has no
  * numbers for, as the strings "NaN", "Infinity" and "-Infinity" with their quotes. */
 void ty_text_add_number(ty_text *text, double value);
+/* Adds a time, nanoseconds since 1970, in UTC by ISO 8601: 2026-01-31T12:00:00.123456+00:00. */
+void ty_text_add_time(ty_text *text, int64_t ns);
 /* Adds string with &, <, >, " and ' escaped for HTML and SVG. */
 void ty_text_add_html(ty_text *text, const char *string);
 /* Borrowed; "" while empty. */

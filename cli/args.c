@@ -77,6 +77,11 @@ static ty_status parse_option(ty_ctx *ctx, const option_row *own, const option_r
     return keep(ctx, out, row, argv[++*at]);
 }
 
+/* "-0.7" is a number: no option is called by a digit. */
+static bool is_option(const char *word) {
+    return word[0] == '-' && word[1] && !strchr("0123456789.", word[1]);
+}
+
 ty_status args_parse(ty_ctx *ctx, const option_row *own, const option_row *common, int argc,
                      char *const *argv, args *out) {
     bool only_operands = false;
@@ -84,7 +89,7 @@ ty_status args_parse(ty_ctx *ctx, const option_row *own, const option_row *commo
         const char *word = argv[at];
         if (!only_operands && strcmp(word, "--") == 0) {
             only_operands = true;
-        } else if (!only_operands && word[0] == '-' && word[1]) {
+        } else if (!only_operands && is_option(word)) {
             TY_TRY(parse_option(ctx, own, common, argc, argv, &at, out));
         } else if (out->n_operands == ARGS_MAX_OPERANDS) {
             return ty_fail(ctx, TY_ERR_ARG, "too many operands at \"%s\"", word);
@@ -125,15 +130,17 @@ ty_status args_int(ty_ctx *ctx, const args *a, const char *name, int64_t fallbac
     return TY_OK;
 }
 
+void args_help_row(const option_row *row, const char *of, ty_text *out) {
+    char left[64];
+    (void)snprintf(left, sizeof left, "%c%c%s--%s%s%s", row->letter ? '-' : ' ',
+                   row->letter ? row->letter : ' ', row->letter ? ", " : "  ", row->name,
+                   row->value ? " " : "", row->value ? row->value : "");
+    ty_text_addf(out, "  %-26s %s%s%s\n", left, of ? of : "", of ? ": " : "", row->help);
+}
+
 void args_help(const option_row *rows, ty_text *out) {
-    for (const option_row *row = rows; row && row->name; row++) {
-        char left[64];
-        int used = snprintf(left, sizeof left, "%c%c%s--%s%s%s", row->letter ? '-' : ' ',
-                            row->letter ? row->letter : ' ', row->letter ? ", " : "  ", row->name,
-                            row->value ? " " : "", row->value ? row->value : "");
-        (void)used;
-        ty_text_addf(out, "  %-26s %s\n", left, row->help);
-    }
+    for (const option_row *row = rows; row && row->name; row++)
+        args_help_row(row, NULL, out);
 }
 
 void args_add_word(ty_text *out, const char *word) {

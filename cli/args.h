@@ -38,8 +38,10 @@ const char *args_value(const args *a, const char *name);
 ty_status args_int(ty_ctx *ctx, const args *a, const char *name, int64_t fallback, int64_t min,
                    int64_t max, int64_t *out) TY_MUST_USE;
 
-/* "  -s, --set KEY=VALUE   help", aligned, one line a row. */
+/* "  -s, --set KEY=VALUE   help", aligned, one line a row; `of` stands before the help: "rm, gc: ...";
+ * NULL: nothing. */
 void args_help(const option_row *rows, ty_text *out);
+void args_help_row(const option_row *row, const char *of, ty_text *out);
 
 /* word as a shell takes it: as it is, or in quotes. */
 void args_add_word(ty_text *out, const char *word);

@@ -7,6 +7,10 @@
 #include "cli/args.h"
 #include "cli/console.h"
 
+/* What a run says, with TY_ERR_IO, that trained and could not keep what came of it; a sweep knows it by
+ * that. */
+#define RUN_NOT_SAVED "could not be saved; make room and give the same command again"
+
 typedef struct cli {
     ty_ctx ctx;
     args args;
@@ -19,10 +23,11 @@ typedef struct cli {
 
 typedef struct command {
     const char *name;
-    const char *operands;      /* "CONFIG" */
-    const char *summary;       /* one line for `tiltyard --help` */
-    const char *about;         /* paragraphs for `tiltyard NAME --help`; may be NULL */
-    const option_row *options; /* may be NULL */
+    const char *operands;           /* "CONFIG" */
+    const char *summary;            /* one line for `tiltyard --help` */
+    const char *about;              /* paragraphs for `tiltyard NAME --help`; may be NULL */
+    const option_row *options;      /* may be NULL; with verbs it is not */
+    const struct verb_table *verbs; /* verbs.h; NULL: none */
     int min_operands, max_operands;
     ty_status (*run)(cli *app);
 } command;

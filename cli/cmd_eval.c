@@ -5,7 +5,7 @@
 #include "cli/facts.h"
 #include "cli/job.h"
 #include "cli/launch.h"
-#include "cli/model_load.h"
+#include "cli/models/model_load.h"
 #include "tracking/tracking.h"
 
 enum { WIDEST_CLASS = 40 };

@@ -1,7 +1,7 @@
 /* models: a registry's models by name, and packages that leave. One verb a row. */
 #include <string.h>
 
-#include "cli/models.h"
+#include "cli/models/models.h"
 #include "cli/verbs.h"
 
 /* --- what the verbs share --------------------------------------------------------------------- */
@@ -84,33 +84,52 @@ void models_print_version(cli *app, const ty_registry *r, const char *did,
 
 /* --- the table -------------------------------------------------------------------------------- */
 
+#define MODEL_SAYS                                                                                 \
+    "MODEL is models:/NAME@ALIAS, models:/NAME/VERSION or models:/m-ID (\"models:/\" may be "      \
+    "left\n"                                                                                       \
+    "out where a name stands); a NAME alone is its newest version (tag: the model itself).\n"
+#define EXPORT_SAYS "export also takes a run, a checkpoint or an exported folder.\n"
+#define REGISTRY_SAYS                                                                              \
+    "A registry is an MLflow server, or mlflow.db of a working folder: both are MLflow's own.\n"
+
 static const struct {
     verb of;
     ty_status (*run)(cli *app, ty_arena *arena, ty_registry *r);
 } verbs[] = {
-    {{"ls", "models ls [NAME]", 0, 1, " registry "}, models_list},
-    {{"show", "models show MODEL", 1, 1, " registry "}, models_show},
-    {{"register", "models register RUN [--name NAME] [--alias ALIAS]", 1, 1,
-      " registry name alias description "},
+    {{"ls", "[NAME]", "", "registered models, or a model's versions", 0, 1, " registry ",
+      REGISTRY_SAYS},
+     models_list},
+    {{"show", "MODEL", "", "one version, all of it", 1, 1, " registry ", MODEL_SAYS}, models_show},
+    {{"register", "RUN", "[--name NAME] [--alias ALIAS]",
+      "a run's exported model (or an exported folder) as a version", 1, 1,
+      " registry name alias description ", REGISTRY_SAYS},
      models_register},
-    {{"alias", "models alias NAME@ALIAS VERSION [--expect VERSION|none]", 1, 2,
-      " registry expect remove "},
+    {{"alias", "NAME@ALIAS VERSION", "[--expect VERSION|none]",
+      "move an alias, if it is where it is expected", 1, 2, " registry expect remove ", NULL},
      models_alias},
-    {{"tag", "models tag MODEL [KEY=VALUE...] [--delete KEY] [--description TEXT]", 1,
-      ARGS_MAX_OPERANDS - 1, " registry delete description "},
+    {{"tag", "MODEL [KEY=VALUE...]", "[--delete KEY] [--description TEXT]",
+      "set tags and descriptions of a model or a version", 1, ARGS_MAX_OPERANDS - 1,
+      " registry delete description ", MODEL_SAYS},
      models_set},
-    {{"get", "models get MODEL [--output FOLDER]", 1, 1, " registry output "}, models_get},
-    {{"verify", "models verify [MODEL]", 0, 1, " registry "}, models_verify},
-    {{"export", "models export MODEL --output FOLDER [--layout LAYOUT]", 1, 1,
-      " registry name output layout opset "},
+    {{"get", "MODEL", "[--output FOLDER]", "a version's files, each compared with its SHA-256", 1,
+      1, " registry output ", MODEL_SAYS},
+     models_get},
+    {{"verify", "[MODEL]", "", "compare a version's files, or those of all versions", 0, 1,
+      " registry ", MODEL_SAYS},
+     models_verify},
+    {{"export", "MODEL", "--output FOLDER [--layout LAYOUT]",
+      "write a package for MLflow, ONNX, safetensors or Triton", 1, 1,
+      " registry name output layout opset ", MODEL_SAYS EXPORT_SAYS},
      models_export},
-    {{"copy", "models copy MODEL --to URI", 1, 1, " registry name to "}, models_copy},
+    {{"copy", "MODEL", "--to URI", "bring a version into another registry", 1, 1,
+      " registry name to ", MODEL_SAYS},
+     models_copy},
 };
+static const verb_table verb_rows = VERB_TABLE(verbs);
 
 static ty_status models(cli *app) {
     int at;
-    TY_TRY(
-        verbs_find(app, &cmd_models, verbs, sizeof verbs / sizeof verbs[0], sizeof verbs[0], &at));
+    TY_TRY(verbs_find(app, &cmd_models, &at));
     ty_arena arena = {0};
     ty_registry *r = NULL;
     ty_status st = TY_OK;
@@ -127,41 +146,24 @@ static const option_row options[] = {
     {"registry", 0, "URI",
      "http(s)://HOST or sqlite:///FOLDER/mlflow.db (default: MLFLOW_REGISTRY_URI, "
      "MLFLOW_TRACKING_URI, this folder's)"},
-    {"name", 0, "NAME", "register, copy, export --layout triton: the model's name"},
-    {"alias", 0, "ALIAS", "register: an alias that is to name the new version"},
-    {"expect", 0, "VERSION", "alias: only if it is there now; none: only if it is nowhere"},
-    {"delete", 0, "KEY", "tag: take this tag away"},
-    {"remove", 0, NULL, "alias: take it away"},
-    {"description", 0, "TEXT", "tag, register: markdown that says what it is"},
-    {"output", 'o', "FOLDER", "get, export: where to (get: NAME-VERSION here)"},
-    {"layout", 0, "LAYOUT", "export: mlflow (default), onnx, safetensors or triton"},
-    {"opset", 0, "N", "export: of the ONNX graph, 13 to 17 (default), for older runtimes"},
-    {"to", 0, "URI", "copy: the registry that gets it"},
+    {"name", 0, "NAME", "the model's name (export: with --layout triton)"},
+    {"alias", 0, "ALIAS", "an alias that is to name the new version"},
+    {"expect", 0, "VERSION", "only if it is there now; none: only if it is nowhere"},
+    {"delete", 0, "KEY", "take this tag away"},
+    {"remove", 0, NULL, "take the alias away"},
+    {"description", 0, "TEXT", "markdown that says what it is"},
+    {"output", 'o', "FOLDER", "where to (get: NAME-VERSION here)"},
+    {"layout", 0, "LAYOUT", "mlflow (default), onnx, safetensors or triton"},
+    {"opset", 0, "N", "of the ONNX graph, 13 to 17 (default), for older runtimes"},
+    {"to", 0, "URI", "the registry that gets it"},
     {0}};
 
-const command cmd_models = {
-    .name = "models",
-    .operands = "VERB ...",
-    .summary = "register, name, check, fetch and export models",
-    .about =
-        "  ls [NAME]                   registered models, or a model's versions\n"
-        "  show MODEL                  one version, all of it\n"
-        "  register RUN                a run's exported model (or an exported folder) as a "
-        "version\n"
-        "  alias NAME@ALIAS VERSION    move an alias, if it is where it is expected\n"
-        "  tag MODEL KEY=VALUE...      set tags and descriptions of a model or a version\n"
-        "  get MODEL                   a version's files, each compared with its SHA-256\n"
-        "  verify [MODEL]              compare a version's files, or those of all versions\n"
-        "  export MODEL                write a package for MLflow, ONNX, safetensors or Triton\n"
-        "  copy MODEL --to URI         bring a version into another registry\n"
-        "\n"
-        "MODEL is models:/NAME@ALIAS, models:/NAME/VERSION or models:/m-ID (\"models:/\" may be "
-        "left\n"
-        "out where a name stands); a NAME alone is its newest version (tag: the model itself).\n"
-        "export also takes a run, a checkpoint or an exported folder.\n"
-        "A registry is an MLflow server, or mlflow.db of a working folder: both are MLflow's "
-        "own.\n",
-    .options = options,
-    .min_operands = 1,
-    .max_operands = ARGS_MAX_OPERANDS,
-    .run = models};
+const command cmd_models = {.name = "models",
+                            .operands = "VERB ...",
+                            .summary = "register, name, check, fetch and export models",
+                            .about = MODEL_SAYS EXPORT_SAYS REGISTRY_SAYS,
+                            .options = options,
+                            .verbs = &verb_rows,
+                            .min_operands = 1,
+                            .max_operands = ARGS_MAX_OPERANDS,
+                            .run = models};

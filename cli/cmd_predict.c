@@ -6,8 +6,8 @@
 #include "cli/facts.h"
 #include "cli/job.h"
 #include "cli/launch.h"
-#include "cli/model_load.h"
-#include "cli/shards.h"
+#include "cli/models/model_load.h"
+#include "cli/models/shards.h"
 
 /* Ranks meet at the end, after work that may take them differently long; who dies is noticed by other
  * means than waiting. */

@@ -15,6 +15,23 @@ static const char sweep_markdown_head[] = "# Keys of a sweep file\n\n"
                                           "--sweep --markdown`. docs/SEARCH.md says what "
                                           "`parameters` may hold.\n\n";
 
+static ty_status explain(cli *app, bool is_sweep, const char *key, ty_text *out) {
+    ty_text there = {0};
+    if (!is_sweep)
+        return ty_rows_explain(&app->ctx, &ty_train_rows, ty_train_foreign, key, out);
+    const bool is_of_config =
+        ty_rows_explain(&app->ctx, &ty_sweep_rows, NULL, key, out) != TY_OK &&
+        ty_rows_explain(&app->ctx, &ty_train_rows, NULL, key, &there) == TY_OK;
+    ty_text_clear(&there);
+    out->length = 0;
+    if (is_of_config)
+        return ty_fail(&app->ctx, TY_ERR_ARG,
+                       "\"%s\" is a key of a config, which a sweep file names in \"parameters\": "
+                       "`tiltyard schema --explain %s`",
+                       key, key);
+    return ty_rows_explain(&app->ctx, &ty_sweep_rows, ty_sweep_foreign, key, out);
+}
+
 static ty_status schema(cli *app) {
     ty_text out = {0};
     ty_status st = TY_OK;
@@ -24,7 +41,7 @@ static ty_status schema(cli *app) {
         ty_text_add(&out, is_sweep ? sweep_markdown_head : markdown_head);
         ty_rows_markdown(rows, &out);
     } else if (args_has(&app->args, "explain"))
-        st = ty_rows_explain(&app->ctx, rows, args_value(&app->args, "explain"), &out);
+        st = explain(app, is_sweep, args_value(&app->args, "explain"), &out);
     else
         ty_rows_schema(rows, is_sweep ? "tiltyard sweep" : "tiltyard train", &out);
     if (st == TY_OK)

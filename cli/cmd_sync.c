@@ -77,8 +77,8 @@ static ty_status sync_named(syncing *s) {
     TY_TRY(make_room(s, s->app->args.n_operands));
     for (int i = 0; i < s->app->args.n_operands; i++) {
         const char *folder = NULL;
-        TY_TRY(ty_runs_find(&s->app->ctx, s->app->folder, s->app->args.operand[i], &s->arena,
-                            &folder));
+        TY_TRY(ty_runs_find_any(&s->app->ctx, s->app->folder, s->app->args.operand[i], &s->arena,
+                                &folder));
         TY_TRY(sync_one(s, folder));
     }
     return TY_OK;
@@ -108,22 +108,30 @@ static void say_sum(syncing *s) {
     ty_text_clear(&out);
 }
 
-/* What is pending can be had by the same command later; what is refused cannot. */
+static ty_status fail_refused(ty_ctx *ctx, int64_t n) {
+    return ty_fail(ctx, TY_ERR_FAILED,
+                   "%lld value%s refused for good: "
+                   "`tiltyard sync --status` lists them, and sync --again sends them once more",
+                   (long long)n, n == 1 ? " is" : "s are");
+}
+
+/* What is pending can be had by the same command later, also where something else was refused, so it
+ * decides the exit code: a script that comes again until then gets all there is. */
+static ty_status fail_pending(ty_ctx *ctx, int64_t n_refused) {
+    if (n_refused != 0 && fail_refused(ctx, n_refused) != TY_OK)
+        ty_log(ctx, TY_LOG_WARN, "sync", "%s", ctx->message);
+    return ty_fail(ctx, TY_ERR_BUSY, "not all is delivered yet: the same command again goes on");
+}
+
 static ty_status conclude(syncing *s) {
     ty_ctx *ctx = &s->app->ctx;
     if (s->worst == TY_ERR_INTEGRITY || s->worst == TY_ERR_IO)
         return ty_fail(ctx, s->worst, "not all runs could be read");
+    if (s->is_busy || (s->worst == TY_OK && s->n_pending != 0))
+        return fail_pending(ctx, s->n_dead);
     if (s->worst != TY_OK)
         return ty_fail(ctx, TY_ERR_FAILED, "not all runs were taken");
-    if (s->n_dead != 0)
-        return ty_fail(ctx, TY_ERR_FAILED,
-                       "%lld value%s refused for good: "
-                       "`tiltyard sync --status` lists them, and sync --again sends them once more",
-                       (long long)s->n_dead, s->n_dead == 1 ? " is" : "s are");
-    if (s->is_busy || s->n_pending != 0)
-        return ty_fail(ctx, TY_ERR_BUSY,
-                       "not all is delivered yet: the same command again goes on");
-    return TY_OK;
+    return s->n_dead != 0 ? fail_refused(ctx, s->n_dead) : TY_OK;
 }
 
 static ty_status run_sync(syncing *s) {
@@ -170,7 +178,7 @@ const command cmd_sync = {
         "that is being trained is left to its own process. What a server refuses for good is\n"
         "listed with its words, and sent again with --again alone. Credentials come from\n"
         "MLFLOW_TRACKING_USERNAME and _PASSWORD or _TOKEN. Exit codes: 0 all is delivered, 75 not\n"
-        "yet (the server does not answer), 1 something was refused, 6 a journal is damaged.\n",
+        "yet (the server does not answer), 1 what is left was refused, 6 a journal is damaged.\n",
     .options = options,
     .min_operands = 0,
     .max_operands = ARGS_MAX_OPERANDS,

@@ -1,8 +1,8 @@
 /* train: the command line of one run (train_run.c). */
 #include "cli/launch.h"
 #include "cli/plan.h"
-#include "cli/train_run.h"
-#include "cli/trial.h"
+#include "cli/train/train_run.h"
+#include "cli/sweep/trial.h"
 
 /* What reads the config and does not train. */
 static ty_status look_ahead(cli *app, int64_t ranks) {
@@ -28,10 +28,13 @@ static ty_status train_trial(cli *app, train_wish *wish) {
     wish->observers = &observer;
     wish->n_observers = 1;
     wish->leaves_test_alone = true;
+    wish->trial = t;
     const ty_status st = train_run_once(app, wish, &outcome);
+    const trial_last last = {ty_status_exit_code(st),
+                             st == TY_OK ? outcome.reason : app->ctx.message, outcome.run_folder,
+                             outcome.run_id};
     if (app->ctx.rank == 0)
-        trial_tell_end(t, st, st == TY_OK ? outcome.reason : app->ctx.message, outcome.run_folder,
-                       outcome.run_id);
+        trial_tell_end(t, trial_end_of(t, st, outcome.is_complete), &last);
     trial_close(t);
     return st;
 }

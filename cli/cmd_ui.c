@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/program.h"
 #include "tracking/tracking.h"
 
 /* Debian's Python refuses a plain pip install, so MLflow gets a virtual environment of its own. */
@@ -57,20 +58,6 @@ static char *find_mlflow(cli *app, const char *venv) {
                                                  : ty_arena_string(&app->ctx.scratch, "mlflow");
 }
 
-/* Whether execvp will find it. */
-static bool is_found(cli *app, const char *program) {
-    const char *path = app->ctx.getenv("PATH");
-    if (strchr(program, '/'))
-        return access(program, X_OK) == 0;
-    for (const char *at = path; at && *at; at += strcspn(at, ":"), at += *at == ':') {
-        char *file =
-            ty_arena_printf(&app->ctx.scratch, "%.*s/%s", (int)strcspn(at, ":"), at, program);
-        if (file && access(file, X_OK) == 0)
-            return true;
-    }
-    return false;
-}
-
 static ty_status start(cli *app, char *mlflow) {
     ty_ctx *ctx = &app->ctx;
     int64_t port = 5000;
@@ -84,7 +71,7 @@ static ty_status start(cli *app, char *mlflow) {
     const char *link = "";
     if (ty_runs_deep_link(ctx, app->folder, &ctx->scratch, &link) != TY_OK)
         ty_log(ctx, TY_LOG_WARN, "mlflow.db", "%s", ctx->message);
-    if (is_found(app, mlflow))
+    if (program_is_found(ctx, mlflow))
         console_say(&app->console, "http://127.0.0.1:%lld%s", (long long)port, link);
     char *const words[] = {mlflow,
                            (char[]){"ui"},

@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "cli/table.h"
 #include "trainer/trainer.h"
 
 static bool is_set(ty_ctx *ctx, const char *name) {
@@ -31,14 +32,27 @@ static bool wants_color(ty_ctx *ctx, const char *color, bool is_terminal) {
     return is_terminal || is_set(ctx, "CLICOLOR_FORCE");
 }
 
-static int terminal_width(ty_ctx *ctx) {
+enum { LEAST_COLUMNS = 21, LEAST_LINES = 5 };
+
+static int at_least(int least, int said, int seen, int usual) {
+    return said >= least ? said : seen >= least ? seen : seen > 0 ? least : usual;
+}
+
+/* What the environment says, else the terminal, else what one had long ago. What is narrower or lower than
+ * anything can be laid out for is cut where it is drawn. */
+void console_measure(console *c) {
     struct winsize size;
-    const char *columns = ctx->getenv("COLUMNS");
-    if (columns && atoi(columns) > 20)
-        return atoi(columns);
-    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20)
-        return size.ws_col;
-    return 80;
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0)
+        size = (struct winsize){0};
+    c->width = at_least(LEAST_COLUMNS, c->said_columns, size.ws_col, 80);
+    c->height = at_least(LEAST_LINES, c->said_lines, size.ws_row, 24);
+    c->columns = size.ws_col > 0 && size.ws_col < c->width ? size.ws_col : c->width;
+    c->rows = size.ws_row > 0 && size.ws_row < c->height ? size.ws_row : c->height;
+}
+
+static int number_in(ty_ctx *ctx, const char *name) {
+    const char *text = ctx->getenv(name);
+    return text ? atoi(text) : 0;
 }
 
 static int launched_rank(ty_ctx *ctx) {
@@ -55,7 +69,9 @@ void console_init(console *c, ty_ctx *ctx, bool is_quiet, bool is_json, const ch
     c->prints_on_terminal = is_watched(ctx, STDOUT_FILENO, "TILTYARD_STDOUT_TERMINAL");
     c->has_color = wants_color(ctx, color, c->is_terminal);
     c->prints_color = wants_color(ctx, color, c->prints_on_terminal);
-    c->width = terminal_width(ctx);
+    c->said_columns = number_in(ctx, "COLUMNS");
+    c->said_lines = number_in(ctx, "LINES");
+    console_measure(c);
     pthread_mutex_init(&c->lock, NULL);
 }
 
@@ -97,10 +113,23 @@ static void put(FILE *stream, bool has_color, const char *text) {
     }
 }
 
+/* How many rows the progress takes now: a terminal that became narrower has wrapped it. */
+static int rows_drawn(const console *c) {
+    int rows = 0;
+    for (int i = 0; i < c->n_lines; i++)
+        rows += c->drawn[i] > c->columns ? (c->drawn[i] + c->columns - 1) / c->columns : 1;
+    return rows;
+}
+
 static void end_line(console *c) {
-    if (c->has_line)
+    if (c->n_lines > 0)
+        console_measure(c);
+    const int rows = rows_drawn(c);
+    if (rows > 1)
+        fprintf(stderr, "\r\033[%dA\033[J", rows - 1);
+    else if (rows == 1)
         fputs("\r\033[K", stderr);
-    c->has_line = false;
+    c->n_lines = 0;
 }
 
 void console_clear(console *c) {
@@ -224,13 +253,49 @@ void console_fail(console *c, ty_status st, const char *message) {
         (void)usleep(SILENT_US);
 }
 
-void console_draw(console *c, const char *line) {
+/* Returns how many columns it takes. */
+static int draw_line(const console *c, const char *line, size_t length) {
+    ty_text whole = {0}, cut = {0};
+    ty_text_add_n(&whole, line, length);
+    table_add_cut(&cut, ty_text_string(&whole), c->columns - 1);
+    put(stderr, c->has_color, ty_text_string(&cut));
+    fputs("\033[K", stderr);
+    const int columns = console_columns(ty_text_string(&cut));
+    ty_text_clear(&whole);
+    ty_text_clear(&cut);
+    return columns;
+}
+
+/* Where the lines stand that are to be drawn over. */
+static void go_up(int rows) {
+    fputs("\r", stderr);
+    if (rows > 1)
+        fprintf(stderr, "\033[%dA", rows - 1);
+}
+
+void console_draw(console *c, const char *lines) {
     if (!c->is_terminal || c->is_quiet || c->rank != 0)
         return;
     pthread_mutex_lock(&c->lock);
-    fprintf(stderr, "\r%.*s\033[K", c->width - 1, line);
+    console_measure(c);
+    const int before = rows_drawn(c), most = c->rows < CONSOLE_MOST ? c->rows : CONSOLE_MOST;
+    go_up(before);
+    c->n_lines = 0;
+    for (const char *at = lines; at && c->n_lines < most; c->n_lines++) {
+        const size_t length = strcspn(at, "\n");
+        fputs(c->n_lines > 0 ? "\n" : "", stderr);
+        c->drawn[c->n_lines] = draw_line(c, at, length);
+        at = at[length] ? at + length + 1 : NULL;
+    }
+    fputs(c->n_lines < before ? "\033[J" : "", stderr);
     fflush(stderr);
-    c->has_line = true;
+    pthread_mutex_unlock(&c->lock);
+}
+
+void console_undraw(console *c) {
+    pthread_mutex_lock(&c->lock);
+    end_line(c);
+    fflush(stderr);
     pthread_mutex_unlock(&c->lock);
 }
 

@@ -8,6 +8,9 @@
 
 #include "base/base.h"
 
+/* Lines of progress, at most. */
+enum { CONSOLE_MOST = 512 };
+
 typedef struct console {
     bool is_quiet;     /* only errors and results */
     bool is_json;      /* events as JSON lines on stdout */
@@ -15,18 +18,25 @@ typedef struct console {
     bool prints_color; /* on stdout */
     bool prints_on_terminal;
     bool is_terminal; /* stderr is watched: lines may be redrawn */
-    int width;        /* of the terminal */
-    int rank;         /* others than 0 speak only of errors, with their rank in front */
-    bool has_line;    /* a progress line stands unfinished on the terminal */
-    int print_errno;  /* why a result could not be written; 0: all were, or nobody reads them */
+    int width; /* of the terminal, and no less than what can be laid out for: 21 columns, 5 lines */
+    int height;
+    int columns, rows;            /* of it as it is */
+    int said_columns, said_lines; /* by the environment; 0: nothing */
+    int rank;        /* others than 0 speak only of errors, with their rank in front */
+    int n_lines;     /* of progress that stand unfinished on the terminal */
+    int drawn[CONSOLE_MOST]; /* [n_lines]: columns of each */
+    int print_errno; /* why a result could not be written; 0: all were, or nobody reads them */
     pthread_mutex_t lock;
 } console;
 
-/* color: "auto", "always", "never". Environment: NO_COLOR, CLICOLOR_FORCE, TERM, CI, COLUMNS and
+/* color: "auto", "always", "never". Environment: NO_COLOR, CLICOLOR_FORCE, TERM, CI, COLUMNS, LINES and
  * what the launcher says (TILTYARD_TERMINAL), since under mpirun the streams cannot be trusted to
  * look like what they are. */
 void console_init(console *c, ty_ctx *ctx, bool is_quiet, bool is_json, const char *color);
 void console_clear(console *c);
+
+/* How large the terminal is now, as each drawing sees it: people change their windows. */
+void console_measure(console *c);
 
 /* Whether all results reached stdout; a reader who left (`| head -1`) wanted no more. Errors:
  * TY_ERR_IO with the reason. */
@@ -59,8 +69,12 @@ void console_fail(console *c, ty_status st, const char *message);
 /* A message without "rank 0 (host): " in front, which rank 0 need not say of itself. Borrowed. */
 const char *console_own_words(const char *message);
 
-/* Redraws the progress line; only on a terminal. */
-void console_draw(console *c, const char *line);
+/* Redraws the progress, one line or several (fewer than the terminal has), each cut to its width; only
+ * on a terminal. Whatever is said next takes its place. */
+void console_draw(console *c, const char *lines);
+
+/* Takes it away, before another process writes to the terminal. */
+void console_undraw(console *c);
 
 /* Escape sequences, "" where colour is off. */
 const char *console_bold(const console *c);

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "cli/samples.h"
+#include "cli/pictures/samples.h"
 
 /* Quoted where it has to be; a text that a spreadsheet would take for a formula is no number here. */
 static bool is_number(const char *text) {

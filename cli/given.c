@@ -7,20 +7,20 @@ static const char *variable(cli *app, const char *name) {
     return value && value[0] != '\0' ? value : NULL;
 }
 
-static ty_status set_experiment(cli *app, job *j, const char *name) {
+ty_status given_set_experiment(cli *app, ty_doc *doc, const char *name) {
     ty_text set = {0};
     ty_text_add(&set, "experiment=");
     ty_text_add_json(&set, name);
     const ty_status st = set.is_short ? ty_fail_nomem(&app->ctx, "the experiment's name")
-                                      : ty_doc_set(&app->ctx, j->doc, ty_text_string(&set));
+                                      : ty_doc_set(&app->ctx, doc, ty_text_string(&set));
     ty_text_clear(&set);
     return st;
 }
 
-ty_status given_name(cli *app, job *j) {
+ty_status given_name(cli *app, ty_doc *doc, bool *names_experiment) {
     const char *name = variable(app, "MLFLOW_EXPERIMENT_NAME");
-    j->names_experiment = ty_doc_at(j->doc, "experiment") != NULL;
-    return name && !j->names_experiment ? set_experiment(app, j, name) : TY_OK;
+    *names_experiment = ty_doc_at(doc, "experiment") != NULL;
+    return name && !*names_experiment ? given_set_experiment(app, doc, name) : TY_OK;
 }
 
 static ty_status check_agreement(cli *app, const char *id, const char *name) {
@@ -48,7 +48,7 @@ ty_status given_id(cli *app, job *j, bool *is_new) {
         return ty_fail_within(&app->ctx, TY_ERR_CONFIG, "MLFLOW_EXPERIMENT_ID is %s", id);
     TY_TRY(check_agreement(app, id, name));
     *is_new = true;
-    return set_experiment(app, j, name);
+    return given_set_experiment(app, j->doc, name);
 }
 
 static bool is_id(const char *text) {

@@ -5,8 +5,10 @@
 
 #include "cli/job.h"
 
-/* Before the config is checked: the experiment's name goes into it where it has none. */
-ty_status given_name(cli *app, job *j) TY_MUST_USE;
+/* Before the config is checked: the experiment's name goes into it where it has none.
+ * *names_experiment: it has one, so that no variable counts. */
+ty_status given_name(cli *app, ty_doc *doc, bool *names_experiment) TY_MUST_USE;
+ty_status given_set_experiment(cli *app, ty_doc *doc, const char *name) TY_MUST_USE;
 
 /* When the target is known: the experiment's id is looked up there, and *is_new says that its name
  * went into the config.

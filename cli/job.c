@@ -30,7 +30,7 @@ ty_status job_read_config(cli *app, job *j, const char *path) {
     if (st == TY_ERR_NOT_FOUND || st == TY_ERR_IO)
         return ty_fail_within(&app->ctx, TY_ERR_CONFIG, "reading the config");
     TY_TRY(st);
-    TY_TRY(given_name(app, j));
+    TY_TRY(given_name(app, j->doc, &j->names_experiment));
     TY_TRY(resolve(app, j));
     /* Its line is not shown: it may hold a password. */
     TY_TRY(ty_target_choose(&app->ctx, j->config.tracking.uri, app->folder, &j->arena, &j->target));

@@ -20,6 +20,17 @@ static long count_cores(void) {
     return cores > 0 ? cores : 1;
 }
 
+char *launch_path(ty_arena *arena) {
+    static const char gone[] = " (deleted)";
+    char path[4096];
+    const ssize_t got = readlink(LAUNCH_SELF, path, sizeof path);
+    const size_t tail = sizeof gone - 1;
+    size_t length = got > 0 && (size_t)got < sizeof path ? (size_t)got : 0;
+    if (length > tail && memcmp(path + length - tail, gone, tail) == 0)
+        length -= tail;
+    return length > 0 ? ty_arena_string_n(arena, path, length) : NULL;
+}
+
 /* mpirun's words before our own command line. More ranks than cores is what was asked for: say so,
  * then do it. mpirun counts cores without their second threads, so it is always told that it may. */
 static char **build_command(cli *app, int n, bool survives) {
@@ -32,9 +43,7 @@ static char **build_command(cli *app, int n, bool survives) {
     char **words =
         ty_arena_array(&app->ctx.scratch, n_fixed + (size_t)app->argc + 8, sizeof *words);
     char *count = ty_arena_printf(&app->ctx.scratch, "%d", n);
-    char self[4096];
-    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
-    char *program = length > 0 ? ty_arena_string_n(&app->ctx.scratch, self, (size_t)length) : NULL;
+    char *program = launch_path(&app->ctx.scratch);
     if (!words || !count || !program)
         return NULL;
     size_t used = 0;
@@ -52,11 +61,13 @@ static char **build_command(cli *app, int n, bool survives) {
 }
 
 static void set_environment(cli *app) {
-    char width[16];
+    char width[16], height[16];
     (void)snprintf(width, sizeof width, "%d", app->console.width);
+    (void)snprintf(height, sizeof height, "%d", app->console.height);
     (void)setenv("TILTYARD_TERMINAL", app->console.is_terminal ? "1" : "0", 1);
     (void)setenv("TILTYARD_STDOUT_TERMINAL", app->console.prints_on_terminal ? "1" : "0", 1);
     (void)setenv("COLUMNS", width, 1);
+    (void)setenv("LINES", height, 1);
     if (geteuid() == 0) { /* OpenMPI asks root to say twice that it is meant */
         (void)setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
         (void)setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);

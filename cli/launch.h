@@ -11,6 +11,13 @@
 
 enum { LAUNCH_MAX_RANKS = 1024 };
 
+/* This very program, also where its file was replaced or deleted since: for a child of ours to become. */
+#define LAUNCH_SELF "/proc/self/exe"
+
+/* Where this program lies, for its argv[0] and for mpirun; a file that was replaced is its successor's
+ * place. In arena; NULL: no memory, or no such place. */
+char *launch_path(ty_arena *arena);
+
 /* Runs this very command line on n ranks and returns the job's status.
  * Errors: TY_ERR_COMM where mpirun is missing, naming the package. */
 ty_status launch_ranks(cli *app, int n) TY_MUST_USE;

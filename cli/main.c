@@ -4,9 +4,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/verbs.h"
 #include "tracking/tracking.h"
 
 static const command *const commands[] = {&cmd_train, &cmd_sweep, &cmd_eval,   &cmd_predict,
@@ -33,16 +35,28 @@ static void print_help(void) {
     puts("\n`tiltyard COMMAND --help` says more; docs/CONFIG.md lists every config key.");
 }
 
+static void add_command_help(const command *cmd, ty_text *out) {
+    ty_text_addf(out, "%s\n\nusage: tiltyard %s [OPTIONS] %s\n", cmd->summary, cmd->name,
+                 cmd->operands);
+    if (cmd->verbs) {
+        verbs_help_all(cmd, out);
+        return;
+    }
+    if (cmd->about)
+        ty_text_addf(out, "\n%s", cmd->about);
+    if (cmd->options) {
+        ty_text_add(out, "\noptions:\n");
+        args_help(cmd->options, out);
+    }
+}
+
 static void print_command_help(cli *app, const command *cmd) {
     ty_text text = {0};
-    ty_text_addf(&text, "%s\n\nusage: tiltyard %s [OPTIONS] %s\n", cmd->summary, cmd->name,
-                 cmd->operands);
-    if (cmd->about)
-        ty_text_addf(&text, "\n%s", cmd->about);
-    if (cmd->options) {
-        ty_text_add(&text, "\noptions:\n");
-        args_help(cmd->options, &text);
-    }
+    const verb *v = app->args.n_operands > 0 ? verbs_named(cmd, app->args.operand[0]) : NULL;
+    if (v)
+        verbs_help(cmd, v, &text);
+    else
+        add_command_help(cmd, &text);
     ty_text_add(&text, "\ncommon options:\n");
     args_help(cli_common_options, &text);
     console_print(&app->console, ty_text_string(&text));
@@ -155,6 +169,8 @@ static bool is_told(ty_status st) {
 
 int main(int argc, char **argv) {
     open_streams();
+    (void)prctl(PR_SET_NAME,
+                "tiltyard");        /* a child that was started by LAUNCH_SELF is called "exe" */
     (void)signal(SIGPIPE, SIG_IGN); /* a closed pipe is a failed write, not a death */
     (void)signal(SIGXFSZ, SIG_IGN); /* so is a file size limit */
     if (argc < 2) {

@@ -27,7 +27,8 @@ static void tell_context(ty_ctx *ctx, const char *text, tags_fn tell, void *self
     json_t *value;
     if (!json_is_object(context))
         ty_log(ctx, TY_LOG_WARN, "tags", "MLFLOW_RUN_CONTEXT is no JSON object: left out");
-    json_object_foreach(context, key, value) tell_member(key, value, tell, self);
+    json_object_foreach(context, key, value)
+        tell_member(key, value, tell, self);
     json_decref(context);
 }
 

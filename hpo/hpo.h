@@ -2,15 +2,19 @@
 #ifndef TY_HPO_HPO_H
 #define TY_HPO_HPO_H
 
-#include "hpo/exact.h"
-#include "hpo/expression.h"
-#include "hpo/history.h"
-#include "hpo/importance.h"
-#include "hpo/optuna.h"
-#include "hpo/pruner.h"
-#include "hpo/sampler.h"
-#include "hpo/space.h"
-#include "hpo/study.h"
-#include "hpo/sweep_file.h"
+#include "hpo/exact/exact.h"
+#include "hpo/space/expression.h"
+#include "hpo/space/history.h"
+#include "hpo/study/importance.h"
+#include "hpo/study/imports.h"
+#include "hpo/optuna/optuna.h"
+#include "hpo/space/points.h"
+#include "hpo/pruners/pruner.h"
+#include "hpo/samplers/sampler.h"
+#include "hpo/space/space.h"
+#include "hpo/space/space_json.h"
+#include "hpo/study/quota.h"
+#include "hpo/study/study.h"
+#include "hpo/sweep_file/sweep_file.h"
 
 #endif

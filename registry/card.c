@@ -177,9 +177,9 @@ static void add_source(ty_text *out, const ty_run_record *run) {
     const char *source = run->info.source;
     if (!source || !*source || strlen(source) > REST_BYTES / 2)
         return;
-    ty_text_add(out, "\nMade by ");
+    ty_text_add(out, "\nMade by: "); /* no full stop: a command may end in one */
     add_code(out, source);
-    ty_text_add(out, ".\n");
+    ty_text_add(out, "\n");
 }
 
 void ty_card_write(const ty_run_record *run, const ty_run_package *package, const char *name,

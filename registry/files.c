@@ -10,36 +10,9 @@
 #include "registry/manifest.h"
 #include "tracking/tracking.h"
 
-enum { COPY_BYTES = 1024 * 1024, MAX_DEPTH = 64 };
+enum { MAX_DEPTH = 64 };
 
 /* --- copying ---------------------------------------------------------------------------------- */
-
-static ty_status copy_bytes(ty_ctx *ctx, const char *from, int in, const char *to, int out,
-                            char *buffer) {
-    for (;;) {
-        const ssize_t n = ctx->io->read(ctx->io->self, in, buffer, COPY_BYTES);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return ty_fail_errno(ctx, errno, "reading %s", from);
-        if (n == 0)
-            return ty_file_sync(ctx, to, out);
-        TY_TRY(ty_file_write(ctx, to, out, buffer, (size_t)n));
-    }
-}
-
-/* A link that took a file's place since it was listed is not followed. */
-static ty_status copy_into(ty_ctx *ctx, const char *from, const char *to, int out) {
-    int in = -1;
-    TY_TRY(ty_file_open(ctx, from, O_RDONLY | O_NOFOLLOW, 0, &in));
-    ty_arena_mark mark = ty_arena_mark_here(&ctx->scratch);
-    char *buffer = ty_arena_alloc(&ctx->scratch, COPY_BYTES);
-    const ty_status st =
-        buffer ? copy_bytes(ctx, from, in, to, out, buffer) : ty_fail_nomem(ctx, "copying a file");
-    ty_arena_reset(&ctx->scratch, mark);
-    (void)ctx->io->close(ctx->io->self, in);
-    return st;
-}
 
 ty_status ty_file_copy(ty_ctx *ctx, const char *from, const char *to) {
     ty_arena arena = {0};
@@ -47,7 +20,9 @@ ty_status ty_file_copy(ty_ctx *ctx, const char *from, const char *to) {
     int fd;
     ty_status st = ty_file_open_temp(ctx, to, &arena, &temp, &fd);
     if (st == TY_OK) {
-        st = copy_into(ctx, from, temp, fd);
+        st = ty_file_copy_into(ctx, from, temp, fd);
+        if (st == TY_OK)
+            st = ty_file_sync(ctx, temp, fd);
         const ty_status closed = ty_file_close(ctx, temp, fd);
         st = st == TY_OK ? closed : st;
         if (st == TY_OK)

@@ -4,8 +4,8 @@
  *
  * What calls answer besides what is said beside them: TY_ERR_BUSY the registry cannot be reached or
  * is locked now; TY_ERR_ARG a name, alias or tag that MLflow would refuse; TY_ERR_INTEGRITY,
- * TY_ERR_IO, TY_ERR_FAILED as tracking/mlflow.h and tracking/registry_store.h have them. Models,
- * versions, tags are the structs of tracking/mlflow.h: strings that are missing are "", all lives in
+ * TY_ERR_IO, TY_ERR_FAILED as tracking/client/mlflow.h and tracking/store/registry_store.h have them. Models,
+ * versions, tags are the structs of tracking/client/mlflow.h: strings that are missing are "", all lives in
  * the arena given. */
 #ifndef TY_REGISTRY_REGISTRY_H
 #define TY_REGISTRY_REGISTRY_H

@@ -1,5 +1,5 @@
 /* Where in MLflow's UI the runs of a folder are. */
-#include "tracking/store.h"
+#include "tracking/store/store.h"
 #include "tracking/tracking.h"
 
 /* The experiment of the newest run that the store knows, -1 for none. */

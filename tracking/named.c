@@ -1,11 +1,12 @@
 #include "tracking/named.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-#include "tracking/delivery.h"
-#include "tracking/mlflow.h"
-#include "tracking/peek.h"
-#include "tracking/relocate.h"
+#include "tracking/sinks/delivery.h"
+#include "tracking/client/mlflow.h"
+#include "tracking/store/peek.h"
+#include "tracking/store/relocate.h"
 
 enum { STORE_PATIENCE_MS = 5000 };
 static const int64_t server_patience_ns = 15ll * 1000 * 1000 * 1000;
@@ -82,6 +83,40 @@ ty_status ty_named_run_read(ty_ctx *ctx, const ty_target *target, const char *ru
                           .experiment_id = found[1],
                           .status = found[2],
                           .is_deleted = strcmp(found[3], "deleted") == 0};
+    return TY_OK;
+}
+
+static ty_status metric_on_server(ty_ctx *ctx, const ty_target *target, const char *run_id,
+                                  const char *key, ty_arena *arena, double *out) {
+    ty_mlflow *m = NULL;
+    ty_mlflow_run run;
+    TY_TRY(reach(ctx, target, &m));
+    const ty_status st = ty_mlflow_get_run(ctx, m, run_id, arena, &run);
+    ty_mlflow_close(m);
+    TY_TRY(st);
+    for (int64_t i = 0; i < run.n_metrics; i++) {
+        *out = run.metrics[i].value;
+        if (strcmp(run.metrics[i].key, key) == 0)
+            return TY_OK;
+    }
+    return ty_fail(ctx, TY_ERR_NOT_FOUND, "run %s has no metric %s", run_id, key);
+}
+
+/* Seventeen digits: a column read as text has fifteen. */
+ty_status ty_named_run_metric(ty_ctx *ctx, const ty_target *target, const char *run_id,
+                              const char *key, ty_arena *arena, double *out) {
+    const char *found = NULL;
+    if (target->kind != TY_TARGET_STORE)
+        return metric_on_server(ctx, target, run_id, key, arena, out);
+    const char *both = ty_arena_printf(arena, "%-32.32s %s", run_id, key);
+    if (!both)
+        return ty_fail_nomem(ctx, "a metric's name");
+    TY_TRY(ask_store(ctx, target,
+                     "SELECT CASE is_nan WHEN 0 THEN printf('%!.17g', value) ELSE 'nan' END"
+                     " FROM latest_metrics"
+                     " WHERE run_uuid = substr(?1, 1, 32) AND \"key\" = substr(?1, 34)",
+                     both, arena, &found, 1));
+    *out = strtod(found, NULL);
     return TY_OK;
 }
 

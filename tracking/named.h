@@ -24,6 +24,10 @@ ty_status ty_named_experiment(ty_ctx *ctx, const ty_target *target, const char *
 ty_status ty_named_run_read(ty_ctx *ctx, const ty_target *target, const char *run_id,
                             ty_arena *arena, ty_named_run *out) TY_MUST_USE;
 
+/* The newest value of a run's metric. Errors: the same; TY_ERR_NOT_FOUND it has none. */
+ty_status ty_named_run_metric(ty_ctx *ctx, const ty_target *target, const char *run_id,
+                              const char *key, ty_arena *arena, double *out) TY_MUST_USE;
+
 /* Whether the run in run_folder is the one that the target calls run_id. A folder that cannot be
  * read is none. */
 bool ty_named_run_is(ty_ctx *ctx, const char *run_folder, const ty_target *target,

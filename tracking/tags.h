@@ -2,7 +2,7 @@
 #ifndef TY_TRACKING_TAGS_H
 #define TY_TRACKING_TAGS_H
 
-#include "tracking/record.h"
+#include "tracking/journal/record.h"
 
 /* Records that become a tag: TAGs, and those that MLflow has no other place for. *key is NULL where
  * there is none; texts are the record's or in arena. False: no memory. */

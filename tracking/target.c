@@ -3,7 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "tracking/mlflow.h"
+#include "tracking/client/mlflow.h"
 
 static const char scheme[] = "sqlite:///";
 static const char choices[] = "want http(s)://HOST[:PORT], sqlite:///PATH/mlflow.db, or offline";

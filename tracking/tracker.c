@@ -3,11 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tracking/delivery.h"
-#include "tracking/feeder.h"
+#include "tracking/sinks/delivery.h"
+#include "tracking/sinks/feeder.h"
 #include "tracking/identity.h"
 #include "tracking/tracking.h"
-#include "tracking/writer.h"
+#include "tracking/journal/writer.h"
 
 enum { LEASE_MS = 30000 };
 
@@ -208,7 +208,7 @@ static ty_status open_journal(ty_ctx *ctx, ty_tracker *t, const ty_tracker_optio
     if (!path)
         return ty_fail_nomem(ctx, "a journal's name");
     TY_TRY(read_seen(ctx, t, path));
-    TY_TRY(ty_journal_open(ctx, path, out));
+    TY_TRY(ty_journal_open_held(ctx, path, t->lease, out));
     return t->seen.has_run ? TY_OK : begin_run(ctx, t, options, arena, *out);
 }
 
@@ -256,6 +256,7 @@ static ty_status start(ty_ctx *ctx, ty_tracker *t, const ty_tracker_options *opt
     ty_feeder_offer(t->feeder, ty_journal_last_sequence(journal));
     const ty_writer_options writer = {.run_folder = t->run_folder,
                                       .journal = journal,
+                                      .lease = t->lease,
                                       .seen = &t->seen,
                                       .on_sync = offer,
                                       .self = t};
@@ -318,10 +319,13 @@ const ty_tracker_ids *ty_tracker_describe(ty_tracker *t) {
     if (t->ids.experiment_id)
         return &t->ids;
     ty_feeder_describe(t->feeder, &t->facts);
+    t->ids.is_away = t->facts.is_away;
     if (t->facts.experiment_id[0] == '\0')
         return &t->ids;
     name_link(t);
     t->ids.experiment_id = t->facts.experiment_id;
+    t->ids.their_run_id =
+        t->target.kind == TY_TARGET_SERVER ? t->facts.run_id : (const char *)t->ids.run_id;
     t->ids.deep_link = ty_text_string(&t->deep_link);
     return &t->ids;
 }

@@ -6,13 +6,13 @@
 #include "base/base.h"
 #include "tracking/artifact.h"
 #include "tracking/identity.h"
-#include "tracking/clean.h"
-#include "tracking/mlflow.h"
+#include "tracking/runs/clean.h"
+#include "tracking/client/mlflow.h"
 #include "tracking/named.h"
-#include "tracking/registry_store.h"
-#include "tracking/runs.h"
-#include "tracking/select.h"
-#include "tracking/sync.h"
+#include "tracking/store/registry_store.h"
+#include "tracking/runs/runs.h"
+#include "tracking/runs/select.h"
+#include "tracking/sinks/sync.h"
 #include "tracking/target.h"
 
 #ifdef __cplusplus
@@ -40,6 +40,8 @@ typedef struct ty_tracker_ids {
     char run_id[33];           /* 32 hex; record 1 of the journal */
     const char *target;        /* "sqlite:///.../mlflow.db", "http://host:5000" or "offline" */
     const char *experiment_id; /* NULL until the store or the server was reached */
+    const char *their_run_id;  /* with it: what MLflow calls the run, which a server names anew */
+    bool is_away;              /* the store or server did not answer the last attempt */
     const char *deep_link;     /* with it: "/#/experiments/1/runs?workflowType=machine_learning", or
                                   the whole URL of the run on a server */
 } ty_tracker_ids;

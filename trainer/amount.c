@@ -18,6 +18,7 @@ static double in_samples(ty_amount amount, const ty_extent *extent) {
         return amount.value / 100 * (double)extent->total_steps * step;
     case TY_UNIT_NONE:
     case TY_UNIT_SECONDS:
+    case TY_UNIT_BYTES:
         break;
     }
     return 0;

@@ -5,12 +5,7 @@
 #include <stdio.h>
 
 /* An answer counts at the next agreement of all ranks. */
-static void tell(ty_ctx *ctx, ty_trainer *trainer, ty_event *event) {
-    if (!trainer->observers)
-        return;
-    event->time_ns = ty_now_wall_ns(ctx);
-    const char *reason = NULL;
-    const ty_answer answer = ty_observers_notify(trainer->observers, event, &reason);
+static void take_answer(ty_trainer *trainer, ty_answer answer, const char *reason) {
     if (answer == TY_CONTINUE)
         return;
     trainer->asked[answer == TY_STOP ? TY_WISH_STOP : TY_WISH_PAUSE] = 1;
@@ -18,7 +13,36 @@ static void tell(ty_ctx *ctx, ty_trainer *trainer, ty_event *event) {
                    reason ? reason : "an observer asked");
 }
 
-void ty_tell_start(ty_ctx *ctx, ty_trainer *trainer, bool is_resumed) {
+static void tell(ty_ctx *ctx, ty_trainer *trainer, ty_event *event) {
+    if (!trainer->observers)
+        return;
+    event->time_ns = ty_now_wall_ns(ctx);
+    const char *reason = NULL;
+    const ty_answer answer = ty_observers_notify(trainer->observers, event, &reason);
+    take_answer(trainer, answer, reason);
+}
+
+/* In slices, with a word to the others after each, so that whoever is slow to answer an observer is not
+ * taken for a dead rank. */
+ty_status ty_observers_await(ty_ctx *ctx, ty_comm *comm, const ty_observers *observers,
+                             ty_answer *answer, const char **reason) {
+    *answer = TY_CONTINUE;
+    *reason = NULL;
+    for (uint64_t any = 1; any;)
+        TY_TRY(ty_comm_vote(
+            ctx, comm, observers && ty_observers_wait(observers, answer, reason) ? 1 : 0, &any));
+    return TY_OK;
+}
+
+static ty_status await_answers(ty_ctx *ctx, ty_trainer *trainer) {
+    ty_answer answer;
+    const char *reason;
+    TY_TRY(ty_observers_await(ctx, trainer->comm, trainer->observers, &answer, &reason));
+    take_answer(trainer, answer, reason);
+    return TY_OK;
+}
+
+ty_status ty_tell_start(ty_ctx *ctx, ty_trainer *trainer, bool is_resumed) {
     ty_event event = {.kind = TY_EVENT_START, .step = trainer->progress.step};
     event.start.is_resumed = is_resumed;
     event.start.from_step = trainer->progress.step;
@@ -27,6 +51,7 @@ void ty_tell_start(ty_ctx *ctx, ty_trainer *trainer, bool is_resumed) {
     event.start.samples_per_step = trainer->extent.samples_per_step;
     event.start.run_folder = trainer->options.run_folder;
     tell(ctx, trainer, &event);
+    return await_answers(ctx, trainer);
 }
 
 void ty_tell_metric(ty_ctx *ctx, ty_trainer *trainer, const char *key, double value) {
@@ -107,8 +132,8 @@ void ty_tell_step(ty_ctx *ctx, ty_trainer *trainer, const ty_step_report *report
         tell_curves(ctx, trainer, report);
 }
 
-void ty_tell_eval(ty_ctx *ctx, ty_trainer *trainer, ty_split split, const ty_eval_result *result,
-                  bool is_best) {
+ty_status ty_tell_eval(ty_ctx *ctx, ty_trainer *trainer, ty_split split,
+                       const ty_eval_result *result, bool is_best) {
     char key[64];
     const char *name = ty_split_names[split];
     (void)snprintf(key, sizeof key, "%s/loss", name);
@@ -125,6 +150,7 @@ void ty_tell_eval(ty_ctx *ctx, ty_trainer *trainer, ty_split split, const ty_eva
     event.eval.split = name;
     event.eval.is_best = is_best;
     tell(ctx, trainer, &event);
+    return await_answers(ctx, trainer);
 }
 
 void ty_tell_model(ty_ctx *ctx, ty_trainer *trainer, int64_t step, const char *name,

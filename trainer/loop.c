@@ -84,7 +84,7 @@ static ty_status evaluate(ty_ctx *ctx, ty_trainer *trainer, bool *is_best, bool 
     trainer->has_newest_eval = true;
     trainer->progress.eval_step = trainer->progress.step;
     *is_best = ty_best_note(trainer, result);
-    ty_tell_eval(ctx, trainer, TY_SPLIT_VAL, result, *is_best);
+    TY_TRY(ty_tell_eval(ctx, trainer, TY_SPLIT_VAL, result, *is_best));
     TY_TRY(ty_agree_on_wishes(ctx, trainer));
     *is_stale = ty_best_should_stop(trainer);
     return TY_OK;

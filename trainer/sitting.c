@@ -31,8 +31,7 @@ static ty_status begin(ty_ctx *ctx, ty_trainer *trainer) {
     if (st == TY_OK)
         st = ty_save_open(ctx, trainer);
     TY_TRY(ty_comm_agree(ctx, trainer->comm, st));
-    ty_tell_start(ctx, trainer, trainer->progress.step > 0);
-    return TY_OK;
+    return ty_tell_start(ctx, trainer, trainer->progress.step > 0);
 }
 
 static ty_status sit(ty_ctx *ctx, ty_trainer *trainer) {

@@ -115,6 +115,13 @@ typedef struct ty_train_result {
 ty_status ty_trainer_run(ty_ctx *ctx, ty_trainer *trainer, const ty_observers *observers,
                          ty_train_result *out) TY_MUST_USE;
 
+/* Waits for observers that wait, as a run does after START and EVAL by itself: for who told them of
+ * either without one. Takes as long as they do; comm's deadline counts none of it.
+ * Ranks:  collective; observers is NULL where there are none. *answer and *reason are this rank's.
+ * Errors: TY_ERR_COMM. */
+ty_status ty_observers_await(ty_ctx *ctx, ty_comm *comm, const ty_observers *observers,
+                             ty_answer *answer, const char **reason) TY_MUST_USE;
+
 /* What one launch of a step is predicted to take. */
 typedef struct ty_predicted {
     const char *op; /* "conv2d forward" */

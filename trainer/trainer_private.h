@@ -220,13 +220,14 @@ ty_status ty_agree_on_wishes(ty_ctx *ctx, ty_trainer *trainer) TY_MUST_USE;
 
 /* --- events.c: what rank 0 tells observers ---------------------------------------------------- */
 
-/* No-ops on other ranks. An answer becomes a wish, which counts at the next agreement. step also
- * emits the points of the curves where they are due. */
-void ty_tell_start(ty_ctx *ctx, ty_trainer *trainer, bool is_resumed);
+/* On other ranks nobody is told. An answer becomes a wish, which counts at the next agreement. start
+ * and eval are collective, and wait for observers that wait; step also emits the points of the curves
+ * where they are due. Errors: TY_ERR_COMM. */
+ty_status ty_tell_start(ty_ctx *ctx, ty_trainer *trainer, bool is_resumed) TY_MUST_USE;
 void ty_tell_step(ty_ctx *ctx, ty_trainer *trainer, const ty_step_report *report);
 void ty_tell_metric(ty_ctx *ctx, ty_trainer *trainer, const char *key, double value);
-void ty_tell_eval(ty_ctx *ctx, ty_trainer *trainer, ty_split split, const ty_eval_result *result,
-                  bool is_best);
+ty_status ty_tell_eval(ty_ctx *ctx, ty_trainer *trainer, ty_split split,
+                       const ty_eval_result *result, bool is_best) TY_MUST_USE;
 void ty_tell_model(ty_ctx *ctx, ty_trainer *trainer, int64_t step, const char *name,
                    const char *path);
 

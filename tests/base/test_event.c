@@ -66,12 +66,47 @@ static void nobody_listening_means_continue(void **state) {
     assert_null(reason);
 }
 
+typedef struct waiter {
+    int rounds; /* until its word comes */
+    ty_answer answer;
+} waiter;
+
+static bool waits(void *self, ty_answer *answer, const char **reason) {
+    waiter *w = self;
+    if (w->rounds-- > 0)
+        return true;
+    *answer = w->answer;
+    *reason = "word";
+    return false;
+}
+
+static void as_long_as_one_waits_all_wait_and_the_strongest_word_counts(void **state) {
+    (void)state;
+    listener deaf = {TY_STOP, "not asked", 0};
+    waiter slow = {2, TY_PAUSE}, quick = {0, TY_CONTINUE};
+    const ty_observer rows[] = {{.notify = notify, .self = &deaf},
+                                {.notify = notify, .waits = waits, .self = &slow},
+                                {.notify = notify, .waits = waits, .self = &quick}};
+    const ty_observers observers = {.v = rows, .n = 3};
+    const char *reason = "stale";
+    ty_answer answer = TY_STOP;
+    for (int round = 0; round < 2; round++) {
+        assert_true(ty_observers_wait(&observers, &answer, &reason));
+        assert_int_equal(answer, TY_CONTINUE);
+        assert_null(reason);
+    }
+    assert_false(ty_observers_wait(&observers, &answer, &reason));
+    assert_int_equal(answer, TY_PAUSE);
+    assert_string_equal(reason, "word");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_observer_hears_although_the_first_says_stop),
         cmocka_unit_test(stop_beats_pause),
         cmocka_unit_test(the_first_of_equal_answers_gives_the_reason),
         cmocka_unit_test(nobody_listening_means_continue),
+        cmocka_unit_test(as_long_as_one_waits_all_wait_and_the_strongest_word_counts),
     };
     return cmocka_run_group_tests_name("base.event", tests, NULL, NULL);
 }

@@ -240,6 +240,27 @@ static void a_second_writer_is_told_to_wait(void **state) {
     assert_int_equal(ty_journal_close(&f->ctx, second), TY_OK);
 }
 
+/* What was written while somebody else took the lease may be in no copy of his: no later call says that it lasts. */
+static void a_lease_that_was_lost_is_told_by_each_later_sync(void **state) {
+    fixture *f = *state;
+    char path[2 * TEMP_FOLDER_BYTES];
+    ty_lease *lease = NULL;
+    ty_journal *journal = NULL;
+    temp_folder_path(&f->folder, "run.lease", path);
+    assert_int_equal(ty_lease_acquire(&f->ctx, path, 30000, &lease), TY_OK);
+    assert_int_equal(ty_journal_open_held(&f->ctx, f->path, lease, &journal), TY_OK);
+    append_pattern(f, journal, 1);
+    assert_int_equal(ty_journal_sync(&f->ctx, journal), TY_OK);
+    append_pattern(f, journal, 2);
+    assert_int_equal(unlink(path), 0);
+    for (int n = 0; n < 3; n++)
+        assert_int_equal(ty_journal_sync(&f->ctx, journal), TY_ERR_BUSY);
+    assert_int_equal(ty_journal_append(&f->ctx, journal, 1, "", 0, NULL), TY_ERR_BUSY);
+    assert_int_equal(ty_journal_close(&f->ctx, journal), TY_ERR_BUSY);
+    assert_non_null(strstr(f->ctx.message, "run.lease"));
+    ty_lease_release(&f->ctx, lease);
+}
+
 static void a_reader_follows_what_is_appended(void **state) {
     fixture *f = *state;
     ty_journal_reader *reader = NULL;
@@ -340,6 +361,7 @@ int main(void) {
         WITH_FOLDER(a_tail_of_zeros_is_torn),
         WITH_FOLDER(a_file_of_something_else_is_refused_and_left_alone),
         WITH_FOLDER(a_second_writer_is_told_to_wait),
+        WITH_FOLDER(a_lease_that_was_lost_is_told_by_each_later_sync),
         WITH_FOLDER(a_reader_follows_what_is_appended),
         WITH_FOLDER(a_reader_waits_out_a_record_that_is_half_there),
         WITH_FOLDER(a_reader_beside_a_living_writer_sees_only_whole_records),

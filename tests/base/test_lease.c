@@ -138,22 +138,45 @@ static void a_suspended_holder_keeps_its_lease_beyond_the_expiry(void **state) {
     end_holder(child);
 }
 
-static void a_heartbeat_keeps_the_age_below_the_ttl(void **state) {
-    fixture *f = *state;
-    ty_lease *lease = NULL;
+static int64_t last_beat(fixture *f) {
     char *text;
     size_t bytes;
     int64_t beat = 0;
-    assert_int_equal(ty_lease_acquire(&f->ctx, f->path, 100, &lease), TY_OK);
-    pause_ms(400);
     assert_int_equal(ty_file_read_all(&f->ctx, f->path, 1024, &text, &bytes), TY_OK);
     assert_int_equal(bytes, 512);
     const char *at = strstr(text, "beat_ms ");
     assert_non_null(at);
     assert_int_equal(sscanf(at, "beat_ms %" SCNd64, &beat), 1);
     free(text);
+    return beat;
+}
+
+static void a_heartbeat_keeps_the_age_below_the_ttl(void **state) {
+    fixture *f = *state;
+    ty_lease *lease = NULL;
+    assert_int_equal(ty_lease_acquire(&f->ctx, f->path, 100, &lease), TY_OK);
+    pause_ms(400);
+    const int64_t beat = last_beat(f);
     /* Taken 400 ms ago; generous, because this machine may be busy. */
     assert_true(ty_now_wall_ns(&f->ctx) / 1000000 - beat < 300);
+    ty_lease_release(&f->ctx, lease);
+}
+
+/* While the heartbeat writes the file. */
+static void a_check_says_at_any_moment_that_the_lease_is_held(void **state) {
+    fixture *f = *state;
+    ty_lease *lease = NULL;
+    int beats = 0;
+    assert_int_equal(ty_lease_acquire(&f->ctx, f->path, 100, &lease), TY_OK);
+    int64_t seen = last_beat(f);
+    for (int n = 0; n < 10000 && beats < 5; n++) {
+        assert_int_equal(ty_lease_check(&f->ctx, lease), TY_OK);
+        const int64_t now = last_beat(f);
+        beats += now != seen;
+        seen = now;
+        pause_ms(1);
+    }
+    assert_int_equal(beats, 5);
     ty_lease_release(&f->ctx, lease);
 }
 
@@ -174,6 +197,32 @@ static void an_earlier_boot_of_this_host_is_dead(void **state) {
     assert_int_equal(gethostname(host, sizeof host - 1), 0);
     leave_file(f, host, "an-earlier-boot", 0);
     expect_taken_over(f);
+}
+
+static ty_lease *acquire(fixture *f) {
+    ty_lease *lease = NULL;
+    assert_int_equal(ty_lease_acquire(&f->ctx, f->path, TTL_MS, &lease), TY_OK);
+    return lease;
+}
+
+/* What no lock says is gone may have something open; whoever dies in between, that is not forgotten. */
+static void that_one_before_may_wake_up_is_known_until_it_is_settled(void **state) {
+    fixture *f = *state;
+    end_holder(start_holder(f));
+    ty_lease *lease = acquire(f);
+    assert_false(ty_lease_may_wake(lease));
+    ty_lease_release(&f->ctx, lease);
+    leave_file(f, "elsewhere", "boot-of-elsewhere", TTL_MS + 1000);
+    end_holder(start_holder(f));
+    lease = acquire(f);
+    assert_true(ty_lease_may_wake(lease));
+    ty_lease_release(&f->ctx, lease);
+    assert_false(ty_lease_is_held(&f->ctx, f->path));
+    lease = acquire(f);
+    assert_true(ty_lease_may_wake(lease));
+    assert_int_equal(ty_lease_settle(&f->ctx, lease), TY_OK);
+    ty_lease_release(&f->ctx, lease);
+    assert_false(ty_file_exists(&f->ctx, f->path));
 }
 
 static void an_unreadable_file_is_nobody(void **state) {
@@ -201,6 +250,17 @@ static void a_lease_that_was_taken_over_is_lost_and_left_alone(void **state) {
     assert_true(ty_lease_is_held(&f->ctx, f->path)); /* by elsewhere, still */
 }
 
+/* Released before a heartbeat could have noticed. */
+static void a_lease_that_was_just_taken_over_is_left_alone_too(void **state) {
+    fixture *f = *state;
+    ty_lease *lease = NULL;
+    assert_int_equal(ty_lease_acquire(&f->ctx, f->path, 3600000, &lease), TY_OK);
+    leave_file(f, "elsewhere", "boot-of-elsewhere", 0);
+    assert_false(ty_lease_is_lost(lease));
+    ty_lease_release(&f->ctx, lease);
+    assert_true(ty_lease_is_held(&f->ctx, f->path));
+}
+
 static void a_folder_that_is_missing_is_said(void **state) {
     fixture *f = *state;
     ty_lease *lease = NULL;
@@ -218,10 +278,13 @@ int main(void) {
         WITH_FOLDER(a_killed_holder_is_followed_at_once),
         WITH_FOLDER(a_suspended_holder_keeps_its_lease_beyond_the_expiry),
         WITH_FOLDER(a_heartbeat_keeps_the_age_below_the_ttl),
+        WITH_FOLDER(a_check_says_at_any_moment_that_the_lease_is_held),
         WITH_FOLDER(another_host_is_waited_for_until_it_expires),
         WITH_FOLDER(an_earlier_boot_of_this_host_is_dead),
+        WITH_FOLDER(that_one_before_may_wake_up_is_known_until_it_is_settled),
         WITH_FOLDER(an_unreadable_file_is_nobody),
         WITH_FOLDER(a_lease_that_was_taken_over_is_lost_and_left_alone),
+        WITH_FOLDER(a_lease_that_was_just_taken_over_is_left_alone_too),
         WITH_FOLDER(a_folder_that_is_missing_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

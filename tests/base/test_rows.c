@@ -196,6 +196,30 @@ static void a_variant_without_type_has_its_defaults_type(void **state) {
     assert_real(((const adamw_config *)f->config.optimizer.config)->weight_decay, 0.5);
 }
 
+static void one_variant_is_read_alone(void **state) {
+    fixture *f = *state;
+    ty_variant layer = {0};
+    assert_int_equal(ty_rows_load_variant(&f->ctx, "layer", layer_forms,
+                                          "{\"type\": \"conv2d\", \"out\": 7}", &f->doc, &layer),
+                     TY_OK);
+    assert_string_equal(layer.row->type, "conv2d");
+    assert_string_equal(layer.path, "layer");
+    assert_int_equal(((const conv2d_config *)layer.config)->out, 7);
+}
+
+static void one_variant_that_is_wrong_leaves_no_document(void **state) {
+    fixture *f = *state;
+    static const char *const wrong[] = {"\"convd\"", "{\"type\": \"relu\", \"out\": 7}", "{", ""};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        ty_variant layer = {0};
+        assert_int_equal(
+            ty_rows_load_variant(&f->ctx, "layer", layer_forms, wrong[i], &f->doc, &layer),
+            TY_ERR_CONFIG);
+        assert_null(f->doc);
+        assert_null(layer.row);
+    }
+}
+
 static void strings_outlive_a_later_set(void **state) {
     fixture *f = *state;
     load(f, "{\"name\": \"before\", " MINIMAL "}");
@@ -358,6 +382,26 @@ static void a_dump_reads_back_to_the_same_config(void **state) {
     assert_string_equal(f->config.name, "a \"b\" ${env:HOME}");
     free(first);
     free(second);
+}
+
+static void a_document_as_it_was_written_has_no_default_and_takes_another_type(void **state) {
+    fixture *f = *state;
+    ty_text text = {0}, again = {0};
+    load(f, rich);
+    const uint64_t before = hash(f);
+    ty_doc_dump(f->doc, &text);
+    assert_null(strstr(text.data, "weight_decay"));
+    assert_non_null(strstr(text.data, "\n  \"seed\": 1e3,\n"));
+    load(f, text.data);
+    assert_true(hash(f) == before);
+    ty_doc_dump(f->doc, &again);
+    assert_string_equal(text.data, again.data);
+    load_set(f, "{\"optimizer\": {\"type\": \"adamw\"}, " MINIMAL "}", NULL);
+    text.length = 0;
+    ty_doc_dump(f->doc, &text);
+    load_set(f, text.data, "optimizer.type=sgd");
+    ty_text_clear(&text);
+    ty_text_clear(&again);
 }
 
 static uint64_t hash_of(fixture *f, const char *text, const char *assignment) {
@@ -525,11 +569,14 @@ int main(void) {
         TEST(percent_never_and_plain_numbers_are_amounts_where_allowed),
         TEST(variants_nest),
         TEST(a_variant_without_type_has_its_defaults_type),
+        TEST(one_variant_is_read_alone),
+        TEST(one_variant_that_is_wrong_leaves_no_document),
         TEST(strings_outlive_a_later_set),
         TEST(walk_shows_every_key_with_its_origin),
         TEST(a_visitor_ends_the_walk),
         TEST(dump_is_readable_and_keeps_numbers_as_written),
         TEST(a_dump_reads_back_to_the_same_config),
+        TEST(a_document_as_it_was_written_has_no_default_and_takes_another_type),
         TEST(the_hash_sees_meaning_not_spelling),
         TEST(the_hash_sees_every_result),
         TEST(a_new_row_that_is_no_result_leaves_the_hash),

@@ -163,7 +163,7 @@ static void assert_explained(const char *path, const char *wanted) {
     ty_ctx ctx;
     ty_ctx_init(&ctx);
     ty_text text = {0};
-    assert_int_equal(ty_rows_explain(&ctx, &fixture_rows, path, &text), TY_OK);
+    assert_int_equal(ty_rows_explain(&ctx, &fixture_rows, NULL, path, &text), TY_OK);
     assert_string_equal(ty_text_string(&text), wanted);
     ty_text_clear(&text);
     ty_ctx_clear(&ctx);
@@ -210,7 +210,7 @@ static void without_a_path_every_key_is_explained_once(void **state) {
     ty_ctx ctx;
     ty_ctx_init(&ctx);
     ty_text text = {0};
-    assert_int_equal(ty_rows_explain(&ctx, &fixture_rows, NULL, &text), TY_OK);
+    assert_int_equal(ty_rows_explain(&ctx, &fixture_rows, NULL, NULL, &text), TY_OK);
     assert_int_equal(count(ty_text_string(&text), "\ntrain.duration\n"), 1);
     assert_int_equal(
         count(ty_text_string(&text), "\nmodel.layers.skip.scale  (with type \"residual\")\n"), 1);
@@ -223,15 +223,29 @@ static void an_unknown_key_is_answered_with_the_nearest(void **state) {
     ty_ctx ctx;
     ty_ctx_init(&ctx);
     ty_text text = {0};
-    assert_int_equal(ty_rows_explain(&ctx, &fixture_rows, "train.duraton", &text), TY_ERR_ARG);
-    assert_string_equal(
-        ctx.message, "there is no config key \"train.duraton\"; did you mean \"train.duration\"?");
-    assert_int_equal(ty_rows_explain(&ctx, &fixture_rows, "zzzzzzzzzz", &text), TY_ERR_ARG);
-    assert_string_equal(ctx.message, "there is no config key \"zzzzzzzzzz\"");
+    static const struct {
+        const char *path, *wanted;
+    } cases[] = {
+        {"train.duraton", "did you mean \"train.duration\"?"},
+        {"micro_batch_size", "did you mean \"train.micro_batch_size\"?"},
+        {"lr", "called \"optimizer.learning_rate\" here"},
+        {"optimizer.lr", "called \"optimizer.learning_rate\" here"},
+        {"zzzzzzzzzz", "there are name, best, seed, threads, device, deterministic, dropout, floor, "
+                       "train, optimizer, schedule, model, milestones, tags, display"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char wanted[256];
+        assert_int_equal(
+            ty_rows_explain(&ctx, &fixture_rows, fixture_foreign, cases[i].path, &text),
+            TY_ERR_ARG);
+        (void)snprintf(wanted, sizeof wanted, "there is no key \"%s\"; %s", cases[i].path,
+                       cases[i].wanted);
+        assert_string_equal(ctx.message, wanted);
+    }
     char long_path[1000];
     memset(long_path, 'x', sizeof long_path);
     long_path[999] = '\0';
-    assert_int_equal(ty_rows_explain(&ctx, &fixture_rows, long_path, &text), TY_ERR_ARG);
+    assert_int_equal(ty_rows_explain(&ctx, &fixture_rows, NULL, long_path, &text), TY_ERR_ARG);
     assert_string_equal(ty_text_string(&text), "");
     ty_text_clear(&text);
     ty_ctx_clear(&ctx);

@@ -128,6 +128,16 @@ static void numbers_are_short_and_read_back(void **state) {
     }
 }
 
+static void times_are_utc_to_the_microsecond(void **state) {
+    (void)state;
+    ty_text text = {0};
+    ty_text_add_time(&text, 0);
+    assert_string_equal(ty_text_string(&text), "1970-01-01T00:00:00.000000+00:00");
+    ty_text_add_time(&text, INT64_C(1769860800123456789));
+    assert_string_equal(ty_text_string(&text) + 32, "2026-01-31T12:00:00.123456+00:00");
+    ty_text_clear(&text);
+}
+
 static void html_escapes_all_five(void **state) {
     (void)state;
     ty_text text = {0};
@@ -179,6 +189,7 @@ int main(void) {
         cmocka_unit_test(json_strings_replace_invalid_utf8),
         cmocka_unit_test(utf8_lengths_are_those_of_the_standard),
         cmocka_unit_test(numbers_are_short_and_read_back),
+        cmocka_unit_test(times_are_utc_to_the_microsecond),
         cmocka_unit_test(html_escapes_all_five),
         cmocka_unit_test(distance_counts_edits_and_swaps),
         cmocka_unit_test(distance_of_long_strings_is_bounded_work),

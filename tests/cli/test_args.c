@@ -70,6 +70,13 @@ static void a_lone_dash_is_an_operand(void **state) {
     assert_string_equal(f->args.operand[0], "-");
 }
 
+static void a_negative_number_is_an_operand(void **state) {
+    fixture *f = *state;
+    assert_int_equal(PARSE(f, "tell", "-0.7", "-.5e3"), TY_OK);
+    assert_int_equal(f->args.n_operands, 3);
+    assert_string_equal(f->args.operand[1], "-0.7");
+}
+
 static void an_unknown_option_is_answered_with_the_nearest(void **state) {
     fixture *f = *state;
     assert_int_equal(PARSE(f, "--rank=4"), TY_ERR_ARG);
@@ -116,6 +123,7 @@ int main(void) {
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(two_dashes_end_the_options, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_lone_dash_is_an_operand, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_negative_number_is_an_operand, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_unknown_option_is_answered_with_the_nearest, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_missing_value_shows_how_it_is_written, set_up, tear_down),

@@ -1,6 +1,6 @@
 /* A package made while others wait. Under mpirun the ranks meet with a deadline that the export, on
  * a disk that takes its time, outlasts. */
-#include "cli/export.h"
+#include "cli/train/export.h"
 
 #include <time.h>
 

@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "cli/monitor.h"
-#include "cli/monitor_names.h"
+#include "cli/train/monitor.h"
+#include "cli/train/monitor_names.h"
 #include "tests/support/near.h"
 
 static const char *key(const load_seat *seats, int n, int rank, load_column column) {

@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "cli/plot.h"
-#include "cli/png.h"
+#include "cli/pictures/plot.h"
+#include "cli/pictures/png.h"
 
 static size_t decode_base64(const char *text, uint8_t *out) {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "cli/plot_text.h"
+#include "cli/pictures/plot_text.h"
 #include "cli/table.h"
 
 static const table_column columns[] = {{.head = "run", .narrowest = 5},

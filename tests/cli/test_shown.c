@@ -10,9 +10,9 @@
 #include <cmocka.h>
 
 #include "cli/csv.h"
-#include "cli/gallery.h"
-#include "cli/pictures.h"
-#include "cli/samples.h"
+#include "cli/pictures/gallery.h"
+#include "cli/pictures/pictures.h"
+#include "cli/pictures/samples.h"
 
 static int open_ctx(void **state) {
     static ty_ctx ctx;

@@ -1,6 +1,6 @@
 /* Many training runs in one process, alone and on groups of ranks side by side under mpirun: ctest runs
  * this program in all these ways, every rank runs each test in step. */
-#include "cli/train_run.h"
+#include "cli/train/train_run.h"
 
 #include <dirent.h>
 #include <math.h>
@@ -90,7 +90,7 @@ static ty_answer watch(void *self, const ty_event *event, const char **reason) {
     return w->answer;
 }
 
-typedef struct trial {
+typedef struct attempt {
     char name[64];
     const char *sets[4];
     int n_sets;
@@ -102,10 +102,10 @@ typedef struct trial {
     const char *(*getenv)(const char *name); /* NULL: the process's */
     train_outcome out;
     char message[TY_MESSAGE_BYTES];
-} trial;
+} attempt;
 
 /* A trial of this rank's group, in an app of its own. */
-static ty_status run(const bench *b, trial *t) {
+static ty_status run(const bench *b, attempt *t) {
     cli app = {.folder = b->folder.path};
     const ty_observer observer = {.notify = watch, .self = &t->watcher};
     const train_wish wish = {.config = "the sweep's config",
@@ -132,19 +132,19 @@ static ty_status run(const bench *b, trial *t) {
     return st;
 }
 
-static void run_well(const bench *b, trial *t) {
+static void run_well(const bench *b, attempt *t) {
     if (run(b, t) != TY_OK)
         fail_msg("rank %d: %s", b->rank, t->message);
 }
 
-static trial make_trial(const bench *b, const char *what) {
-    trial t = {.n_sets = 0};
+static attempt make_attempt(const bench *b, const char *what) {
+    attempt t = {.n_sets = 0};
     (void)snprintf(t.name, sizeof t.name, "%s-%d", what, b->group_number);
     return t;
 }
 
 /* "first-0" becomes "first-0.2"; i is a digit. */
-static void number_it(trial *t, int i) {
+static void number_it(attempt *t, int i) {
     const size_t length = strlen(t->name);
     assert_true(length + 3 <= sizeof t->name);
     t->name[length] = '.';
@@ -160,7 +160,7 @@ static void many_runs_in_one_process_are_each_what_it_is_alone(void **state) {
     if (!b->group)
         return;
     for (int i = 0; i < 6; i++) {
-        trial t = make_trial(b, i < 3 ? "first" : "second");
+        attempt t = make_attempt(b, i < 3 ? "first" : "second");
         char seed[32];
         (void)snprintf(seed, sizeof seed, "seed=%d", i % 3);
         number_it(&t, i % 3);
@@ -181,7 +181,7 @@ static void a_run_that_is_complete_is_not_trained_again(void **state) {
     const bench *b = *state;
     if (!b->group)
         return;
-    trial t = make_trial(b, "complete"), again = make_trial(b, "complete");
+    attempt t = make_attempt(b, "complete"), again = make_attempt(b, "complete");
     run_well(b, &t);
     run_well(b, &again);
     assert_true(again.out.is_complete);
@@ -196,7 +196,7 @@ static void a_paused_run_goes_on_and_evaluates_nothing_twice(void **state) {
     const bench *b = *state;
     if (!b->group)
         return;
-    trial whole = make_trial(b, "whole"), parts = make_trial(b, "parts");
+    attempt whole = make_attempt(b, "whole"), parts = make_attempt(b, "parts");
     run_well(b, &whole);
     parts.watcher.answer = TY_PAUSE;
     for (int64_t rung = 2; rung <= 4; rung += 2) {
@@ -224,7 +224,7 @@ static void an_observer_stops_a_run_for_good(void **state) {
     const bench *b = *state;
     if (!b->group)
         return;
-    trial t = make_trial(b, "stopped"), again = make_trial(b, "stopped");
+    attempt t = make_attempt(b, "stopped"), again = make_attempt(b, "stopped");
     t.watcher.answer_at = 4;
     t.watcher.answer = TY_STOP;
     run_well(b, &t);
@@ -240,7 +240,7 @@ static void a_signal_that_the_caller_heard_leaves_a_checkpoint(void **state) {
     if (!b->group)
         return;
     const _Atomic int signal = SIGUSR1;
-    trial t = make_trial(b, "preempted"), whole = make_trial(b, "not-preempted");
+    attempt t = make_attempt(b, "preempted"), whole = make_attempt(b, "not-preempted");
     t.stop_signal = &signal;
     assert_int_equal(run(b, &t), TY_STOP_REQUEUE);
     assert_false(t.out.is_complete);
@@ -255,7 +255,7 @@ static void a_run_that_fails_harms_none_after_it(void **state) {
     const bench *b = *state;
     if (!b->group)
         return;
-    trial wrong = make_trial(b, "wrong"), right = make_trial(b, "right");
+    attempt wrong = make_attempt(b, "wrong"), right = make_attempt(b, "right");
     wrong.sets[wrong.n_sets++] = "optimizer.learning_rate=-1";
     assert_int_equal(run(b, &wrong), TY_ERR_CONFIG);
     assert_non_null(strstr(wrong.message, "optimizer.learning_rate"));
@@ -273,7 +273,7 @@ static void the_test_data_are_left_alone_and_tags_recorded(void **state) {
     if (!b->group)
         return;
     const train_tag tags[] = {{"mlflow.parentRunId", "0123456789abcdef0123456789abcdef"}};
-    trial t = make_trial(b, "recorded");
+    attempt t = make_attempt(b, "recorded");
     t.tags = tags;
     t.n_tags = 1;
     run_well(b, &t);
@@ -304,7 +304,7 @@ static void a_run_that_the_environment_names_is_not_each_of_many(void **state) {
     const bench *b = *state;
     if (!b->group)
         return;
-    trial t = make_trial(b, "named");
+    attempt t = make_attempt(b, "named");
     t.getenv = name_a_run;
     run_well(b, &t);
     assert_true(t.out.is_complete);
@@ -327,7 +327,7 @@ static void runs_leave_neither_files_nor_threads_open(void **state) {
     if (!b->group)
         return;
     for (int i = 0; i < 3; i++) {
-        trial t = make_trial(b, "open");
+        attempt t = make_attempt(b, "open");
         number_it(&t, i);
         run_well(b, &t);
         files[i] = entries_of("/proc/self/fd");

@@ -2,7 +2,7 @@
  * the middle of its run; when rank 0 has heard of that, its group trains that run to its end.
  *   train_victim SCENARIO DEADLINE_S RANKS_PER_NODE FOLDER
  * Ranks say "rank R trained HASH", "rank R lost: why", "rank R rescued HASH", "rank R left". */
-#include "cli/train_run.h"
+#include "cli/train/train_run.h"
 
 #include <inttypes.h>
 #include <signal.h>

@@ -31,6 +31,29 @@ class Shown(Case):
         _, err = self.run_it("train", code=2)
         self.assertIn("want: tiltyard train CONFIG", err)
 
+    def test_each_verb_has_a_help_of_its_own(self):
+        for command in ("sweep", "runs", "models"):
+            whole, _ = self.run_it(command, "--help")
+            verbs = re.findall(r"(?m)^  ([a-z]+)\b", whole.split(" VERB --help`")[0])
+            self.assertGreater(len(verbs), 7, whole)
+            for verb in verbs:
+                with self.subTest(verb=f"{command} {verb}"):
+                    text, err = self.run_it(command, verb, "--help")
+                    self.assertIn(f"usage: tiltyard {command} {verb}", text)
+                    self.assertIn("common options:", text)
+                    self.assertEqual(err, "")
+
+    def test_a_verbs_help_has_its_options_and_no_others(self):
+        text, _ = self.run_it("sweep", "plot", "--help")
+        shown = re.findall(r"--[a-z]+", text.split("options:")[1].split("common")[0])
+        self.assertEqual(shown, ["--what", "--svg", "--html"])
+        text, _ = self.run_it("sweep", "ask", "search.json", "--help")
+        self.assertIn("usage: tiltyard sweep ask FILE|NAME\n", text)
+        _, err = self.run_it("sweep", "search.json", "--svg", "x.svg", code=2)
+        self.assertIn("--svg is not for `tiltyard sweep FILE`", err)
+        text, _ = self.run_it("sweep", "search.json", "--help")
+        self.assertIn("usage: tiltyard sweep [OPTIONS] FILE | VERB NAME", text)
+
     def test_info_names_the_libraries(self):
         out, _ = self.run_it("info")
         self.assertIn("HDF5", out)
@@ -111,6 +134,15 @@ class Config(Case):
         self.assertIn("log_uniform_values", json.dumps(schema["properties"]["parameters"]))
         text, _ = self.run_it("schema", "--sweep", "--explain", "resources.max_parallel")
         self.assertIn("at once", text)
+
+    def test_a_key_that_is_not_there_is_answered_with_what_was_meant(self):
+        for words, wanted in ((("lr",), 'called "optimizer.learning_rate" here'),
+                              (("learning_rat",), 'did you mean "optimizer.learning_rate"'),
+                              (("layers",), 'did you mean "model.layers"'), (("nonsense",), "there are experiment, "),
+                              (("nonsense", "--sweep"), "there are name, "), (("n_trials", "--sweep"), '"run_cap"'),
+                              (("optimizer.learning_rate", "--sweep"), "a key of a config")):
+            _, err = self.run_it("schema", "--explain", *words, code=2)
+            self.assertIn(wanted, err)
 
     def test_the_committed_config_page_is_what_the_rows_say(self):
         out, _ = self.run_it("schema", "--markdown")

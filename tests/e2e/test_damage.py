@@ -43,7 +43,7 @@ class Damage(Case):
         self.run_it("train", SYNTHETIC, *ONE)
         self.assertEqual(json.loads(self.run_it("eval", "mine", "--json")[0]), want)
 
-    def test_journals_are_cut_or_refused_and_never_crash(self):
+    def test_b25_journals_are_cut_or_refused_and_never_crash(self):
         run = self.finished()
         journal, again = run / "run.journal", ("train", SYNTHETIC, *ONE)
         good = journal.read_bytes()
@@ -76,7 +76,7 @@ class Damage(Case):
             self.run_it(*again)
             self.assertEqual(path.read_bytes(), good)
 
-    def test_no_store_can_fail_a_training(self):
+    def test_e47_no_store_can_fail_a_training(self):
         self.finished()
         good = (self.folder / "mlflow.db").read_bytes()
 
@@ -115,7 +115,7 @@ class Damage(Case):
         self.assertEqual(holder.execute("select status from runs where name = 'late'").fetchall(), [("FINISHED",)])
         holder.close()
 
-    def test_a_moved_folder_goes_on_where_it_is(self):
+    def test_e50_a_moved_folder_goes_on_where_it_is(self):
         (self.folder / "here").mkdir()
         self.run_it("train", SYNTHETIC, *SHORT, "--dir", "here")
         there = self.folder / "somewhere else, ünd"
@@ -132,16 +132,7 @@ class Damage(Case):
 
 
 class Disks(Case):
-    def small_disk(self, size):
-        target = self.folder / "disk"
-        target.mkdir(exist_ok=True)
-        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", target], capture_output=True)
-        if mounted.returncode:
-            self.skipTest("no tmpfs can be mounted here: " + mounted.stderr.decode().strip())
-        self.addCleanup(subprocess.run, ["umount", target], capture_output=True)
-        return target
-
-    def test_a_full_disk_is_told_and_made_good_by_the_same_command(self):
+    def test_b26_a_full_disk_is_told_and_made_good_by_the_same_command(self):
         want = self.train(*SHORT)["params_hash"]
         for size in ("16k", "64k", "400k"):
             with self.subTest(size):

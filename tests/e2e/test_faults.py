@@ -4,7 +4,7 @@ import resource
 
 from harness import *
 
-LONG = ("--set", "train.duration=100000 steps", "--set", "checkpoint.every=50 steps", "--set", "eval.every=500 steps")
+LONG = ("--set", "train.duration=10000000 steps", "--set", "checkpoint.every=50 steps", "--set", "eval.every=500 steps")
 DEADLINE = ("--set", "train.comm_deadline=3")
 
 
@@ -37,6 +37,14 @@ class Ranks(Case):
         process, pids = self.started(2)
         os.kill(pids[1], signal.SIGKILL)
         self.ended(process, pids, 3 + 2 + 3)
+
+    def test_f52_a_run_whose_rank_0_was_killed_is_killed_in_the_store_from_the_next_start_on(self):
+        process, pids = self.started(2)
+        os.kill(pids[0], signal.SIGKILL)
+        self.ended(process, pids, 3 + 2 + 3)
+        self.assertEqual(self.query("select status from runs"), [("RUNNING",)])
+        self.train("--name", "another")
+        self.assertEqual(self.query("select status from runs order by start_time"), [("KILLED",), ("FINISHED",)])
 
     def test_a_job_suspended_longer_than_the_deadline_goes_on(self):
         process, pids = self.started(2)

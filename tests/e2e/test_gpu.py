@@ -118,8 +118,8 @@ class Resuming(Gpu):
             self.assert_same_curve(cpu, self.curve(first), 1e-5)
 
     def test_ctrl_c_saves_and_the_run_goes_on(self):
-        process = self.start("train", SYNTHETIC, *SMALL, "--set", "device=cuda", "--set", "train.duration=400 steps",
-                             "--dir", "int", env=self.simulated())
+        process = self.start("train", SYNTHETIC, *SMALL, "--set", "device=cuda", "--set",
+                             "train.duration=10000000 steps", "--dir", "int", env=self.simulated())
         self.wait_for_checkpoint(process)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)

@@ -55,9 +55,10 @@ class Kills(Case):
         return [(step, value) for run in runs for key, step, value, _ in run["points"] if key == "k"]
 
     def test_200_kills_lose_nothing_and_double_nothing(self):
-        step, before = 0, 0
-        for _ in range(KILLS):
+        step, before, kills = 0, 0, 0
+        while kills < KILLS or before <= KILLS and kills < 10 * KILLS:  # a slow machine's processes come to less
             step = self.tell_until_killed(step)
+            kills += 1
             points = self.on_server()
             self.assertGreaterEqual(len(points), before, "what the server had, it has")
             self.assertEqual(len(points), len(set(points)), "doubled")
@@ -73,7 +74,7 @@ class Kills(Case):
         self.assertEqual(len(told), len(points))
         self.assertGreater(before, KILLS, "the server was fed meanwhile, too")
         self.assertEqual(self.server.violations, [])
-        print(f"{KILLS} kills, {len(points)} points, {before} of them before the last sync", flush=True)
+        print(f"{kills} kills, {len(points)} points, {before} of them before the last sync", flush=True)
 
 
 if __name__ == "__main__":

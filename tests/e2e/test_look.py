@@ -10,10 +10,6 @@ OFTEN = ("--set", "tracking.system_every=0.1")
 
 
 class Look(Case):
-    def query(self, text, *values):
-        with sqlite3.connect(self.folder / "mlflow.db") as store:
-            return store.execute(text, values).fetchall()
-
     def load(self):
         """{key: [(step, value)]} of the machine's load."""
         found = {}
@@ -36,7 +32,7 @@ class Load(Look):
         self.assertGreater(load["system_memory_usage_megabytes"][0][1], 1)
 
     def test_a_run_that_goes_on_counts_on(self):
-        long = ("--set", "train.duration=100000 steps", "--set", "checkpoint.every=50 steps")
+        long = ("--set", "train.duration=10000000 steps", "--set", "checkpoint.every=50 steps")
         process = self.start("train", SYNTHETIC, *OFTEN, *long)
         self.wait_for_checkpoint(process)
         process.send_signal(signal.SIGUSR1)
@@ -51,7 +47,7 @@ class Load(Look):
         self.assertEqual([step for step, _ in after], list(range(len(after))))
         self.assertEqual(after[:len(before)], before)
 
-    def test_four_ranks_tell_of_themselves_in_one_run(self):
+    def test_f51_four_ranks_tell_of_themselves_in_one_run(self):
         done = self.train(*OFTEN, ranks=4)
         self.assertEqual(self.query("select count(*) from runs"), [(1,)])
         load = self.load()
@@ -135,6 +131,8 @@ class Files(Look):
         """{key: {step: number of pictures}} of images by step; each has to be a PNG under a name that MLflow reads."""
         found = {}
         for path in sorted((self.folder / run / "artifacts/images").iterdir()):
+            if path.name.startswith(".tmp-"):  # what a process that was killed was drawing
+                continue
             match = self.STEPPED.match(path.name)
             self.assertTrue(match, path.name)
             self.assertEqual(path.read_bytes()[:8], b"\x89PNG\r\n\x1a\n")
@@ -143,7 +141,7 @@ class Files(Look):
                 steps[int(match.group(2))] = steps.get(int(match.group(2)), 0) + 1
         return found
 
-    def test_a_run_leaves_tables_and_pictures(self):
+    def test_c34_a_run_leaves_tables_and_pictures(self):
         done = self.train(ranks=2)
         artifacts = self.folder / done["run"] / "artifacts"
         table = [line.split(",") for line in (artifacts / "metrics.csv").read_text().splitlines()]

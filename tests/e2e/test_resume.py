@@ -2,19 +2,20 @@
 from harness import *
 
 LONG = ("--set", "train.duration=300 steps", "--set", "checkpoint.every=5 steps", "--set", "eval.every=50 steps")
+ENDLESS = ("--set", "train.duration=10000000 steps", "--set", "checkpoint.every=5 steps", "--set", "eval.every=never")
 POINTS = int(os.environ.get("TILTYARD_KILL_POINTS", "12"))
 
 
 class Resume(Case):
-    def reference(self):
-        return self.train(*LONG, "--dir", "whole")["params_hash"]
+    def reference(self, words=LONG):
+        return self.train(*words, "--dir", "whole")["params_hash"]
 
     def newest(self, folder):
         found = sorted((self.folder / folder).rglob("step_*.h5"))
         return int(found[-1].stem.split("_")[1]) if found else 0
 
-    def interrupt(self, folder, at_step, which, ranks=0):
-        process = self.start("train", SYNTHETIC, *LONG, "--dir", folder, ranks=ranks)
+    def interrupt(self, folder, at_step, which, ranks=0, words=LONG):
+        process = self.start("train", SYNTHETIC, *words, "--dir", folder, ranks=ranks)
         self.wait_for(lambda: self.newest(folder) >= at_step or process.poll() is not None, what=f"step {at_step}")
         time.sleep(self.random.random() * 0.03)
         process.send_signal(which)
@@ -60,18 +61,22 @@ class Resume(Case):
     def test_signals_save_and_exit_with_their_codes(self):
         for which, code in ((signal.SIGUSR1, 75), (signal.SIGUSR2, 75), (signal.SIGINT, 130), (signal.SIGTERM, 143)):
             folder = f"signal{int(which)}"
-            self.assertEqual(self.interrupt(folder, 5, which), code)
+            self.assertEqual(self.interrupt(folder, 5, which, words=ENDLESS), code)
             out, _ = self.run_it("runs", "ls", "--dir", folder)
             self.assertIn("killed", out)
 
     def test_our_own_launcher_passes_ctrl_c_on_and_saves(self):
-        process = self.start("train", SYNTHETIC, *LONG, "--dir", "launched", "-n", "2")
-        self.wait_for(lambda: self.newest("launched") >= 5, what="a checkpoint")
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        for steps in 3000, 30000, 300000:  # more, where a machine ends before it is told
+            longer = (*LONG, "--set", f"train.duration={steps} steps", "--set", "checkpoint.every=50 steps")
+            process = self.start("train", SYNTHETIC, *longer, "--dir", f"launched{steps}", "-n", "2")
+            self.wait_for(lambda: self.newest(f"launched{steps}") >= 5, what="a checkpoint")
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=60)
+            if process.returncode != 0:
+                break
         self.assertEqual(process.returncode, 130, err)
         self.assertIn("the same command continues", err)
-        self.assertEqual(self.train(*LONG, "--dir", "launched")["params_hash"], self.reference())
+        self.assertEqual(self.train(*longer, "--dir", f"launched{steps}")["params_hash"], self.reference(longer))
 
     def test_points_are_never_doubled_by_resuming(self):
         import sqlite3
@@ -83,7 +88,7 @@ class Resume(Case):
         self.assertEqual(doubled, [])
 
     def test_a_killed_run_is_shown_as_killed_by_the_next_start(self):
-        self.interrupt("dead", 20, signal.SIGKILL)
+        self.interrupt("dead", 20, signal.SIGKILL, words=ENDLESS)
         self.train("--set", "seed=99", "--dir", "dead")
         out, _ = self.run_it("runs", "ls", "--dir", "dead")
         self.assertIn("killed", out)

@@ -104,7 +104,7 @@ class Secrets(Case):
         import resource
         env = {**self.env, "MLFLOW_TRACKING_URI": self.server.url, "MLFLOW_TRACKING_TOKEN": CANARY}
         allow = lambda: resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-        process = self.start("train", SYNTHETIC, "--set", "train.duration=100000 steps", env=env, preexec_fn=allow)
+        process = self.start("train", SYNTHETIC, "--set", "train.duration=10000000 steps", env=env, preexec_fn=allow)
         self.wait_for_checkpoint(process)
         limits = Path(f"/proc/{process.pid}/limits").read_text()
         self.assertRegex(limits, r"Max core file size +0 +")

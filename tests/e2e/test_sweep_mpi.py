@@ -3,8 +3,12 @@ from harness import *
 import test_sweep
 
 SPACE, SMALL = test_sweep.SPACE, test_sweep.SMALL
-LONG = {**SMALL, "train.duration": {"value": "600 steps"}, "eval.every": {"value": "50 steps"},
-        "checkpoint.every": {"value": "50 steps"}}
+EVERY = 50  # steps to an evaluation, and a checkpoint
+
+
+def long(steps):
+    return {**SMALL, "train.duration": {"value": f"{steps} steps"}, "eval.every": {"value": f"{EVERY} steps"},
+            "checkpoint.every": {"value": f"{EVERY} steps"}}
 
 
 class Ranks(test_sweep.Sweep):
@@ -14,17 +18,46 @@ class Ranks(test_sweep.Sweep):
     def on_ranks(self, n, folder, *words, **options):
         return self.run_it("sweep", "s.json", "--dir", folder, *words, ranks=n, **options)
 
-    def started(self, ranks, **more):
-        """A sweep under -n, once each of its groups has saved something."""
+    def started(self, ranks, steps=600, **more):
+        """A sweep under -n whose rank 0 is stopped, each group amid a trial, in its first half: where a machine is
+        too fast for that, trials are longer. So it stays: none goes on past an evaluation without rank 0's answer."""
         groups = ranks // more.get("resources", {}).get("ranks_per_trial", 1)
-        process = self.start("sweep", self.file(parameters={**SPACE, **LONG}, **more), "-n", ranks)
+        for _ in range(6):
+            process = self.start("sweep", self.file(parameters={**SPACE, **long(steps)}, **more), "-n", ranks)
+            self.wait_for(lambda: process.poll() is not None or self.saved() >= groups, what="a checkpoint of each")
+            self.ranks = ranks_of(process.pid)
+            if self.is_amid(groups, steps):
+                return process
+            self.leave(process)
+            steps *= 4
+        self.fail(f"no stop of rank 0 came amid a trial of each group, up to {steps // 4} steps")
 
-        def saved():
-            if process.poll() is not None:
-                self.fail(f"ended with {process.returncode}\n{process.communicate()}")
-            return len({p.parent for p in self.folder.glob("runs/*/*/checkpoints/step_*.h5")}) >= groups
-        self.wait_for(saved, seconds=240, what="a checkpoint of each group")
-        return process
+    def saved(self):
+        return len({p.parent for p in self.folder.glob("runs/*/*/checkpoints/step_*.h5")})
+
+    def is_amid(self, groups, steps):
+        if 0 not in self.ranks:
+            return False
+        os.kill(self.ranks[0], signal.SIGSTOP)
+        reports = [int(t[3]) for t in self.trials() if t[1] == "running"]
+        return len(reports) == groups and all(1 <= n <= steps // EVERY // 2 for n in reports)
+
+    def leave(self, process):
+        """Ends a sweep of which nothing is wanted, unless it has failed."""
+        for pid in self.ranks.values():
+            os.kill(pid, signal.SIGKILL)
+        out, err = process.communicate()
+        self.assertTrue(self.ranks or process.returncode == 0, f"{out}\n{err}")
+        for name in "sweeps", "runs":
+            shutil.rmtree(self.folder / name)
+
+    def go_on(self):
+        os.kill(self.ranks[0], signal.SIGCONT)
+
+    def is_signalled(self):
+        """Whether rank 0, which is stopped, will find a SIGUSR1: what tiltyard -n makes of every signal."""
+        pending = re.search(r"^ShdPnd:\s+(\S+)", Path(f"/proc/{self.ranks[0]}/status").read_text(), re.M).group(1)
+        return int(pending, 16) >> (signal.SIGUSR1 - 1) & 1
 
     def ended(self, process, code):
         out, err = process.communicate(timeout=280)
@@ -95,7 +128,8 @@ class Failures(Ranks):
 class Deaths(Ranks):
     def dies(self, victim, ranks, **more):
         process = self.started(ranks, run_cap=ranks + 1, **more)
-        os.kill(ranks_of(process.pid)[victim], signal.SIGKILL)
+        os.kill(self.ranks[victim], signal.SIGKILL)
+        self.go_on()
         err = self.ended(process, 0)
         self.assertEqual([t[1] for t in self.trials()], ["done"] * (ranks + 1))
         self.assertEqual(len([line for line in err.splitlines() if re.match(r"trial +\d+ +lost", line)]), 1, err)
@@ -112,7 +146,7 @@ class Deaths(Ranks):
 
     def test_without_rank_0_the_sweep_ends_and_the_same_command_goes_on(self):
         process = self.started(2, run_cap=2)
-        os.kill(ranks_of(process.pid)[0], signal.SIGKILL)
+        os.kill(self.ranks[0], signal.SIGKILL)
         err = self.ended(process, 8)
         self.assertIn("the same command goes on", err)
         self.run_it("sweep", "s.json", "-n", 2)
@@ -123,9 +157,11 @@ class Stops(Ranks):
     def stopped(self, which, code):
         process = self.started(2, run_cap=2)
         process.send_signal(which)
+        self.wait_for(self.is_signalled, what="a signal to rank 0")
+        self.go_on()
         err = self.ended(process, code)
         self.assertIn("2 trials save a checkpoint", err)
-        self.assertEqual([t[1] for t in self.trials()], ["runs"] * 2)
+        self.assertEqual([t[1] for t in self.trials()], ["interrupted"] * 2)
         self.run_it("sweep", "s.json", "-n", 2)
         self.assertEqual([t[1] for t in self.trials()], ["done"] * 2)
 
@@ -139,13 +175,15 @@ class Stops(Ranks):
         self.stopped(signal.SIGTERM, 143)
 
     def test_a_signal_that_one_rank_heard_is_for_all(self):
-        process = self.started(2, run_cap=2)
-        os.kill(ranks_of(process.pid)[1], signal.SIGUSR1)
+        process = self.started(2, steps=10**6, run_cap=2)  # rank 0 hears of it when rank 1 has saved
+        os.kill(self.ranks[1], signal.SIGUSR1)
+        self.go_on()
         self.ended(process, 75)
-        self.assertEqual([t[1] for t in self.trials()], ["runs"] * 2)
+        self.assertEqual([t[1] for t in self.trials()], ["interrupted"] * 2)
 
     def test_it_is_asked_to_stop_from_elsewhere(self):
         process = self.started(2, run_cap=100)
+        self.go_on()
         self.run_it("sweep", "stop", "s")
         self.ended(process, 75)
 

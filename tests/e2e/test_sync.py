@@ -129,6 +129,70 @@ class Delivery(Case):
         self.assert_whole()
         self.assertEqual((len(self.server.runs), len(self.server.experiments), len(self.server.models)), (1, 1, 1))
 
+    def record_much(self):
+        """Offline: curves of 3,000 points. Their keys."""
+        self.run_it("train", SYNTHETIC, *QUICK, "--set", "train.duration=3000 steps", "--set", "eval.every=1500 steps",
+                    "--set", "tracking.uri=offline")
+        keys = {key for key in self.journal()["metrics"] if key.startswith("train/")}
+        self.assertGreaterEqual(len(keys), 2)
+        return keys
+
+    def test_much_goes_over_two_connections_and_no_curve_over_both_at_once(self):
+        self.record_much()
+        under_way, lock, have_met, clashes = {}, threading.Lock(), threading.Event(), []
+
+        def fault(method, path, body):
+            keys = {m["key"] for m in body.get("metrics", [])} if method == "POST" else set()
+            if len(body.get("metrics", [])) < 900:
+                return
+            with lock:
+                clashes.extend(keys & others for others in under_way.values() if keys & others)
+                under_way[threading.get_ident()] = keys
+                if len(under_way) > 1:
+                    have_met.set()
+            self.assertTrue(have_met.wait(60))
+            time.sleep(0.02)
+            with lock:
+                del under_way[threading.get_ident()]
+
+        self.server.fault = fault
+        self.sync("--to", self.server.url)
+        self.assertTrue(have_met.is_set())
+        self.assertEqual(clashes, [])
+        self.assert_whole()
+
+    def test_what_is_lost_and_refused_on_two_connections_is_sent_again_and_narrowed_down(self):
+        self.env["MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR"] = "0"
+        long, lock, heard = self.record_much(), threading.Lock(), {}
+        fates = [None, "drop", None, 503, None, None, "down", None]
+
+        def fault(method, path, body):
+            if not path.endswith("log-batch"):
+                return None
+            with lock:
+                n = heard[threading.get_ident()] = heard.get(threading.get_ident(), -1) + 1
+            is_bad = any(m["step"] == 700 and m["key"] in long for m in body.get("metrics", []))
+            return 400 if is_bad else fates[n % len(fates)]
+
+        self.server.fault = fault
+        (report,), _ = self.sync("--to", self.server.url, code=1)
+        self.assertGreater(len(heard), 1)
+        self.assertEqual({(r["key"], r["step"]) for r in report["refused"]}, {(key, 700) for key in long})
+        self.server.fault = lambda *_: None
+        self.sync("--again")
+        self.assert_whole()
+
+    def test_where_there_can_be_no_second_connection_one_takes_all(self):
+        self.record_much()
+        authority = self.folder / "ca.pem"
+        authority.touch()
+        self.env["MLFLOW_TRACKING_SERVER_CERT_PATH"] = str(authority)
+        self.server.fault = lambda *_: authority.unlink(missing_ok=True)  # after the first one was opened
+        self.sync("--to", self.server.url)
+        del self.env["MLFLOW_TRACKING_SERVER_CERT_PATH"]
+        self.assertFalse(authority.exists())
+        self.assert_whole()
+
     def test_offline_writes_a_journal_alone_and_sync_takes_it_anywhere(self):
         del self.env["MLFLOW_TRACKING_URI"]
         out, err = self.run_it("train", SYNTHETIC, *QUICK, "--set", "tracking.uri=offline")
@@ -188,6 +252,24 @@ class Delivery(Case):
         calls = len(self.server.calls)
         self.sync("--again")
         self.assertEqual([c for c in self.server.calls[calls:] if c[0] != "GET"], [], "twice changes nothing")
+
+    def test_what_is_late_decides_the_exit_code_also_where_something_was_refused(self):
+        self.server.poison = {"seed"}
+        self.server.fault = lambda method, path, body: "down" if method == "PUT" and "report.html" in path else None
+        self.run_it("train", SYNTHETIC, *QUICK, "--set", "tracking.exit_wait=2")
+        for words in ([], ["--status"]):
+            (report,), err = self.sync(*words, code=75)
+            self.assertEqual([r["key"] for r in report["refused"]], ["seed"])
+            self.assertFalse(report["is_complete"])
+            self.assertIn("1 value is refused for good", err)
+        self.server.fault = lambda *_: "down"
+        self.sync(code=75)
+        self.server.fault = lambda *_: None
+        _, err = self.sync(code=1)
+        self.assertEqual(err.count("1 value is refused for good"), 1, err)
+        self.server.poison = set()
+        self.sync("--again")
+        self.assert_whole()
 
     def test_a_run_that_was_deleted_there_is_left_alone_until_it_is_restored(self):
         self.server.fault = lambda method, path, body: "down" if self.server.runs else None

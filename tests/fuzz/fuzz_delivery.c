@@ -1,6 +1,6 @@
 /* Arbitrary bytes as a record of delivery.journal: the first byte is its type. Whatever was
  * understood is still there when the next one comes. */
-#include "tracking/delivery.h"
+#include "tracking/sinks/delivery.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tracking/mlflow_private.h"
-#include "tracking/s3_listing.h"
+#include "tracking/client/mlflow_private.h"
+#include "tracking/client/s3_listing.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

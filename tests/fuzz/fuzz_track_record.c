@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "tracking/limits.h"
-#include "tracking/points_scan.h"
-#include "tracking/record.h"
+#include "tracking/journal/points_scan.h"
+#include "tracking/journal/record.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

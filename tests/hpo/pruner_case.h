@@ -2,7 +2,7 @@
 #ifndef TY_TESTS_HPO_PRUNER_CASE_H
 #define TY_TESTS_HPO_PRUNER_CASE_H
 
-#include "hpo/pruner.h"
+#include "hpo/pruners/pruner.h"
 
 enum { CASE_CURVES = 64, CASE_REPORTS = 64 };
 

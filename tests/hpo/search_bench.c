@@ -2,11 +2,12 @@
  *
  *   search_bench problems                        a line of JSON each: name, ranges, least value
  *   search_bench value PROBLEM                   lines of numbers in, lines of values out
- *   search_bench run PROBLEM SAMPLER SEEDS TRIALS
- *                                                a line of JSON a seed from 0 on: {"seed", "best": [...]},
+ *   search_bench run PROBLEM SAMPLER FIRST SEEDS TRIALS
+ *                                                a line of JSON a seed from FIRST on: {"seed", "best": [...]},
  *                                                the regret of the best so far after each trial
  *   search_bench time DIMS SAMPLER TRIALS...     a line of JSON a count: milliseconds of processor time that
- *                                                a suggestion and the telling of its value take there
+ *                                                a suggestion and the telling of its value take there,
+ *                                                counts ascending
  *
  * SAMPLER is JSON: '"random"', '{"type": "tpe", "candidates": 48}'. */
 #include <jansson.h>
@@ -17,12 +18,7 @@
 #include <time.h>
 
 #include "analytic.h"
-#include "hpo/sampler.h"
-
-static int fail(ty_ctx *ctx, const char *what) {
-    fprintf(stderr, "search_bench: %s\n", what ? what : ctx->message);
-    return 1;
-}
+#include "hpo/samplers/sampler.h"
 
 static const analytic *problem_of(const char *name) {
     for (int i = 0; i < ANALYTIC_COUNT; i++)
@@ -31,7 +27,7 @@ static const analytic *problem_of(const char *name) {
     return NULL;
 }
 
-static int print_problems(void) {
+static ty_status print_problems(void) {
     for (int i = 0; i < ANALYTIC_COUNT; i++) {
         const analytic *p = &analytic_problems[i];
         printf("{\"name\": \"%s\", \"least\": %.17g, \"ranges\": [", p->name, p->least);
@@ -39,15 +35,15 @@ static int print_problems(void) {
             printf("%s[%.17g, %.17g]", d ? ", " : "", p->low[d], p->high[d]);
         printf("]}\n");
     }
-    return 0;
+    return TY_OK;
 }
 
-static int print_values(const analytic *problem) {
+static ty_status print_values(const analytic *problem) {
     double x[ANALYTIC_MAX_DIMS];
     for (;;) {
         for (size_t d = 0; d < problem->dims; d++)
             if (scanf("%lf", &x[d]) != 1)
-                return 0;
+                return TY_OK;
         printf("%.17g\n", problem->value(x, problem->dims));
         fflush(stdout);
     }
@@ -99,10 +95,10 @@ static ty_status run_seed(ty_ctx *ctx, study *s, const analytic *problem, size_t
     return TY_OK;
 }
 
-static ty_status run(ty_ctx *ctx, const analytic *problem, const char *sampler, size_t seeds,
-                     size_t trials) {
+static ty_status run(ty_ctx *ctx, const analytic *problem, const char *sampler, size_t first,
+                     size_t seeds, size_t trials) {
     ty_status st = TY_OK;
-    for (size_t seed = 0; seed < seeds && st == TY_OK; seed++) {
+    for (size_t seed = first; seed < first + seeds && st == TY_OK; seed++) {
         study s;
         st = open_study(ctx, &s, problem->low, problem->high, problem->dims, sampler, seed);
         printf("{\"seed\": %zu, \"best\": [", seed);
@@ -129,20 +125,32 @@ static double bowl(const double *x, size_t dims) {
     return sum;
 }
 
-/* The median of 21 suggestions, one after the other, from this many trials on. */
+/* A history that no sampler made, the same for all: normal around 0.3, deviation 0.2, within the cube. */
+static ty_status grow_history(ty_ctx *ctx, study *s, size_t trials) {
+    double x[64];
+    for (size_t trial = s->history.count; trial < trials; trial++) {
+        ty_draws draws = ty_draws_open(1, TY_DRAW_PRIOR, trial, 0);
+        for (size_t d = 0; d < s->space.count; d++)
+            x[d] = fmin(fmax(0.3 + 0.2 * ty_draw_normal(&draws), 0), 1);
+        TY_TRY(tell(ctx, s, trial, x, bowl(x, s->space.count)));
+    }
+    return TY_OK;
+}
+
+/* The median of 21 suggestions and tells, one after the other, from this many trials on. */
 static ty_status time_at(ty_ctx *ctx, study *s, size_t trials, double *median) {
     enum { N = 21 };
     double ms[N], x[64];
-    for (size_t trial = s->history.count; trial < trials + N; trial++) {
+    TY_TRY(grow_history(ctx, s, trials));
+    for (size_t i = 0; i < N; i++) {
         const double begin = cpu_ms();
-        TY_TRY(ty_sampler_suggest(ctx, s->sampler, &s->history, trial, x));
-        TY_TRY(tell(ctx, s, trial, x, bowl(x, s->space.count)));
-        if (trial < trials)
-            continue;
-        size_t at = trial - trials;
-        for (; at > 0 && ms[at - 1] > cpu_ms() - begin; at--)
+        TY_TRY(ty_sampler_suggest(ctx, s->sampler, &s->history, trials + i, x));
+        TY_TRY(tell(ctx, s, trials + i, x, bowl(x, s->space.count)));
+        const double took = cpu_ms() - begin;
+        size_t at = i;
+        for (; at > 0 && ms[at - 1] > took; at--)
             ms[at] = ms[at - 1];
-        ms[at] = cpu_ms() - begin;
+        ms[at] = took;
     }
     *median = ms[N / 2];
     return TY_OK;
@@ -159,34 +167,41 @@ static ty_status time_all(ty_ctx *ctx, size_t dims, const char *sampler, char **
     for (int i = 0; i < n && st == TY_OK; i++) {
         st = time_at(ctx, &s, strtoul(counts[i], NULL, 10), &median);
         if (st == TY_OK)
-            printf("{\"trials\": %s, \"ms\": %.5f}\n", counts[i], median);
+            printf("{\"trials\": %s, \"ms\": %.6f}\n", counts[i], median);
         fflush(stdout);
     }
     close_study(&s);
     return st;
 }
 
+static unsigned long count_of(const char *word) {
+    return strtoul(word, NULL, 10);
+}
+
+static ty_status do_verb(ty_ctx *ctx, int argc, char **argv, bool *known) {
+    const char *verb = argc > 1 ? argv[1] : "";
+    const analytic *problem = argc > 2 ? problem_of(argv[2]) : NULL;
+    *known = true;
+    if (strcmp(verb, "problems") == 0)
+        return print_problems();
+    if (strcmp(verb, "value") == 0 && problem)
+        return print_values(problem);
+    if (strcmp(verb, "run") == 0 && problem && argc == 7)
+        return run(ctx, problem, argv[3], count_of(argv[4]), count_of(argv[5]), count_of(argv[6]));
+    if (strcmp(verb, "time") == 0 && argc > 4 && count_of(argv[2]) <= 64)
+        return time_all(ctx, count_of(argv[2]), argv[3], argv + 4, argc - 4);
+    *known = false;
+    return TY_OK;
+}
+
 int main(int argc, char **argv) {
     ty_ctx ctx;
     ty_ctx_init(&ctx);
-    const char *verb = argc > 1 ? argv[1] : "";
-    const analytic *problem = argc > 2 ? problem_of(argv[2]) : NULL;
-    int code = 1;
-    if (strcmp(verb, "problems") == 0)
-        code = print_problems();
-    else if (strcmp(verb, "value") == 0 && problem)
-        code = print_values(problem);
-    else if (strcmp(verb, "run") == 0 && problem && argc == 6)
-        code = run(&ctx, problem, argv[3], strtoul(argv[4], NULL, 10),
-                   strtoul(argv[5], NULL, 10)) != TY_OK
-                   ? fail(&ctx, NULL)
-                   : 0;
-    else if (strcmp(verb, "time") == 0 && argc > 4 && strtoul(argv[2], NULL, 10) <= 64)
-        code = time_all(&ctx, strtoul(argv[2], NULL, 10), argv[3], argv + 4, argc - 4) != TY_OK
-                   ? fail(&ctx, NULL)
-                   : 0;
-    else
-        code = fail(&ctx, "see the top of tests/hpo/search_bench.c");
+    bool known;
+    const ty_status st = do_verb(&ctx, argc, argv, &known);
+    if (st != TY_OK || !known)
+        fprintf(stderr, "search_bench: %s\n",
+                known ? ctx.message : "see the top of tests/hpo/search_bench.c");
     ty_ctx_clear(&ctx);
-    return code;
+    return st != TY_OK || !known;
 }

@@ -41,7 +41,7 @@ ty_study *study_case_open(study_case *f) {
 }
 
 double study_case_loss(const ty_trial *t, int epoch) {
-    return hpo_fixture_loss(t->x) + 1.0 / (epoch + (double)(t->number % 3));
+    return hpo_fixture_loss(t->asked) + 1.0 / (epoch + (double)(t->number % 3));
 }
 
 /* A worker that trains an epoch a turn. */
@@ -84,8 +84,9 @@ static ty_ask_kind take(study_case *f, ty_study *s, worker *w) {
     ty_ask ask;
     study_case_ok(f, ty_study_ask(&f->ctx, s, "w", &ask));
     if (ask.kind == TY_ASK_TRIAL)
-        *w = (worker){
-            .trial = ask.trial->number, .epoch = checkpoint_of(ask.trial), .is_busy = true};
+        *w = (worker){.trial = ask.trial->number,
+                      .epoch = ask.begins_anew ? 0 : checkpoint_of(ask.trial),
+                      .is_busy = true};
     return ask.kind;
 }
 
@@ -99,6 +100,8 @@ bool study_case_run(study_case *f, ty_study *s, int workers, uint64_t delays, si
             train_epoch(f, s, one);
         else
             done += take(f, s, one) == TY_ASK_DONE;
+        if (f->after_turn)
+            f->after_turn(f->self, s);
     }
     return done > 0;
 }
@@ -108,7 +111,7 @@ void study_case_describe(const ty_study *s, ty_text *out) {
         const ty_trial *t = ty_study_trial(s, i);
         ty_text_addf(out, "%zu %d %a:", i, (int)t->state, t->value);
         for (size_t d = 0; d < FIXTURE_DIMS; d++)
-            ty_text_addf(out, " %a", t->x[d]);
+            ty_text_addf(out, " %a", t->asked[d]);
         for (size_t r = 0; r < t->reports; r++)
             ty_text_addf(out, " %g=%a", t->resource[r], t->reported[r]);
         for (size_t l = 0; l < t->leg_count; l++)

@@ -15,6 +15,8 @@ typedef struct study_case {
     bool is_in_memory; /* without a journal: the disk takes most of the time */
     size_t trained;    /* epochs, by all workers */
     bool has_trained[MAX_TRIALS][EPOCHS + 1];
+    void (*after_turn)(void *self, const ty_study *s); /* NULL: nobody wants to know */
+    void *self;
 } study_case;
 
 /* cmocka's set-up and tear-down: *state is a study_case. */

@@ -11,7 +11,7 @@
 
 #include <math.h>
 
-#include "hpo/exact.h"
+#include "hpo/exact/exact.h"
 #include "hpo/hpo.h"
 #include "tests/support/temp_folder.h"
 

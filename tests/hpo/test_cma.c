@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #include "base/rng.h"
-#include "hpo/cma.h"
+#include "hpo/samplers/cma.h"
 
 static double number(uint64_t i) {
     return ty_rng_uniform(ty_rng_draw(ty_rng_key_of(1, TY_STREAM_SYNTHETIC), i, 0).v[0]) - 0.5;
@@ -171,6 +171,31 @@ static void the_margin_keeps_neighbours_likely(void **state) {
     ty_ctx_clear(&ctx);
 }
 
+/* Two values, whose cells meet at a half. */
+static bool halves(const void *self, size_t dim, double m, double *low, double *high) {
+    (void)self;
+    (void)dim;
+    (void)m;
+    *low = *high = 0.5;
+    return true;
+}
+
+static void a_mean_on_the_only_end_keeps_its_room(void **state) {
+    (void)state;
+    const double mean = 0.5, still[4] = {0.5, 0.5, 0.5, 0.5};
+    ty_ctx ctx;
+    ty_cma s;
+    open_cma(
+        &ctx, &s,
+        &(ty_cma_options){.dims = 1, .mean = &mean, .sigma = 0.2, .lattice = {.ends = halves}});
+    for (int i = 0; i < 3; i++)
+        ty_cma_tell(&s, still, 0, 1);
+    expect_near(ty_cma_encode(&s, 0, 0.7), 0.7, 1e-12);
+    expect_near(ty_cma_decode(&s, 0, 0.7), 0.7, 1e-12);
+    ty_cma_clear(&s);
+    ty_ctx_clear(&ctx);
+}
+
 static void a_warm_start_resembles_its_points(void **state) {
     (void)state;
     const double x[3 * 2] = {0.2, 0.4, 0.3, 0.6, 0.4, 0.8};
@@ -190,6 +215,7 @@ int main(void) {
         cmocka_unit_test(a_separable_one_has_no_correlations),
         cmocka_unit_test(a_foreign_point_is_brought_near_and_a_near_one_left_alone),
         cmocka_unit_test(the_margin_keeps_neighbours_likely),
+        cmocka_unit_test(a_mean_on_the_only_end_keeps_its_room),
         cmocka_unit_test(a_warm_start_resembles_its_points),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

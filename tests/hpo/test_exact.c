@@ -1,4 +1,4 @@
-/* hpo/exact.h: what the functions are at their edges, and the same bits at every instruction-set
+/* hpo/exact/exact.h: what the functions are at their edges, and the same bits at every instruction-set
  * level. */
 #include <float.h>
 #include <math.h>
@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "base/rng.h"
-#include "hpo/exact.h"
+#include "hpo/exact/exact.h"
 
 static uint64_t bits_of(double x) {
     uint64_t bits;
@@ -204,6 +204,17 @@ static void expect_same_diff(const ty_exact_loops *t, double *x, double *to, int
     }
 }
 
+/* Where a quantile has one, and everywhere. */
+static void expect_same_quantiles(const ty_exact_loops *t, double *x, double *to, int level) {
+    expect_same(t->ndtri, ty_exact_ndtri, x, to, level);
+    for (int i = 0; i < N_ANY; i++)
+        x[i] = (i + 0.5) / N_ANY * pow(2, -(i % 64));
+    expect_same(t->ndtri, ty_exact_ndtri, x, to, level);
+    for (int i = 0; i < N_ANY; i++)
+        x[i] = 1 - x[i];
+    expect_same(t->ndtri, ty_exact_ndtri, x, to, level);
+}
+
 static void arrays_have_the_same_bits_at_every_level(void **state) {
     (void)state;
     double *x = any_numbers(), *to = malloc(N_ANY * sizeof *to);
@@ -218,6 +229,9 @@ static void arrays_have_the_same_bits_at_every_level(void **state) {
         expect_same(t->log, ty_exact_log, x, to, level);
         expect_same(t->log_ndtr, ty_exact_log_ndtr, x, to, level);
         expect_same_diff(t, x, to, level);
+        double *p = any_numbers();
+        expect_same_quantiles(t, p, to, level);
+        free(p);
     }
     free(x);
     free(to);

@@ -1,4 +1,4 @@
-/* hpo/exact.h against the truth: a table of true values, identities between functions, and a digest of
+/* hpo/exact/exact.h against the truth: a table of true values, identities between functions, and a digest of
  * many results, so that a machine whose bits differ says so. */
 #include <math.h>
 #include <setjmp.h>
@@ -13,7 +13,7 @@
 
 #include "base/hash.h"
 #include "base/rng.h"
-#include "hpo/exact.h"
+#include "hpo/exact/exact.h"
 
 typedef enum function_name {
     EXP,

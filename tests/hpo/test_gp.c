@@ -12,8 +12,8 @@
 #include <string.h>
 
 #include "base/rng.h"
-#include "hpo/exact.h"
-#include "hpo/gp.h"
+#include "hpo/exact/exact.h"
+#include "hpo/samplers/gp.h"
 
 enum { N_NUMBERS = 3, DIMS = 4 };
 

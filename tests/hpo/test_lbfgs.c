@@ -7,7 +7,7 @@
 
 #include <math.h>
 
-#include "hpo/lbfgs.h"
+#include "hpo/samplers/lbfgs.h"
 
 enum { N = 6 };
 

@@ -10,7 +10,7 @@
 
 #include <math.h>
 
-#include "hpo/parzen_private.h"
+#include "hpo/samplers/parzen_private.h"
 #include "tests/hpo/sampler_cases.h"
 
 enum { MAX_AXES = 8, MAX_POINTS = 400 };

@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-#include "hpo/rungs.h"
+#include "hpo/pruners/rungs.h"
 #include "tests/hpo/pruner_case.h"
 
 #define ASHA "{\"type\": \"asha\", \"eta\": 2, \"max_resource\": 8}" /* rungs 1, 2, 4 */

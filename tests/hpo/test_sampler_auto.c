@@ -1,93 +1,104 @@
-/* The sampler that chooses a sampler: pure and legal across the change. */
+/* The sampler that chooses a sampler: pure and legal across the change, and whom it asks. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <cmocka.h>
 
-#include "tests/hpo/sampler_play.h"
+#include "hpo/samplers/sampler.h"
+#include "tests/hpo/sampler_suite.h"
 
-static const char *const samplers[] = {"{\"type\": \"auto\", \"model_trials\": 25}",
-                                       "{\"type\": \"auto\", \"model_parameters\": 3}"};
+enum { DIMS = 3, SEED = 7 };
 
-enum { N_SAMPLERS = sizeof samplers / sizeof *samplers };
-
-static uint64_t play_one(const char *sampler, play_kind kind, size_t dims, uint64_t seed,
-                         play_game game) {
+typedef struct board {
     ty_ctx ctx;
-    ty_ctx_init(&ctx);
-    play_space p;
-    play_space_open(&ctx, &p, kind, dims, seed);
-    game.sampler = sampler;
-    game.seed = seed;
-    const uint64_t hash = play(&ctx, &p, &game);
-    play_space_close(&p);
-    ty_ctx_clear(&ctx);
-    return hash;
+    ty_space space;
+    ty_param params[DIMS];
+    ty_history history;
+} board;
+
+/* 60 complete trials at points drawn; those of TPE's own numbers have the value `density`, others 1. */
+static void board_open(board *b, double density) {
+    static const char *const names[DIMS] = {"a", "b", "c"};
+    *b = (board){0};
+    ty_ctx_init(&b->ctx);
+    for (size_t d = 0; d < DIMS; d++)
+        b->params[d] = (ty_param){.name = names[d], .prior = TY_PRIOR_UNIFORM, .low = 0, .high = 1};
+    b->space = (ty_space){.params = b->params, .count = DIMS};
+    assert_int_equal(ty_space_seal(&b->ctx, &b->space), TY_OK);
+    ty_history_init(&b->history, &b->space);
+    for (size_t i = 0; i < 60; i++) {
+        double x[DIMS];
+        ty_draws_point(&b->space, SEED + 1, i, 0, x);
+        const ty_shown shown = {.number = i,
+                                .state = TY_TRIAL_COMPLETE,
+                                .value = i % 10 == 9 ? density : 1 + 0.01 * x[0]};
+        assert_int_equal(ty_history_show(&b->ctx, &b->history, &shown, x), TY_OK);
+    }
 }
 
-static void play_all(play_kind kind, size_t dims, uint64_t seed, play_game game) {
-    for (size_t i = 0; i < N_SAMPLERS; i++)
-        play_one(samplers[i], kind, dims, seed, game);
+static void board_close(board *b) {
+    ty_history_clear(&b->history);
+    ty_ctx_clear(&b->ctx);
 }
 
-static void a_fresh_sampler_suggests_the_same_bits_on_any_space(void **state) {
+static bool suggests_the_same(board *b, const char *one, const char *other, size_t trial) {
+    const char *const names[2] = {one, other};
+    double x[2][DIMS];
+    for (int i = 0; i < 2; i++) {
+        ty_sampler *sampler = NULL;
+        assert_int_equal(ty_sampler_open_json(&b->ctx, names[i], &b->space, SEED, &sampler), TY_OK);
+        assert_int_equal(ty_sampler_suggest(&b->ctx, sampler, &b->history, trial, x[i]), TY_OK);
+        ty_sampler_close(sampler);
+    }
+    return memcmp(x[0], x[1], sizeof x[0]) == 0;
+}
+
+static void who_was_always_asked_is_asked_whatever_came_of_it(void **state) {
     (void)state;
-    for (uint64_t seed = 0; seed < 12; seed++)
-        play_all(PLAY_ANY, 1 + seed % PLAY_MAX_DIMS, seed,
-                 (play_game){.trials = 40, .workers = 1 + seed % 3, .compare_every = 9});
+    for (int is_good = 0; is_good <= 1; is_good++) {
+        board b;
+        board_open(&b, is_good ? 0 : 2);
+        assert_true(suggests_the_same(&b, "\"auto\"", "\"gp\"", 60));
+        assert_true(suggests_the_same(&b, "\"auto\"", "\"tpe\"", 69));
+        board_close(&b);
+    }
 }
 
-static void the_same_game_twice_is_the_same(void **state) {
+static void the_rest_goes_to_the_one_whose_trials_were_good(void **state) {
     (void)state;
-    const play_game game = {.trials = 40, .workers = 3};
-    for (size_t i = 0; i < N_SAMPLERS; i++)
-        assert_int_equal(play_one(samplers[i], PLAY_ANY, 6, 5, game),
-                         play_one(samplers[i], PLAY_ANY, 6, 5, game));
+    board good, bad;
+    board_open(&good, 0);
+    board_open(&bad, 2);
+    for (size_t trial = 61; trial < 69; trial += 2) {
+        assert_true(suggests_the_same(&good, "\"auto\"", "\"tpe\"", trial));
+        assert_true(suggests_the_same(&bad, "\"auto\"", "\"gp\"", trial));
+    }
+    board_close(&good);
+    board_close(&bad);
 }
 
-static void another_seed_is_another_search(void **state) {
+/* Nobody here was asked for them, whatever their numbers are. */
+static void imported_trials_are_nobodys(void **state) {
     (void)state;
-    const play_game game = {.trials = 20, .workers = 1};
-    for (size_t i = 0; i < N_SAMPLERS; i++)
-        assert_int_not_equal(play_one(samplers[i], PLAY_NUMBERS, 3, 1, game),
-                             play_one(samplers[i], PLAY_NUMBERS, 3, 2, game));
-}
-
-static void values_that_say_nothing_or_too_much_stop_nothing(void **state) {
-    (void)state;
-    for (play_values values = PLAY_ALIKE; values <= PLAY_WILD; values++)
-        play_all(PLAY_ANY, 5, 3,
-                 (play_game){.trials = 40, .workers = 2, .values = values, .compare_every = 13});
-}
-
-static void repeated_points_stop_nothing(void **state) {
-    (void)state;
-    play_all(PLAY_ANY, 4, 8,
-             (play_game){.trials = 45, .workers = 2, .repeats = true, .compare_every = 13});
-}
-
-static void choices_alone_can_be_searched(void **state) {
-    (void)state;
-    for (size_t dims = 1; dims < 6; dims += 2)
-        play_all(PLAY_CHOICES, dims, 4,
-                 (play_game){.trials = 40, .workers = 1, .compare_every = 13});
-}
-
-static void many_under_way_at_a_time_are_legal_and_pure(void **state) {
-    (void)state;
-    play_all(PLAY_ANY, 5, 11, (play_game){.trials = 45, .workers = 8, .compare_every = 7});
+    board b;
+    board_open(&b, 0);
+    b.history.imported = b.history.count;
+    for (size_t trial = 61; trial < 69; trial += 2)
+        assert_true(suggests_the_same(&b, "\"auto\"", "\"gp\"", trial));
+    board_close(&b);
 }
 
 int main(void) {
+    static const char *const samplers[] = {"{\"type\": \"auto\", \"model_trials\": 25}",
+                                           "{\"type\": \"auto\", \"model_parameters\": 3}"};
+    sampler_suite suite = {.samplers = samplers, .count = 2, .trials = 40, .window = 8};
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_fresh_sampler_suggests_the_same_bits_on_any_space),
-        cmocka_unit_test(the_same_game_twice_is_the_same),
-        cmocka_unit_test(another_seed_is_another_search),
-        cmocka_unit_test(values_that_say_nothing_or_too_much_stop_nothing),
-        cmocka_unit_test(repeated_points_stop_nothing),
-        cmocka_unit_test(choices_alone_can_be_searched),
-        cmocka_unit_test(many_under_way_at_a_time_are_legal_and_pure),
+        SAMPLER_SUITE(&suite),
+        cmocka_unit_test(who_was_always_asked_is_asked_whatever_came_of_it),
+        cmocka_unit_test(the_rest_goes_to_the_one_whose_trials_were_good),
+        cmocka_unit_test(imported_trials_are_nobodys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

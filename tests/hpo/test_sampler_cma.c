@@ -5,117 +5,50 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "tests/hpo/sampler_play.h"
+#include "tests/hpo/sampler_suite.h"
 
-static const char *const samplers[] = {
+enum { N_SAMPLERS = 3 };
+
+static const char *const samplers[N_SAMPLERS] = {
     "\"cma\"", "{\"type\": \"cma\", \"separable\": true, \"population\": 4}",
     "{\"type\": \"cma\", \"startup\": 15, \"sigma\": 0.4}"};
-
-enum { N_SAMPLERS = sizeof samplers / sizeof *samplers };
-
-static uint64_t play_one(const char *sampler, play_kind kind, size_t dims, uint64_t seed,
-                         play_game game) {
-    ty_ctx ctx;
-    ty_ctx_init(&ctx);
-    play_space p;
-    play_space_open(&ctx, &p, kind, dims, seed);
-    game.sampler = sampler;
-    game.seed = seed;
-    const uint64_t hash = play(&ctx, &p, &game);
-    play_space_close(&p);
-    ty_ctx_clear(&ctx);
-    return hash;
-}
-
-static void play_all(play_kind kind, size_t dims, uint64_t seed, play_game game) {
-    for (size_t i = 0; i < N_SAMPLERS; i++)
-        play_one(samplers[i], kind, dims, seed, game);
-}
-
-static void a_fresh_sampler_suggests_the_same_bits_on_any_space(void **state) {
-    (void)state;
-    for (uint64_t seed = 0; seed < 12; seed++)
-        play_all(PLAY_ANY, 1 + seed % PLAY_MAX_DIMS, seed,
-                 (play_game){.trials = 90, .workers = 1 + seed % 3, .compare_every = 9});
-}
-
-static void the_same_game_twice_is_the_same(void **state) {
-    (void)state;
-    const play_game game = {.trials = 90, .workers = 3};
-    for (size_t i = 0; i < N_SAMPLERS; i++)
-        assert_int_equal(play_one(samplers[i], PLAY_ANY, 6, 5, game),
-                         play_one(samplers[i], PLAY_ANY, 6, 5, game));
-}
-
-static void another_seed_is_another_search(void **state) {
-    (void)state;
-    const play_game game = {.trials = 20, .workers = 1};
-    for (size_t i = 0; i < N_SAMPLERS; i++)
-        assert_int_not_equal(play_one(samplers[i], PLAY_NUMBERS, 3, 1, game),
-                             play_one(samplers[i], PLAY_NUMBERS, 3, 2, game));
-}
-
-static void values_that_say_nothing_or_too_much_stop_nothing(void **state) {
-    (void)state;
-    for (play_values values = PLAY_ALIKE; values <= PLAY_WILD; values++)
-        play_all(PLAY_ANY, 5, 3,
-                 (play_game){.trials = 40, .workers = 2, .values = values, .compare_every = 13});
-}
-
-static void repeated_points_stop_nothing(void **state) {
-    (void)state;
-    play_all(PLAY_ANY, 4, 8,
-             (play_game){.trials = 45, .workers = 2, .repeats = true, .compare_every = 13});
-}
-
-static void choices_alone_can_be_searched(void **state) {
-    (void)state;
-    for (size_t dims = 1; dims < 6; dims += 2)
-        play_all(PLAY_CHOICES, dims, 4,
-                 (play_game){.trials = 40, .workers = 1, .compare_every = 13});
-}
-
-static void many_under_way_at_a_time_are_legal_and_pure(void **state) {
-    (void)state;
-    play_all(PLAY_ANY, 5, 11, (play_game){.trials = 45, .workers = 20, .compare_every = 7});
-}
 
 /* The numbers were written down once; another machine, instruction set or compiler that suggests
  * otherwise breaks the promise that a sweep is the same everywhere. */
 static void suggestions_are_those_written_down(void **state) {
     (void)state;
-    const play_game game = {.trials = 60, .workers = 2};
-    assert_int_equal(play_one("\"cma\"", PLAY_ANY, 8, 21, game), UINT64_C(0xa76370c910d4b1d0));
-    assert_int_equal(play_one("\"cma\"", PLAY_NUMBERS, 5, 22, game), UINT64_C(0x87f0e8fc60c29934));
+    const case_game game = {
+        .sampler = samplers[0], .seed = 21, .trials = 60, .window = 2, .values = CASE_MIXED};
+    assert_int_equal(case_play_space(33, false, &game), UINT64_C(0x1d5308ffa45a8c11));
+    assert_int_equal(case_play_space(39, false, &game), UINT64_C(0x7f849715daa25c93));
 }
 
-/* A bowl of 5 numbers: what the middle of the last generation is worth. */
-static double final_value(const char *sampler, size_t workers) {
+/* A bowl of 5 numbers: the best of 400 trials, each of which is told when `window` have begun. */
+static double best_of_a_bowl(const char *json, size_t window) {
     ty_ctx ctx;
-    ty_ctx_init(&ctx);
-    play_space p;
-    play_space_open(&ctx, &p, PLAY_NUMBERS, 5, 1);
+    case_space s;
     ty_history h;
-    ty_history_init(&h, &p.space);
-    ty_sampler *s = NULL;
-    assert_int_equal(ty_sampler_open_json(&ctx, sampler, &p.space, 3, &s), TY_OK);
-    double points[400][PLAY_MAX_DIMS], best = 1e300;
+    ty_ctx_init(&ctx);
+    case_cube_open(&ctx, &s, 5);
+    ty_history_init(&h, &s.space);
+    ty_sampler *sampler = case_open(&ctx, json, &s.space, 3);
+    double points[400][5], best = 1e300;
     for (size_t trial = 0; trial < 400; trial++) {
-        assert_int_equal(ty_sampler_suggest(&ctx, s, &h, trial, points[trial]), TY_OK);
-        if (trial + 1 < workers)
+        case_suggest(&ctx, sampler, &h, trial, points[trial]);
+        if (trial + 1 < window)
             continue;
-        const double *x = points[trial + 1 - workers];
+        const double *x = points[trial + 1 - window];
         double value = 0;
         for (size_t d = 0; d < 5; d++)
-            value += (double)(d + 1) * (x[d] - 1) * (x[d] - 1);
+            value += (double)(d + 1) * (7 * x[d] - 3) * (7 * x[d] - 3);
         best = value < best ? value : best;
         const ty_shown shown = {
-            .number = trial + 1 - workers, .state = TY_TRIAL_COMPLETE, .value = value};
+            .number = trial + 1 - window, .state = TY_TRIAL_COMPLETE, .value = value};
         assert_int_equal(ty_history_show(&ctx, &h, &shown, x), TY_OK);
     }
-    ty_sampler_close(s);
+    ty_sampler_close(sampler);
     ty_history_clear(&h);
-    play_space_close(&p);
+    case_space_close(&s);
     ty_ctx_clear(&ctx);
     return best;
 }
@@ -123,26 +56,45 @@ static double final_value(const char *sampler, size_t workers) {
 static void a_bowl_is_searched_to_its_bottom(void **state) {
     (void)state;
     for (size_t i = 0; i < N_SAMPLERS; i++)
-        assert_true(final_value(samplers[i], 1) < 1e-3);
+        assert_true(best_of_a_bowl(samplers[i], 1) < 1e-3);
 }
 
 static void results_that_come_late_still_lead_to_the_bottom(void **state) {
     (void)state;
-    assert_true(final_value("\"cma\"", 8) < 0.1);
+    assert_true(best_of_a_bowl(samplers[0], 8) < 0.1);
+}
+
+/* 0.5 % of the space, far from the middle at which the search begins, and narrower than its steps. */
+static void constraints_that_leave_a_corner_stop_nothing(void **state) {
+    (void)state;
+    ty_ctx ctx;
+    case_space s;
+    const ty_expression *corner = NULL;
+    ty_ctx_init(&ctx);
+    case_cube_open(&ctx, &s, 20);
+    assert_int_equal(ty_expression_parse(&ctx, "p0 + p1 < 0.1", &s.space, &s.arena, &corner),
+                     TY_OK);
+    s.space.constraints = &corner;
+    s.space.constraint_count = 1;
+    const case_game game = {.sampler = samplers[0],
+                            .seed = 2,
+                            .trials = 30,
+                            .window = 1,
+                            .values = CASE_PLAIN,
+                            .compare_every = 7};
+    case_play(&ctx, &s.space, &game);
+    case_space_close(&s);
+    ty_ctx_clear(&ctx);
 }
 
 int main(void) {
+    sampler_suite suite = {.samplers = samplers, .count = N_SAMPLERS, .trials = 90, .window = 20};
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_fresh_sampler_suggests_the_same_bits_on_any_space),
-        cmocka_unit_test(the_same_game_twice_is_the_same),
-        cmocka_unit_test(another_seed_is_another_search),
-        cmocka_unit_test(values_that_say_nothing_or_too_much_stop_nothing),
-        cmocka_unit_test(repeated_points_stop_nothing),
-        cmocka_unit_test(choices_alone_can_be_searched),
-        cmocka_unit_test(many_under_way_at_a_time_are_legal_and_pure),
+        SAMPLER_SUITE(&suite),
         cmocka_unit_test(suggestions_are_those_written_down),
         cmocka_unit_test(a_bowl_is_searched_to_its_bottom),
         cmocka_unit_test(results_that_come_late_still_lead_to_the_bottom),
+        cmocka_unit_test(constraints_that_leave_a_corner_stop_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

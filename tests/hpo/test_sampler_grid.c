@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-#include "hpo/expression.h"
+#include "hpo/space/expression.h"
 #include "tests/hpo/sampler_cases.h"
 
 static const double second = 1;
@@ -115,6 +115,19 @@ static void what_constraints_refuse_is_no_combination(void **state) {
     ty_ctx_clear(&ctx);
 }
 
+/* The search for the first combination has an end, too. */
+static void constraints_that_leave_next_to_nothing_are_refused(void **state) {
+    (void)state;
+    ty_ctx ctx;
+    ty_ctx_init(&ctx);
+    ty_param param = {
+        .name = "a", .prior = TY_PRIOR_UNIFORM, .low = 1, .high = 1e12, .is_int = true};
+    ty_space space = sealed(&ctx, &param, 1);
+    assert_int_equal(total_under(&ctx, &space, "a >= 1e12", TY_ERR_CONFIG), 0);
+    assert_non_null(strstr(ctx.message, "steps through the grid met 0 combinations"));
+    ty_ctx_clear(&ctx);
+}
+
 static void refused(ty_param *params, size_t n, const char *words) {
     ty_ctx ctx;
     ty_ctx_init(&ctx);
@@ -178,6 +191,7 @@ int main(void) {
         cmocka_unit_test(every_combination_comes_once_and_the_last_parameter_turns_fastest),
         cmocka_unit_test(a_parameter_that_plays_no_part_is_not_gone_through),
         cmocka_unit_test(what_constraints_refuse_is_no_combination),
+        cmocka_unit_test(constraints_that_leave_next_to_nothing_are_refused),
         cmocka_unit_test(a_range_without_steps_is_named_with_what_to_write),
         cmocka_unit_test(a_grid_beyond_all_numbers_is_refused),
         cmocka_unit_test(a_trial_behind_the_last_is_an_error),

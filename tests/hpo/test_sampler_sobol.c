@@ -8,10 +8,8 @@
 
 #include <math.h>
 
-#include "hpo/sobol.h"
+#include "hpo/samplers/sobol.h"
 #include "tests/hpo/sampler_cases.h"
-
-static ty_sobol sobol; /* 33 KB */
 
 /* From SciPy 1.17's scipy.stats.qmc.Sobol(256, scramble=False, bits=32). */
 static void the_sequence_is_that_of_joe_and_kuo(void **state) {
@@ -26,6 +24,7 @@ static void the_sequence_is_that_of_joe_and_kuo(void **state) {
         {0x80000000, 0xc0000000, 0x40000000, 0x60000000, 0x22000000, 0x15c00000},
         {0x80000000, 0x40000000, 0xc0000000, 0x20000000, 0xe6000000, 0xc4c00000},
         {0x80000000, 0xc0000000, 0x40000000, 0xe0000000, 0xf6000000, 0x3fc00000}};
+    ty_sobol sobol;
     uint32_t plain[TY_SOBOL_MAX_DIMS];
     ty_sobol_init(&sobol, TY_SOBOL_MAX_DIMS, ty_rng_key_of(1, TY_STREAM_SWEEP));
     for (int i = 0; i < 6; i++) {
@@ -40,7 +39,8 @@ static void the_sequence_is_that_of_joe_and_kuo(void **state) {
 static void scrambled_points_are_a_net(void **state) {
     (void)state;
     enum { N = 256 };
-    static bool is_taken[TY_SOBOL_MAX_DIMS][N], is_box_taken[N];
+    bool is_taken[TY_SOBOL_MAX_DIMS][N] = {0}, is_box_taken[N] = {0};
+    ty_sobol sobol;
     ty_sobol_init(&sobol, TY_SOBOL_MAX_DIMS, ty_rng_key_of(5, TY_STREAM_SWEEP));
     for (uint32_t i = 0; i < N; i++) {
         double u[TY_SOBOL_MAX_DIMS];
@@ -58,6 +58,7 @@ static void scrambled_points_are_a_net(void **state) {
 
 static void another_key_is_another_sequence(void **state) {
     (void)state;
+    ty_sobol sobol;
     double a[3], b[3];
     ty_sobol_init(&sobol, 3, ty_rng_key_of(1, TY_STREAM_SWEEP));
     ty_sobol_point(&sobol, 7, a);
@@ -69,15 +70,14 @@ static void another_key_is_another_sequence(void **state) {
 
 static void points_of_any_space_are_legal_and_repeatable(void **state) {
     (void)state;
-    for (uint64_t seed = 0; seed < 60; seed++) {
-        ty_ctx ctx;
-        case_space s;
-        ty_ctx_init(&ctx);
-        case_space_open(&ctx, &s, seed, seed % 2);
-        case_run(&ctx, "\"sobol\"", &s.space, seed, 40, 1 + seed % 3);
-        case_space_close(&s);
-        ty_ctx_clear(&ctx);
-    }
+    for (uint64_t seed = 0; seed < 60; seed++)
+        case_play_space(seed, seed % 2,
+                        &(case_game){.sampler = "\"sobol\"",
+                                     .seed = seed,
+                                     .trials = 40,
+                                     .window = 1 + seed % 3,
+                                     .values = CASE_MIXED,
+                                     .compare_every = 1});
 }
 
 static void choices_come_equally_often_and_by_their_probabilities(void **state) {
@@ -111,14 +111,13 @@ static void choices_come_equally_often_and_by_their_probabilities(void **state) 
 
 static void another_machine_has_the_same_bits(void **state) {
     (void)state;
-    ty_ctx ctx;
-    case_space s;
-    ty_ctx_init(&ctx);
-    case_space_open(&ctx, &s, 11, false);
-    assert_int_equal(case_run(&ctx, "\"sobol\"", &s.space, 1, 100, 1),
-                     UINT64_C(0x561672b1bf294799));
-    case_space_close(&s);
-    ty_ctx_clear(&ctx);
+    const case_game game = {.sampler = "\"sobol\"",
+                            .seed = 1,
+                            .trials = 100,
+                            .window = 1,
+                            .values = CASE_MIXED,
+                            .compare_every = 1};
+    assert_int_equal(case_play_space(11, false, &game), UINT64_C(0x561672b1bf294799));
 }
 
 int main(void) {

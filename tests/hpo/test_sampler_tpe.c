@@ -9,27 +9,25 @@
 
 #include <math.h>
 
-#include "hpo/tpe.h"
+#include "hpo/samplers/tpe.h"
 #include "tests/hpo/analytic.h"
-#include "tests/hpo/sampler_cases.h"
+#include "tests/hpo/sampler_suite.h"
 
 static const char *const forms[] = {
     "\"tpe\"", "{\"type\": \"tpe\", \"multivariate\": false}",
     "{\"type\": \"tpe\", \"constant_liar\": false}",
     "{\"type\": \"tpe\", \"candidates\": 1, \"startup_trials\": 1}"};
 
-/* case_run compares each suggestion with one of a sampler that was just opened. */
 static void points_of_any_space_are_legal_and_those_of_a_new_sampler(void **state) {
     (void)state;
-    for (uint64_t seed = 0; seed < 120; seed++) {
-        ty_ctx ctx;
-        case_space s;
-        ty_ctx_init(&ctx);
-        case_space_open(&ctx, &s, seed, seed % 3 == 0);
-        case_run(&ctx, forms[seed % 4], &s.space, seed, 45, 1 + seed % 5);
-        case_space_close(&s);
-        ty_ctx_clear(&ctx);
-    }
+    for (uint64_t seed = 0; seed < 120; seed++)
+        case_play_space(seed, seed % 3 == 0,
+                        &(case_game){.sampler = forms[seed % 4],
+                                     .seed = seed,
+                                     .trials = 45,
+                                     .window = 1 + seed % 5,
+                                     .values = CASE_MIXED,
+                                     .compare_every = 1});
 }
 
 static void a_thousand_trials_are_those_of_a_new_sampler(void **state) {
@@ -50,7 +48,7 @@ static void a_thousand_trials_are_those_of_a_new_sampler(void **state) {
             case_expect_same(&s.space, again, x, "a new sampler");
             ty_sampler_close(fresh);
         }
-        case_show(&ctx, &history, trial, x, true);
+        case_show(&ctx, &history, trial, x, CASE_MIXED);
     }
     assert_true(case_value(&s.space, x) < 0.5);
     ty_sampler_close(sampler);
@@ -71,7 +69,7 @@ static void a_trial_that_went_on_is_seen_anew(void **state) {
     double x[2], again[2];
     for (size_t trial = 0; trial < 40; trial++) {
         case_suggest(&ctx, sampler, &history, trial, x);
-        case_show(&ctx, &history, trial, x, false);
+        case_show(&ctx, &history, trial, x, CASE_PLAIN);
     }
     const ty_shown best = {.number = 12, .state = TY_TRIAL_COMPLETE, .value = -100};
     ty_history_replace(&history, 12, &best);
@@ -268,21 +266,24 @@ static void another_machine_has_the_same_bits(void **state) {
     static const uint64_t want[4] = {UINT64_C(0x80f06556b7bbb366), UINT64_C(0x6b516b6dd1863966),
                                      UINT64_C(0xe47115080a05d8e3), UINT64_C(0x99a4c63cffd56464)};
     for (uint64_t i = 0; i < 4; i++) {
-        ty_ctx ctx;
-        case_space s;
-        ty_ctx_init(&ctx);
-        case_space_open(&ctx, &s, 30 + i, false);
-        const uint64_t digest = case_run(&ctx, forms[i], &s.space, i, 120, 1 + i);
+        const case_game game = {.sampler = forms[i],
+                                .seed = i,
+                                .trials = 120,
+                                .window = 1 + i,
+                                .values = CASE_MIXED,
+                                .compare_every = 1};
+        const uint64_t digest = case_play_space(30 + i, false, &game);
         if (digest != want[i])
             fail_msg("form %d: 0x%016llx, want 0x%016llx", (int)i, (unsigned long long)digest,
                      (unsigned long long)want[i]);
-        case_space_close(&s);
-        ty_ctx_clear(&ctx);
     }
 }
 
 int main(void) {
+    sampler_suite suite = {.samplers = forms, .count = sizeof forms / sizeof *forms};
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_prestate(what_hangs_on_a_number_plays_by_its_value, &suite),
+        cmocka_unit_test_prestate(fractions_of_a_lattice_are_its_values, &suite),
         cmocka_unit_test(points_of_any_space_are_legal_and_those_of_a_new_sampler),
         cmocka_unit_test(a_thousand_trials_are_those_of_a_new_sampler),
         cmocka_unit_test(a_trial_that_went_on_is_seen_anew),

@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-#include "hpo/signed_rank.h"
+#include "hpo/pruners/signed_rank.h"
 
 static void expect(const double *difference, size_t n, double want) {
     ty_ctx ctx;

@@ -41,6 +41,12 @@ static void what_cannot_be_is_refused(void **state) {
     refused((ty_param){.prior = TY_PRIOR_LOG, .low = -1, .high = 1}, "a logarithm over -1");
     refused((ty_param){.prior = TY_PRIOR_UNIFORM, .high = 1, .step = 0.3},
             "step 0.3 does not divide 0 to 1");
+    refused((ty_param){.prior = TY_PRIOR_UNIFORM, .low = -0x1p53, .high = 0x1p53, .is_int = true},
+            "more than 2^53 steps of 1");
+    refused((ty_param){.prior = TY_PRIOR_LOG, .low = 1e300, .high = 1.0000000000000002e300},
+            "too narrow to be searched");
+    refused((ty_param){.prior = TY_PRIOR_UNIFORM, .low = -1e308, .high = 1e308},
+            "too wide to be searched");
     refused((ty_param){.prior = TY_PRIOR_UNIFORM, .high = 1, .step = -1}, "step is -1");
     refused((ty_param){.prior = TY_PRIOR_UNIFORM, .high = 1e17, .is_int = true}, "beyond 2^53");
     refused((ty_param){.prior = TY_PRIOR_NORMAL, .low = -INFINITY, .high = INFINITY}, "sigma is 0");
@@ -101,6 +107,30 @@ static void normal_values_spread_as_they_should(void **state) {
     q.from = q.to = 0;
     seal(&q);
     assert_true(ty_param_quantile(&q, 0.6) == 3.5);
+}
+
+/* Models search the ends of the scale, too: there a normal law's value is far out, and a number. */
+static void ends_of_a_normal_scale_are_far_and_finite(void **state) {
+    (void)state;
+    for (int i = 0; i < 8; i++) {
+        const bool is_log = i % 2, is_lattice = i / 2 % 2, is_wide = i / 4;
+        ty_param p = {.name = "n",
+                      .prior = is_log ? TY_PRIOR_LOG_NORMAL : TY_PRIOR_NORMAL,
+                      .low = is_log       ? 0
+                             : is_lattice ? -0x1p52
+                                          : -INFINITY,
+                      .high = is_lattice ? 0x1p52 : INFINITY,
+                      .sigma = is_wide ? 1000 : 1,
+                      .step = is_lattice ? 0.5 : 0};
+        seal(&p);
+        const double low = ty_param_value(&p, 0), high = ty_param_value(&p, 1);
+        assert_true(isfinite(low) && isfinite(high));
+        assert_true(ty_param_accepts(&p, low) && ty_param_accepts(&p, high));
+        assert_true(low <= ty_param_quantile(&p, 1e-12));
+        assert_true(high >= ty_param_quantile(&p, 1 - 1e-12));
+        assert_false(ty_param_accepts(&p, INFINITY));
+        assert_false(ty_param_accepts(&p, -INFINITY));
+    }
 }
 
 static void cells_cover_the_scale_without_a_gap(void **state) {
@@ -204,6 +234,7 @@ int main(void) {
         cmocka_unit_test(what_cannot_be_is_refused),
         cmocka_unit_test(values_go_to_the_scale_and_back),
         cmocka_unit_test(normal_values_spread_as_they_should),
+        cmocka_unit_test(ends_of_a_normal_scale_are_far_and_finite),
         cmocka_unit_test(cells_cover_the_scale_without_a_gap),
         cmocka_unit_test(choices_come_as_often_as_they_should),
         cmocka_unit_test(points_of_the_priors_are_legal_and_their_own),

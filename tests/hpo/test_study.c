@@ -10,6 +10,7 @@
 
 #include <math.h>
 
+#include "hpo/study/study_private.h"
 #include "tests/hpo/study_case.h"
 
 static void one_worker_runs_all_trials(void **state) {
@@ -146,6 +147,24 @@ static void a_trial_that_is_lost_runs_again_and_then_fails(void **state) {
     ty_study_close(s);
 }
 
+/* A message may name a file of any bytes, or have been cut within a character. */
+static void words_that_are_no_utf8_are_kept_as_what_can_be_read(void **state) {
+    study_case *f = *state;
+    ty_study *s = study_case_open(f);
+    ty_ask ask;
+    study_case_ok(f, ty_study_ask(&f->ctx, s, "caf\xe9", &ask));
+    assert_string_equal(ask.trial->worker, "caf\xef\xbf\xbd");
+    study_case_ok(f, ty_study_lose(&f->ctx, s, 0, 1, "/data/\xff is gone"));
+    assert_string_equal(ty_study_trial(s, 0)->reason, "/data/\xef\xbf\xbd is gone");
+    study_case_ok(f, ty_study_ask(&f->ctx, s, "w", &ask));
+    study_case_ok(
+        f, ty_study_tell(
+               &f->ctx, s, 0,
+               &(ty_told){.state = TY_TRIAL_FAILED, .value = NAN, .reason = "it said \"caf\xc3"}));
+    assert_string_equal(ty_study_trial(s, 0)->reason, "it said \"caf\xef\xbf\xbd");
+    ty_study_close(s);
+}
+
 static void told_late_or_twice_the_first_counts(void **state) {
     study_case *f = *state;
     ty_study *s = study_case_open(f);
@@ -211,7 +230,9 @@ static void enqueued_points_come_first(void **state) {
     ty_study *s = study_case_open(f);
     ty_ask ask;
     const double x[FIXTURE_DIMS] = {0.01, 3, 1, 0.5};
-    study_case_ok(f, ty_study_enqueue(&f->ctx, s, x));
+    json_t *point =
+        json_pack("{s:f, s:i, s:s, s:f}", "rate", 0.01, "layers", 3, "kind", "b", "momentum", 0.5);
+    study_case_ok(f, ty_study_enqueue(&f->ctx, s, point));
     ty_study_close(s);
     s = study_case_open(f);
     study_case_ok(f, ty_study_ask(&f->ctx, s, "w", &ask));
@@ -219,6 +240,7 @@ static void enqueued_points_come_first(void **state) {
     study_case_ok(f, ty_study_ask(&f->ctx, s, "w", &ask));
     assert_true(memcmp(ask.trial->x, x, sizeof x) != 0);
     ty_study_close(s);
+    json_decref(point);
 }
 
 static void more_trials_later_are_the_same_as_more_from_the_beginning(void **state) {
@@ -252,6 +274,90 @@ static void another_sweep_is_refused(void **state) {
     assert_non_null(strstr(f->ctx.message, "another identity"));
 }
 
+static int64_t hand_of_clock(void *self) {
+    return *(const int64_t *)self;
+}
+
+static void a_report_begins_a_trials_lease_again(void **state) {
+    study_case *f = *state;
+    int64_t now_ns = 1000000000;
+    const ty_clock clock = {
+        .wall_ns = hand_of_clock, .monotonic_ns = f->ctx.clock->monotonic_ns, .self = &now_ns};
+    const ty_clock *real = f->ctx.clock;
+    ty_ask ask;
+    ty_decision verdict;
+    f->hpo.options.lease_s = 10;
+    ty_study *s = study_case_open(f);
+    f->ctx.clock = &clock;
+    study_case_ok(f, ty_study_ask(&f->ctx, s, "w", &ask));
+    now_ns += 9000000000;
+    study_case_ok(f, ty_study_report(&f->ctx, s, 0, &(ty_report){.step = 1, .value = 1}, &verdict));
+    now_ns += 9000000000;
+    study_case_ok(f, ty_study_ask(&f->ctx, s, "v", &ask));
+    assert_int_equal(ask.trial->number, 1);
+    now_ns += 2000000000;
+    study_case_ok(f, ty_study_ask(&f->ctx, s, "v", &ask));
+    assert_int_equal(ask.trial->number, 0);
+    f->ctx.clock = real;
+    ty_study_close(s);
+}
+
+/* As a record was before reports told of it. */
+static void a_report_that_says_nothing_of_a_lease_leaves_it_as_it_was(void **state) {
+    study_case *f = *state;
+    static const char report[] =
+        "{\"trial\":0,\"step\":1.0,\"resource\":1.0,\"value\":1.0,\"answer\":0,\"reason\":\"\"}";
+    ty_ask ask;
+    f->hpo.options.lease_s = 3600;
+    ty_study *s = study_case_open(f);
+    study_case_ok(f, ty_study_ask(&f->ctx, s, "w", &ask));
+    study_case_ok(f, study_fold(&f->ctx, s, RECORD_REPORT, report, strlen(report)));
+    assert_int_equal(ty_study_trial(s, 0)->reports, 1);
+    study_case_ok(f, ty_study_ask(&f->ctx, s, "v", &ask));
+    assert_int_equal(ask.trial->number, 1);
+    assert_false(ty_study_trial(s, 0)->is_lost);
+    ty_study_close(s);
+}
+
+/* Samplers count by what they are shown. */
+static void a_record_of_a_point_that_could_not_be_asked_is_damage(void **state) {
+    study_case *f = *state;
+    static const char *const records[] = {
+        "{\"trial\":0,\"origin\":0,\"worker\":\"w\",\"x\":[0.01,3,3,0.5]}",
+        "{\"trial\":0,\"origin\":0,\"worker\":\"w\",\"x\":[0.01,3,-1,0.5]}",
+        "{\"trial\":0,\"origin\":0,\"worker\":\"w\",\"x\":[0.01,3,0.5,0.5]}",
+        "{\"trial\":0,\"origin\":0,\"worker\":\"w\",\"x\":[0.01,3,null,null]}",
+        "{\"trial\":0,\"origin\":9,\"worker\":\"w\",\"x\":[0.01,3,1,0.5]}",
+        "{\"trial\":0,\"origin\":0,\"worker\":\"w\",\"x\":[0.01,\"inf\",0,0.5]}"};
+    for (size_t i = 0; i < sizeof records / sizeof *records; i++) {
+        f->is_in_memory = true;
+        ty_study *s = study_case_open(f);
+        assert_int_equal(study_fold(&f->ctx, s, RECORD_ASK, records[i], strlen(records[i])),
+                         TY_ERR_INTEGRITY);
+        ty_study_close(s);
+    }
+}
+
+/* A sampler's bug is an error of its day, not the end of what was found before it. */
+static void a_point_that_could_not_be_asked_is_never_recorded(void **state) {
+    study_case *f = *state;
+    ty_param *rate = &f->hpo.params[0];
+    const ty_param sound = *rate;
+    ty_ask ask;
+    ty_study *s = study_case_open(f);
+    study_case_ok(f, ty_study_ask(&f->ctx, s, "w", &ask));
+    rate->z_low = rate->z_high = rate->low = rate->high =
+        NAN; /* what is drawn from it is no number */
+    assert_int_equal(ty_study_ask(&f->ctx, s, "w", &ask), TY_ERR_INTERNAL);
+    assert_non_null(strstr(f->ctx.message, "trial 1"));
+    ty_study_close(s);
+    *rate = sound;
+    s = study_case_open(f);
+    assert_int_equal(ty_study_count(s), 1);
+    assert_true(study_case_run(f, s, 1, 1, 100000));
+    ty_study_close(s);
+}
+
 static void a_lease_that_ran_out_gives_the_trial_to_another(void **state) {
     study_case *f = *state;
     f->hpo.options.lease_s = 3600;
@@ -263,6 +369,10 @@ static void a_lease_that_ran_out_gives_the_trial_to_another(void **state) {
     study_case_ok(f, ty_study_ask(&f->ctx, s, "v", &ask));
     assert_int_equal(ask.trial->number, 1);
     ty_study_close(s);
+    f->hpo.options.lease_s = 0; /* one that keeps the study to the end takes them all */
+    s = study_case_open(f);
+    assert_true(ty_study_trial(s, 0)->is_lost && ty_study_trial(s, 1)->is_lost);
+    ty_study_close(s);
     f->hpo.options.lease_s = 1e-9;
     assert_int_equal(unlink(f->path), 0);
     s = study_case_open(f);
@@ -271,6 +381,56 @@ static void a_lease_that_ran_out_gives_the_trial_to_another(void **state) {
     assert_int_equal(ask.trial->number, 0);
     assert_true(ask.goes_on);
     ty_study_close(s);
+}
+
+/* sweep.lease as a process of another host wrote it age_ms ago. */
+static void leave_lease(study_case *f, int64_t age_ms) {
+    char text[512], path[2 * TEMP_FOLDER_BYTES];
+    memset(text, '\n', sizeof text);
+    const int length =
+        snprintf(text, sizeof text,
+                 "tiltyard-lease 1\nhost far\nboot other\npid 17\ntaken_ns 1\nttl_ms 30000\n"
+                 "beat_ms %lld\n",
+                 (long long)(ty_now_wall_ns(&f->ctx) / 1000000 - age_ms));
+    const int more = snprintf(text + length, sizeof text - (size_t)length, "check %016llx\n",
+                              (unsigned long long)ty_hash64(text, (size_t)length));
+    text[length + more] = '\n';
+    temp_folder_path(&f->folder, "sweep.lease", path);
+    study_case_ok(f, ty_file_write_atomic(&f->ctx, path, text, sizeof text));
+}
+
+static void a_scheduler_on_another_host_is_named_and_followed_when_its_lease_ran_out(void **state) {
+    study_case *f = *state;
+    ty_study *s = NULL;
+    leave_lease(f, 12000);
+    assert_int_equal(ty_study_open(&f->ctx, f->path, &f->hpo.options, &s), TY_ERR_BUSY);
+    assert_non_null(strstr(f->ctx.message, "process 17 on host far, last seen 12."));
+    assert_false(ty_file_exists(&f->ctx, f->path));
+    leave_lease(f, 31000);
+    s = study_case_open(f);
+    ty_study_close(s);
+}
+
+static void a_late_tell_of_one_that_was_followed_changes_nothing(void **state) {
+    study_case *f = *state;
+    const ty_told told = {.state = TY_TRIAL_COMPLETE, .value = 2};
+    const ty_report report = {.step = 1, .resource = 1, .value = 1};
+    struct stat before, after;
+    ty_study *s = study_case_open(f);
+    ty_ask ask;
+    ty_decision verdict;
+    study_case_ok(f, ty_study_ask(&f->ctx, s, "w", &ask));
+    leave_lease(f, 0);
+    assert_int_equal(stat(f->path, &before), 0);
+    assert_int_equal(ty_study_tell(&f->ctx, s, 0, &told), TY_ERR_BUSY);
+    assert_non_null(strstr(f->ctx.message, "taken over by process 17 on host far"));
+    assert_int_equal(ty_study_report(&f->ctx, s, 0, &report, &verdict), TY_ERR_BUSY);
+    assert_int_equal(ty_study_ask(&f->ctx, s, "w", &ask), TY_ERR_BUSY);
+    assert_int_equal(ty_study_trial(s, 0)->state, TY_TRIAL_RUNNING);
+    ty_study_close(s);
+    assert_int_equal(stat(f->path, &after), 0);
+    assert_int_equal(after.st_size, before.st_size);
+    assert_int_equal(ty_study_open(&f->ctx, f->path, &f->hpo.options, &s), TY_ERR_BUSY);
 }
 
 int main(void) {
@@ -283,13 +443,20 @@ int main(void) {
         TEST(every_decision_can_be_derived_again),
         TEST(a_decision_that_differs_is_told),
         TEST(a_trial_that_is_lost_runs_again_and_then_fails),
+        TEST(words_that_are_no_utf8_are_kept_as_what_can_be_read),
         TEST(told_late_or_twice_the_first_counts),
         TEST(what_is_not_a_number_fails_and_failures_end_the_sweep),
         TEST(the_target_ends_the_sweep),
         TEST(enqueued_points_come_first),
         TEST(more_trials_later_are_the_same_as_more_from_the_beginning),
         TEST(another_sweep_is_refused),
+        TEST(a_record_of_a_point_that_could_not_be_asked_is_damage),
+        TEST(a_point_that_could_not_be_asked_is_never_recorded),
         TEST(a_lease_that_ran_out_gives_the_trial_to_another),
+        TEST(a_report_begins_a_trials_lease_again),
+        TEST(a_report_that_says_nothing_of_a_lease_leaves_it_as_it_was),
+        TEST(a_scheduler_on_another_host_is_named_and_followed_when_its_lease_ran_out),
+        TEST(a_late_tell_of_one_that_was_followed_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -95,6 +95,8 @@ static void slips_in_conditions_and_constraints_have_their_places(void **state) 
          "s.yaml:2:25: a waits for a, which waits for it"},
         {"conditions: [{when: {o: p}, parameters: [a]}, {when: {a: 1}, parameters: [o]}]",
          "conditions go round in a circle"},
+        {"conditions: [{when: {o: p}, parameters: [a]}, {when: {o: q}, parameters: [a]}]",
+         "s.yaml:1:17: a never plays a part: its conditions want o to be two things at once"},
         {"conditions: {o: p}", "conditions is an object, want a list"},
         {"constraints: [a > ]", "s.yaml:2:15: \"a >\": column 4: the end"},
         {"constraints: [b > 2]", "s.yaml:2:15: \"b > 2\": there is no parameter \"b\""},
@@ -113,6 +115,19 @@ static void slips_in_conditions_and_constraints_have_their_places(void **state) 
             slips[i].text);
         expect_finding(*state, text, slips[i].wanted);
     }
+}
+
+/* By what they hang on themselves, too; and what two conditions have in common is enough. */
+static void what_conditions_rule_out_altogether_is_refused(void **state) {
+    static const char chain[] = "parameters: {a: {values: [1, 2, 3]}, b: {values: [p, q]}, "
+                                "c: {min: 1, max: 2}}\n"
+                                "conditions: [{when: {a: [1, 2]}, parameters: [b]}, "
+                                "{when: {b: p, a: %s}, parameters: [c]}]\n";
+    char text[256];
+    (void)snprintf(text, sizeof text, chain, "3");
+    expect_finding(*state, text, "c never plays a part: its conditions want a to be two things");
+    (void)snprintf(text, sizeof text, chain, "[2, 3]");
+    load_yaml(*state, text);
 }
 
 /* --- names of other tools ------------------------------------------------------------------------- */
@@ -173,15 +188,47 @@ static void shipped_sweeps_are_read(void **state) {
     }
 }
 
+static void points_are_read_with_the_place_of_each_slip(void **state) {
+    fixture *f = *state;
+    load_yaml(f, "parameters: {o.lr: {min: 0.1, max: 1.0}, n: {min: 1, max: 8}, k: {value: 3}}\n"
+                 "points:\n"
+                 "- {o.lr: 0.5, n: 4}\n"
+                 "- {o: {lr: 1}, k: 3.0}\n");
+    char *text = json_dumps(f->file.given, JSON_COMPACT);
+    assert_string_equal(text, "[{\"o.lr\":0.5,\"n\":4},{\"o.lr\":1,\"k\":3.0}]");
+    free(text);
+    static const char head[] = "parameters: {a: {min: 1, max: 8}, b: {values: [x, y]}, c: {min: 1, "
+                               "max: 2}, k: {value: 3}}\n"
+                               "conditions: [{when: {b: x}, parameters: [c]}]\n"
+                               "points:\n- {a: 2}\n- ";
+    static const struct {
+        const char *point, *words;
+    } cases[] = {
+        {"{a: 9}\n", "s.yaml:5:7: a is never 9"},
+        {"{b: z}\n", "s.yaml:5:7: b is never \"z\""},
+        {"{aa: 9}\n", "there is no parameter \"aa\""},
+        {"{k: 4}\n", "s.yaml:5:7: k is 3 in all trials, not 4"},
+        {"{b: y, c: 1}\n", "s.yaml:5:3: no trial can have these values together"},
+        {"7\n", "s.yaml:5:3: a point is no {\"NAME\": VALUE, ...}"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char whole[512];
+        (void)snprintf(whole, sizeof whole, "%s%s", head, cases[i].point);
+        expect_finding(f, whole, cases[i].words);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(parents_come_before_their_children),
         TEST(a_list_is_several_values_unless_it_is_one),
         TEST(constraints_are_expressions_or_limits_of_metrics),
         TEST(slips_in_conditions_and_constraints_have_their_places),
+        TEST(what_conditions_rule_out_altogether_is_refused),
         TEST(names_of_other_tools_are_the_trainers_where_the_config_is),
         TEST(another_program_has_its_own_names),
         TEST(shipped_sweeps_are_read),
+        TEST(points_are_read_with_the_place_of_each_slip),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

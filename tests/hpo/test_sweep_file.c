@@ -101,6 +101,47 @@ static void every_key_is_read_and_both_formats_are_the_same_sweep(void **state) 
     free(identity);
 }
 
+static void room_for_checkpoints_has_its_unit(void **state) {
+    static const struct {
+        const char *written;
+        double bytes;
+    } cases[] = {{"20GB", 20e9},        {"20 GB", 20e9}, {"1.5 MB", 1.5e6}, {"512 MiB", 0x1p29},
+                 {"3 GiB", 3 * 0x1p30}, {"64 kB", 64e3}, {"64 KiB", 65536}, {"2 TB", 2e12},
+                 {"1 TiB", 0x1p40},     {"500 B", 500},  {"500 bytes", 500}};
+    fixture *f = *state;
+    load(f, "s.json", whole_json);
+    assert_int_equal(f->file.resources.disk.unit, TY_UNIT_NONE);
+    char *identity = strdup(f->file.identity);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char set[64];
+        (void)snprintf(set, sizeof set, "resources.disk=%s", cases[i].written);
+        assert_int_equal(read_set(f, "s.json", whole_json, set), TY_OK);
+        assert_int_equal(f->file.resources.disk.unit, TY_UNIT_BYTES);
+        assert_true(f->file.resources.disk.value == cases[i].bytes);
+        assert_string_equal(f->file.identity, identity); /* it may be another one later */
+    }
+    free(identity);
+    assert_int_equal(read_set(f, "s.json", whole_json, "resources.disk=1e9"), TY_OK);
+    assert_true(f->file.resources.disk.value == 1e9);
+    assert_int_equal(read_set(f, "s.json", whole_json, "resources.disk=none"), TY_OK);
+    assert_int_equal(f->file.resources.disk.unit, TY_UNIT_NONE);
+}
+
+static void room_that_is_none_is_refused(void **state) {
+    static const char begins[] = "parameters: {x: {min: 0.0, max: 1.0}}\nresources: {disk: ";
+    static const char *const cases[][2] = {{"0 GB", "want > 0"},
+                                           {"-1", "want > 0"},
+                                           {"2 hours", "want an amount"},
+                                           {"'20'", "write its unit"},
+                                           {"20 gib", "did you mean \"20 GiB\"?"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[256];
+        (void)snprintf(text, sizeof text, "%s%s}\n", begins, cases[i][0]);
+        expect_finding(*state, text, "s.yaml:2:19: resources.disk");
+        expect_finding(*state, text, cases[i][1]);
+    }
+}
+
 static void a_set_changes_a_key_of_the_sweep_also_one_with_dots_in_it(void **state) {
     fixture *f = *state;
     assert_int_equal(read_set(f, "s.json", whole_json, "run_cap=3"), TY_OK);
@@ -342,10 +383,30 @@ static void all_findings_are_said_at_once_in_both_formats(void **state) {
                      TY_ERR_NOT_FOUND);
 }
 
+static void a_default_is_one_of_a_parameters_values(void **state) {
+    fixture *f = *state;
+    load_yaml(f, "parameters:\n"
+                 "  a: {min: 1, max: 8, default: 3}\n"
+                 "  b: {values: [x, y, [1]], default: [1]}\n"
+                 "  c: {min: 0.5, max: 2.0}\n");
+    const ty_param *p = f->file.space.params;
+    assert_true(p[0].has_fallback && p[0].fallback == 3);
+    assert_true(p[1].has_fallback && p[1].fallback == 2);
+    assert_false(p[2].has_fallback);
+    expect_finding(f, "parameters:\n  a: {min: 1, max: 8, default: 3.5}\n",
+                   "s.yaml:2:32: a: \"default\" is 3.5, which is none of its values");
+    expect_finding(f, "parameters:\n  a: {values: [1, 2], default: null}\n",
+                   "\"default\" is null, which is none of its values");
+    expect_finding(f, "parameters:\n  a: {value: 1, default: 1}\n  b: {values: [1, 2]}\n",
+                   "\"default\" does not belong to constant");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_small_file_has_everything_else_by_default),
         TEST(every_key_is_read_and_both_formats_are_the_same_sweep),
+        TEST(room_for_checkpoints_has_its_unit),
+        TEST(room_that_is_none_is_refused),
         TEST(a_set_changes_a_key_of_the_sweep_also_one_with_dots_in_it),
         TEST(what_wb_means_and_we_do_not_is_named_once),
         TEST(a_method_is_a_sampler),
@@ -357,6 +418,7 @@ int main(void) {
         TEST(bells_and_beta_have_their_own_ends),
         TEST(each_slip_is_said_with_its_place),
         TEST(all_findings_are_said_at_once_in_both_formats),
+        TEST(a_default_is_one_of_a_parameters_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

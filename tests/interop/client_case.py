@@ -1,27 +1,18 @@
 """What the suites of our client against a real MLflow server share: a server for each, our client at the end of two
-pipes, MLflow's own client to read back with. TILTYARD_TEST_SERVER (mlflow-3.0.1, ...) names an older server.
-
-Runs under the python of TILTYARD_PEERS_PYTHON where that is set. Exit 77: MLflow is missing there.
-"""
+pipes, MLflow's own client to read back with. TILTYARD_TEST_SERVER (mlflow-3.0.1, ...) names an older server."""
 import os
 import shutil
 import sys
 import tempfile
 import unittest
 import uuid
-import warnings
 
 from fault_proxy import FaultProxy
-from mlflow_peer import MlflowServer, Probe, bits_of, go_to_peers
+from mlflow_peer import MlflowPeers, MlflowServer, Probe, bits_of
 
-go_to_peers()
-warnings.simplefilter("ignore")
-try:
+with MlflowPeers():
     import mlflow
     from mlflow.tracking import MlflowClient
-except ImportError as why:
-    print(f"skipped: {why}; want TILTYARD_PEERS_PYTHON=$(scripts/peers)")
-    sys.exit(77)
 
 NOW = 1_700_000_000_000
 

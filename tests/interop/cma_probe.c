@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "hpo/cma.h"
+#include "hpo/samplers/cma.h"
 
 static bool cell_ends(const void *self, size_t dim, double m, double *low, double *high) {
     (void)dim;

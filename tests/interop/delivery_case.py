@@ -1,7 +1,5 @@
 """What tests of delivery share: random runs told to a tracker, `tiltyard sync`, and all that MLflow's own client says
-of a run. TILTYARD_TEST_SERVER (mlflow-3.0.1, ...) names an older server; TILTYARD_TEST_SEED repeats a run of it.
-
-Exit 77: MLflow is missing."""
+of a run. TILTYARD_TEST_SERVER (mlflow-3.0.1, ...) names an older server; TILTYARD_TEST_SEED repeats a run of it."""
 import json
 import math
 import os
@@ -12,18 +10,12 @@ import sys
 import tempfile
 import time
 import unittest
-import warnings
 
-from mlflow_peer import MlflowServer, go_to_peers
+from mlflow_peer import MlflowPeers, MlflowServer
 
-go_to_peers()
-warnings.simplefilter("ignore")
-try:
+with MlflowPeers():
     import mlflow
     from mlflow.tracking import MlflowClient
-except ImportError as why:
-    print(f"skipped: {why}; want TILTYARD_PEERS_PYTHON=$(scripts/peers)")
-    sys.exit(77)
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 SEED = int(os.environ.get("TILTYARD_TEST_SEED", random.SystemRandom().randrange(10**9)))
@@ -162,11 +154,12 @@ class Way:
 class Case(unittest.TestCase):
     maxDiff = 4000
     tiltyard = event_probe = server = None
+    server_options = ()
 
     @classmethod
     def setUpClass(cls):
         print(f"seed {SEED}", flush=True)
-        cls.server = MlflowServer().start()
+        cls.server = MlflowServer(*cls.server_options).start()
         cls.addClassCleanup(cls.server.remove)
 
     def setUp(self):

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hpo/gp.h"
+#include "hpo/samplers/gp.h"
 
 static void print_list(const char *name, const double *v, size_t n, const char *end) {
     printf("\"%s\": [", name);

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import struct
 import subprocess
 import sys
@@ -14,17 +13,20 @@ import tempfile
 import threading
 import time
 import urllib.request
+import warnings
 
-PEERS = os.environ.get("TILTYARD_PEERS_PYTHON")
+from peers import Peers, free_port
 
 
-def go_to_peers():
-    """Goes on under the peers' python, where there is one."""
-    if PEERS and os.environ.get("TILTYARD_IN_PEERS") != "1":
-        os.execve(PEERS, [PEERS, *sys.argv], {**os.environ, "TILTYARD_IN_PEERS": "1"})
-    for name in [n for n in os.environ if n.startswith("MLFLOW_") or n.startswith("AWS_") or n.endswith("_proxy")]:
-        del os.environ[name]
-    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+class MlflowPeers(Peers):
+    """MLflow among them, which takes no orders from the environment here and keeps its warnings to itself."""
+
+    def __enter__(self):
+        super().__enter__()
+        for name in [n for n in os.environ if n.startswith(("MLFLOW_", "AWS_")) or n.endswith("_proxy")]:
+            del os.environ[name]
+        os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+        warnings.simplefilter("ignore")
 
 
 def python_of(peer):
@@ -48,12 +50,6 @@ def server_python():
         print(f"skipped: no {peer}; want `scripts/peers {peer}`")
         sys.exit(77)
     return python
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def end_with_parent():

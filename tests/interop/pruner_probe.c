@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hpo/pruner.h"
+#include "hpo/pruners/pruner.h"
 
 enum { MAX_TRIALS = 64, MAX_REPORTS = 128 };
 
@@ -98,7 +98,8 @@ static void serve(const char *line) {
     check(s->board.sweep && pruner, "no name or pruner");
     check(ty_pruner_read_json(&s->ctx, pruner, &s->doc, &s->pruner) == TY_OK, s->ctx.message);
     size_t i;
-    json_array_foreach(json_object_get(json, "events"), i, event) take_event(s, event);
+    json_array_foreach(json_object_get(json, "events"), i, event)
+        take_event(s, event);
     printf("\n");
     fflush(stdout);
     free(pruner);

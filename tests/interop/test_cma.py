@@ -5,19 +5,14 @@ covariance agree to 1e-10 after every generation, with and without the margin of
     test_cma.py CMA_PROBE
 """
 import json
-import os
 import subprocess
 import sys
 
-PEERS = os.environ.get("TILTYARD_PEERS_PYTHON")
-if PEERS and os.environ.get("TILTYARD_IN_PEERS") != "1":
-    os.execve(PEERS, [PEERS, "-B", *sys.argv], {**os.environ, "TILTYARD_IN_PEERS": "1"})
-try:
+from peers import Peers
+
+with Peers():
     import cmaes
     import numpy as np
-except ImportError as missing:
-    print(f"skipped: {missing}; scripts/test --peers brings it")
-    sys.exit(77)
 
 GENERATIONS = 12
 

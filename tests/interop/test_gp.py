@@ -5,19 +5,14 @@ log expected improvement what SciPy computes far out in both tails.
     test_gp.py GP_PROBE
 """
 import json
-import os
 import subprocess
 import sys
 
-PEERS = os.environ.get("TILTYARD_PEERS_PYTHON")
-if PEERS and os.environ.get("TILTYARD_IN_PEERS") != "1":
-    os.execve(PEERS, [PEERS, "-B", *sys.argv], {**os.environ, "TILTYARD_IN_PEERS": "1"})
-try:
+from peers import Peers
+
+with Peers():
     import numpy as np
     from scipy import special
-except ImportError as missing:
-    print(f"skipped: {missing}; scripts/test --peers brings it")
-    sys.exit(77)
 
 LEAST_NOISE = 1e-6
 

@@ -1,8 +1,5 @@
 """Artifacts in an S3 store (moto's server): straight, signed by us, and through an MLflow server that keeps them there:
-test_mlflow_s3.py PROBE.
-
-Runs under the python of TILTYARD_PEERS_PYTHON where that is set. Exit 77: MLflow or moto is missing there.
-"""
+test_mlflow_s3.py PROBE."""
 import hashlib
 import http.client
 import os
@@ -11,18 +8,14 @@ import sys
 import tempfile
 import unittest
 import uuid
-import warnings
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from fault_proxy import Drop, FaultProxy, Say  # noqa: E402
-from mlflow_peer import MlflowServer, Probe, go_to_peers  # noqa: E402
+from fault_proxy import Drop, FaultProxy, Say
+from mlflow_peer import MlflowPeers, MlflowServer, Probe
 
-go_to_peers()
-warnings.simplefilter("ignore")
 SECRET = "canary/secret+key"
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIDCANARY", "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_DEFAULT_REGION": "eu-west-1"}
-os.environ.update(KEYS)
-try:
+with MlflowPeers():
+    os.environ.update(KEYS)
     import boto3
     import botocore.auth
     import botocore.awsrequest
@@ -30,9 +23,6 @@ try:
     import mlflow
     from mlflow.tracking import MlflowClient
     from moto.server import ThreadedMotoServer
-except ImportError as why:
-    print(f"skipped: {why}; want TILTYARD_PEERS_PYTHON=$(scripts/peers)")
-    sys.exit(77)
 
 PROGRAM = None
 NOW = 1_700_000_000_000

@@ -1,12 +1,8 @@
-"""MLflow's own client, server and migrations on a store that track_probe wrote: test_mlflow_store.py PROBE.
-
-Runs under the python of TILTYARD_PEERS_PYTHON where that is set. Exit 77: MLflow is missing there.
-"""
+"""MLflow's own client, server and migrations on a store that track_probe wrote: test_mlflow_store.py PROBE."""
 import json
 import math
 import os
 import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -15,20 +11,13 @@ import time
 import unittest
 import urllib.parse
 import urllib.request
-import warnings
 
-PEERS = os.environ.get("TILTYARD_PEERS_PYTHON")
-if PEERS and os.environ.get("TILTYARD_IN_PEERS") != "1":
-    os.execve(PEERS, [PEERS, *sys.argv], {**os.environ, "TILTYARD_IN_PEERS": "1"})
-warnings.simplefilter("ignore")
-os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-os.environ.pop("MLFLOW_TRACKING_URI", None)
-try:
+from mlflow_peer import MlflowPeers
+from peers import free_port
+
+with MlflowPeers():
     import mlflow
     from mlflow.tracking import MlflowClient
-except ImportError as why:
-    print(f"skipped: {why}; want TILTYARD_PEERS_PYTHON=$(scripts/peers)")
-    sys.exit(77)
 
 REVISION = "6953534de441"
 PROBE = None
@@ -105,7 +94,7 @@ class Folder(unittest.TestCase):
 
 
 class Client(Folder):
-    def test_everything_that_was_told_is_read_back(self):
+    def test_e44_everything_that_was_told_is_read_back(self):
         run_id, experiment_id, link = probe(self.folder, "fashion", "cnn-1", 1, 400)
         self.assertEqual(revision(self.folder), REVISION)
         c = client(self.folder)
@@ -199,7 +188,7 @@ class Client(Folder):
             with open(os.path.join(got, "model.onnx")) as file:
                 self.assertEqual(file.read(), "no model")
 
-    def test_a_store_that_mlflow_upgraded_is_written_on(self):
+    def test_e45_a_store_that_mlflow_upgraded_is_written_on(self):
         first, experiment_id, _ = probe(self.folder, "fashion", "before", 1, 100)
         c = client(self.folder)
         c.set_tag(first, "mlflow.note.content", "a note")
@@ -274,9 +263,7 @@ class Server(Folder):
     def setUpClass(cls):
         cls.shared = tempfile.mkdtemp(prefix="tiltyard-mlflow-")
         cls.run_id, cls.experiment_id, _ = probe(cls.shared, "fashion", "cnn-1", 1, 2000)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            cls.port = free.getsockname()[1]
+        cls.port = free_port()
         cls.log = open(os.path.join(cls.shared, "server.log"), "w")
         # As a user does: in the folder, with no option that names the store.
         cls.process = subprocess.Popen(
@@ -346,7 +333,7 @@ class Server(Folder):
         self.assertEqual(run["info"]["run_name"], "live")
         self.assertEqual(len(run["data"]["metrics"]), 6)
 
-    def test_the_server_reads_while_a_run_is_folded(self):
+    def test_e46_the_server_reads_while_a_run_is_folded(self):
         writer = start_probe(self.shared, "fashion", "storm", 1, 40000)
         answers = 0
         while writer.poll() is None:
@@ -359,7 +346,7 @@ class Server(Folder):
         self.assertEqual(latest["train/loss"], 40000)
         print(f"{answers} searches while 128,000 points were folded", flush=True)
 
-    def test_64_processes_write_children_of_one_parent_while_the_server_reads(self):
+    def test_f53_64_processes_write_children_of_one_parent_while_the_server_reads(self):
         parent, experiment, _ = probe(self.shared, "sweep", "parent", 1, 10)
         env = plain_environment(MLFLOW_PARENT_RUN_ID=parent)
         children = [start_probe(self.shared, "sweep", f"child-{i}", 1, 100, env) for i in range(64)]

@@ -1,7 +1,7 @@
 """Models that leave, read by those who will: test_models.py PROBE.
 
 onnx checks them, onnxruntime computes with them, safetensors reads the tensors; what comes out is what our own forward
-pass gives. Runs under the python of TILTYARD_PEERS_PYTHON where that is set. Exit 77: a peer is missing there.
+pass gives.
 """
 import csv
 import json
@@ -14,18 +14,14 @@ import sys
 import tempfile
 import unittest
 
-PEERS = os.environ.get("TILTYARD_PEERS_PYTHON")
-if PEERS and os.environ.get("TILTYARD_IN_PEERS") != "1":
-    os.execve(PEERS, [PEERS, *sys.argv], {**os.environ, "TILTYARD_IN_PEERS": "1"})
-try:
+from peers import Peers
+
+with Peers():
     import numpy as np
     import onnx
     import onnxruntime
     import safetensors
     import safetensors.numpy
-except ImportError as why:
-    print(f"skipped: {why}; want TILTYARD_PEERS_PYTHON=$(scripts/peers)")
-    sys.exit(77)
 
 PROBE = None
 TOLERANCE = 1e-5

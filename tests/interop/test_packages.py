@@ -1,8 +1,7 @@
 """What a run leaves in models/, loaded by MLflow: test_packages.py TILTYARD.
 
 A real run trains on a table, its package is loaded by mlflow.onnx and mlflow.pyfunc from its folder and by its id, and
-predicts from the table's own cells what `tiltyard eval` measures on them. Runs under the python of
-TILTYARD_PEERS_PYTHON where that is set. Exit 77: a peer is missing there.
+predicts from the table's own cells what `tiltyard eval` measures on them.
 """
 import csv
 import json
@@ -18,17 +17,11 @@ import time
 import unittest
 import urllib.error
 import urllib.request
-import warnings
 
-from mlflow_peer import end_with_parent, free_port
+from mlflow_peer import MlflowPeers, end_with_parent
+from peers import free_port
 
-PEERS = os.environ.get("TILTYARD_PEERS_PYTHON")
-if PEERS and os.environ.get("TILTYARD_IN_PEERS") != "1":
-    os.execve(PEERS, [PEERS, *sys.argv], {**os.environ, "TILTYARD_IN_PEERS": "1"})
-warnings.simplefilter("ignore")
-os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-os.environ.pop("MLFLOW_TRACKING_URI", None)
-try:
+with MlflowPeers():
     import mlflow
     import mlflow.onnx
     import mlflow.pyfunc
@@ -36,9 +29,6 @@ try:
     import onnx
     import onnxruntime  # noqa: F401  (what mlflow computes with)
     import pandas
-except ImportError as why:
-    print(f"skipped: {why}; want TILTYARD_PEERS_PYTHON=$(scripts/peers)")
-    sys.exit(77)
 
 BINARY = None
 TOLERANCE = 1e-5

@@ -1,8 +1,7 @@
 """Predictions against their peers: test_predict.py TILTYARD.
 
 onnxruntime computes from a run's exported model.onnx what `tiltyard predict` says of the same samples, for images and
-for a table with texts and missing cells; h5py reads the HDF5 that predict writes. Runs under the python of
-TILTYARD_PEERS_PYTHON where that is set. Exit 77: a peer is missing there.
+for a table with texts and missing cells; h5py reads the HDF5 that predict writes.
 """
 import csv
 import json
@@ -16,15 +15,11 @@ import sys
 import tempfile
 import unittest
 
-PEERS = os.environ.get("TILTYARD_PEERS_PYTHON")
-if PEERS and os.environ.get("TILTYARD_IN_PEERS") != "1":
-    os.execve(PEERS, [PEERS, *sys.argv], {**os.environ, "TILTYARD_IN_PEERS": "1"})
-try:
+from peers import Peers
+
+with Peers():
     import numpy as np
     import onnxruntime
-except ImportError as why:
-    print(f"skipped: {why}; want TILTYARD_PEERS_PYTHON=$(scripts/peers)")
-    sys.exit(77)
 
 BINARY = None
 TOLERANCE = 1e-5

@@ -1,7 +1,6 @@
 """Our pruners' decisions against Optuna's, on random sweeps.
 
-Usage: test_pruners.py PRUNER_PROBE [unittest arguments]; runs under the python of TILTYARD_PEERS_PYTHON where that is
-set. Exit 77: Optuna or SciPy is missing there.
+Usage: test_pruners.py PRUNER_PROBE [unittest arguments].
 
 Optuna runs a sweep of random curves, one trial after the other or several at a time, and stops the trials that it
 prunes. What happened is told to our pruner, which has to decide the same at every report. Which rules differ by design
@@ -16,16 +15,12 @@ import subprocess
 import sys
 import unittest
 
-PEERS = os.environ.get("TILTYARD_PEERS_PYTHON")
-if PEERS and os.environ.get("TILTYARD_IN_PEERS") != "1":
-    os.execve(PEERS, [PEERS, "-B", *sys.argv], {**os.environ, "TILTYARD_IN_PEERS": "1"})
-try:
+from peers import Peers
+
+with Peers():
     import optuna
     import scipy.stats  # noqa: F401  WilcoxonPruner loads it when it is first asked
     from optuna.trial import TrialState
-except ImportError as why:
-    print(f"skipped: {why}; want TILTYARD_PEERS_PYTHON=$(scripts/peers)")
-    sys.exit(77)
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 PROBE = None

@@ -1,7 +1,6 @@
 """Models that tiltyard registered, read and loaded by MLflow's own client: test_registry.py TILTYARD SUITE.
 
-SUITE is tests/registry/test_registry.c; with a URI it holds a server's registry to the same behaviour. Runs under the
-python of TILTYARD_PEERS_PYTHON where that is set. Exit 77: MLflow is missing there.
+SUITE is tests/registry/test_registry.c; with a URI it holds a server's registry to the same behaviour.
 """
 import json
 import os
@@ -12,21 +11,15 @@ import subprocess
 import sys
 import tempfile
 import unittest
-import warnings
 
-from mlflow_peer import MlflowServer, go_to_peers, python_of
+from mlflow_peer import MlflowPeers, MlflowServer, python_of
 
-go_to_peers()
-warnings.simplefilter("ignore")
-try:
+with MlflowPeers():
     import mlflow
     import mlflow.onnx
     import numpy
     import onnx
     from mlflow.tracking import MlflowClient
-except ImportError as why:
-    print(f"skipped: {why}; want TILTYARD_PEERS_PYTHON=$(scripts/peers)")
-    sys.exit(77)
 
 BINARY = SUITE = None
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))

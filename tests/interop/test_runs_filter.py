@@ -1,7 +1,6 @@
 """`tiltyard runs ls FILTER` beside MLflow's own search_runs(FILTER): test_runs_filter.py TILTYARD RUNS_PROBE.
 
 Random runs in an embedded store; each filter and order has to give the same runs in the same order.
-Runs under the python of TILTYARD_PEERS_PYTHON where that is set. Exit 77: MLflow is missing there.
 """
 import json
 import os
@@ -11,21 +10,13 @@ import subprocess
 import sys
 import tempfile
 import unittest
-import warnings
 
-PEERS = os.environ.get("TILTYARD_PEERS_PYTHON")
-if PEERS and os.environ.get("TILTYARD_IN_PEERS") != "1":
-    os.execve(PEERS, [PEERS, *sys.argv], {**os.environ, "TILTYARD_IN_PEERS": "1"})
-warnings.simplefilter("ignore")
-os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-os.environ.pop("MLFLOW_TRACKING_URI", None)
-try:
+from mlflow_peer import MlflowPeers
+
+with MlflowPeers():
     import mlflow
     from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
-except ImportError as why:
-    print(f"skipped: {why}; want TILTYARD_PEERS_PYTHON=$(scripts/peers)")
-    sys.exit(77)
 
 TILTYARD = PROBE = None
 SEED = int(os.environ.get("TILTYARD_TEST_SEED", random.SystemRandom().randrange(10**9)))

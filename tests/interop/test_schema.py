@@ -1,23 +1,16 @@
-"""`tiltyard schema` against the jsonschema package: shipped configs pass, slips don't. test_schema.py TILTYARD
-
-Runs under the python of TILTYARD_PEERS_PYTHON where that is set. Exit 77: jsonschema is missing there."""
+"""`tiltyard schema` against the jsonschema package: shipped configs pass, slips don't. test_schema.py TILTYARD."""
 import copy
 import json
-import os
 import re
 import subprocess
 import sys
 import unittest
 from pathlib import Path
 
-PEERS = os.environ.get("TILTYARD_PEERS_PYTHON")
-if PEERS and os.environ.get("TILTYARD_IN_PEERS") != "1":
-    os.execve(PEERS, [PEERS, *sys.argv], {**os.environ, "TILTYARD_IN_PEERS": "1"})
-try:
+from peers import Peers
+
+with Peers():
     from jsonschema import Draft202012Validator
-except ImportError as why:
-    print(f"skipped: {why}; want TILTYARD_PEERS_PYTHON=$(scripts/peers)")
-    sys.exit(77)
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 BINARY = sys.argv.pop(1)

@@ -1,7 +1,6 @@
 """Our sweeps in Optuna's hands: the journal that is written along, and what mattered, against Optuna's own importance.
 
-Usage: test_sweep_optuna.py OPTUNA_PROBE [unittest arguments]; runs under the python of TILTYARD_PEERS_PYTHON where
-that is set. Exit 77: Optuna is missing there.
+Usage: test_sweep_optuna.py OPTUNA_PROBE [unittest arguments].
 
 What is loaded is compared with what the study itself says in the same moment, also while trials are under way.
 """
@@ -15,19 +14,15 @@ import tempfile
 import unittest
 import warnings
 
-PEERS = os.environ.get("TILTYARD_PEERS_PYTHON")
-if PEERS and os.environ.get("TILTYARD_IN_PEERS") != "1":
-    os.execve(PEERS, [PEERS, "-B", *sys.argv], {**os.environ, "TILTYARD_IN_PEERS": "1"})
-try:
+from peers import Peers
+
+with Peers():
     import optuna
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
     from optuna.importance import PedAnovaImportanceEvaluator
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
     from optuna.trial import TrialState
-except ImportError as why:
-    print(f"skipped: {why}; want TILTYARD_PEERS_PYTHON=$(scripts/peers)")
-    sys.exit(77)
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 PROBE = None

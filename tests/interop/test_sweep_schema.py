@@ -1,8 +1,7 @@
 """Sweep files of W&B's schema against W&B's own sampler: test_sweep_schema.py SWEEP_PROBE
 
 Files of all its constructs are valid by its schema, are read by ours, in JSON and in YAML, and give the same values at
-the same quantiles. Runs under the python of TILTYARD_SWEEPS_PYTHON where that is set. Exit 77: sweeps is missing
-there."""
+the same quantiles."""
 import json
 import math
 import os
@@ -14,18 +13,14 @@ import unittest
 import warnings
 from pathlib import Path
 
-PEERS = os.environ.get("TILTYARD_SWEEPS_PYTHON")
-if PEERS and os.environ.get("TILTYARD_IN_PEERS") != "1":
-    os.execve(PEERS, [PEERS, "-B", *sys.argv], {**os.environ, "TILTYARD_IN_PEERS": "1"})
+from peers import Peers
+
 warnings.filterwarnings("ignore")
-try:
+with Peers("sweeps"):
     import numpy as np
     import yaml
     from sweeps.config.schema import validator
     from sweeps.params import HyperParameter
-except ImportError as why:
-    print(f"skipped: {why}; want TILTYARD_SWEEPS_PYTHON=$(scripts/peers sweeps)")
-    sys.exit(77)
 
 PROBE = sys.argv.pop(1)
 SEED = int(os.environ.get("TILTYARD_TEST_SEED", 1))

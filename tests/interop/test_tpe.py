@@ -1,7 +1,6 @@
 """Our TPE's densities against Optuna's, on random spaces and histories.
 
-Usage: test_tpe.py TPE_PROBE [unittest arguments]; runs under the python of TILTYARD_PEERS_PYTHON where that is set.
-Exit 77: Optuna is missing there.
+Usage: test_tpe.py TPE_PROBE [unittest arguments].
 
 What is compared is log l and log g at random points, made of the same trials on both sides: which trials are good,
 their weights, bandwidths and kernels all show in them. Where several trials have the same value of a parameter,
@@ -12,25 +11,20 @@ those that the conditions make.
 
 import json
 import math
-import os
 import random
 import subprocess
 import sys
 import unittest
 
-PEERS = os.environ.get("TILTYARD_PEERS_PYTHON")
-if PEERS and os.environ.get("TILTYARD_IN_PEERS") != "1":
-    os.execve(PEERS, [PEERS, "-B", *sys.argv], {**os.environ, "TILTYARD_IN_PEERS": "1"})
-try:
+from peers import Peers
+
+with Peers():
     import numpy as np
     import optuna
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
     from optuna.samplers._tpe import parzen_estimator
     from optuna.samplers._tpe import sampler as tpe
     from optuna.trial import TrialState, create_trial
-except ImportError as why:
-    print(f"skipped: {why}; want TILTYARD_PEERS_PYTHON=$(scripts/peers)")
-    sys.exit(77)
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 PROBE = None

@@ -1,31 +1,18 @@
-"""The commands of docs/TUTORIAL.md, all of them, in one folder: test_tutorial.py TILTYARD.
-
-Runs under the python of TILTYARD_PEERS_PYTHON where that is set. Exit 77: MLflow is missing there.
-"""
+"""The commands of docs/TUTORIAL.md, all of them, in one folder: test_tutorial.py TILTYARD."""
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-PEERS = os.environ.get("TILTYARD_PEERS_PYTHON")
-if PEERS and os.environ.get("TILTYARD_IN_PEERS") != "1":
-    os.execve(PEERS, [PEERS, *sys.argv], {**os.environ, "TILTYARD_IN_PEERS": "1"})
-try:
+from peers import Peers, free_port
+
+with Peers():
     import mlflow  # noqa: F401
-except ImportError as why:
-    print(f"skipped: {why}; want TILTYARD_PEERS_PYTHON=$(scripts/peers)")
-    sys.exit(77)
 
-
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return str(free.getsockname()[1])
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def script():

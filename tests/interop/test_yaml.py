@@ -1,6 +1,4 @@
-"""Documents in YAML against ruamel.yaml, a reader of YAML 1.2 of its own: test_yaml.py DOC_PROBE
-
-Runs under the python of TILTYARD_PEERS_PYTHON where that is set. Exit 77: ruamel.yaml is missing there."""
+"""Documents in YAML against ruamel.yaml, a reader of YAML 1.2 of its own: test_yaml.py DOC_PROBE"""
 import json
 import os
 import random
@@ -11,15 +9,11 @@ import unittest
 import warnings
 from pathlib import Path
 
-PEERS = os.environ.get("TILTYARD_PEERS_PYTHON")
-if PEERS and os.environ.get("TILTYARD_IN_PEERS") != "1":
-    os.execve(PEERS, [PEERS, *sys.argv], {**os.environ, "TILTYARD_IN_PEERS": "1"})
-try:
+from peers import Peers
+
+with Peers():
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
-except ImportError as why:
-    print(f"skipped: {why}; want TILTYARD_PEERS_PYTHON=$(scripts/peers)")
-    sys.exit(77)
 
 PROBE = sys.argv.pop(1)
 SEED = int(os.environ.get("TILTYARD_TEST_SEED", 1))

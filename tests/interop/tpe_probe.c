@@ -16,8 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hpo/exact.h"
-#include "hpo/tpe.h"
+#include "hpo/exact/exact.h"
+#include "hpo/samplers/tpe.h"
 
 enum { MAX_PARAMS = 32, MAX_ACCEPTED = 8 };
 

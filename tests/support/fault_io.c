@@ -22,6 +22,8 @@ static void die(void) {
 static bool is_refused(fault_kind kind) {
     if (kind == FAULT_KILL)
         die();
+    if (kind == FAULT_SLEEP)
+        (void)raise(SIGSTOP);
     errno = kind == FAULT_ENOSPC ? ENOSPC : kind == FAULT_EINTR ? EINTR : EIO;
     return kind == FAULT_EIO || kind == FAULT_ENOSPC || kind == FAULT_EINTR;
 }
@@ -35,13 +37,16 @@ static int answer(fault_kind kind, int result) {
 }
 
 static size_t moved(fault_kind kind, size_t bytes) {
-    bool is_half = kind == FAULT_SHORT || kind == FAULT_TORN || kind == FAULT_KILL;
+    bool is_half =
+        kind == FAULT_SHORT || kind == FAULT_TORN || kind == FAULT_KILL || kind == FAULT_SLEEP_AMID;
     return is_half && bytes > 1 ? bytes / 2 : bytes;
 }
 
 static ssize_t answer_bytes(fault_kind kind, ssize_t result) {
     if (kind == FAULT_KILL)
         die();
+    if (kind == FAULT_SLEEP_AMID)
+        (void)raise(SIGSTOP);
     if (kind != FAULT_TORN)
         return result;
     errno = EIO;

@@ -17,7 +17,11 @@ typedef enum fault_kind {
     FAULT_TORN,   /* done, transfers by half, but EIO is answered */
     FAULT_KILL,   /* a write moves half of its bytes, then SIGKILL; others are not done. For forked
                      children */
-    FAULT_KINDS
+    FAULT_KINDS,
+    /* No failures: SIGSTOP before the operation, or when half of a transfer's bytes are moved (other
+       operations are done). For forked children */
+    FAULT_SLEEP,
+    FAULT_SLEEP_AMID
 } fault_kind;
 
 typedef struct fault_io {

@@ -1,11 +1,16 @@
 /* What one metric point costs the training thread: bench_enqueue FOLDER prints nanoseconds, the
- * best of many bursts that fit the ring. */
+ * best of many bursts that fit the ring, and allocations, those of all bursts. */
 #include <stdio.h>
 #include <unistd.h>
 
+#include "tests/support/count_allocations.h"
 #include "tracking/tracking.h"
 
 enum { BURSTS = 12, POINTS = 4000 };
+
+typedef struct cost {
+    double best_ns, allocations;
+} cost;
 
 static double measure_burst(ty_ctx *ctx, ty_observer observer, int64_t first_step) {
     const char *reason = NULL;
@@ -20,7 +25,7 @@ static double measure_burst(ty_ctx *ctx, ty_observer observer, int64_t first_ste
     return (double)(ty_now_ns(ctx) - begin) / POINTS;
 }
 
-static ty_status measure(ty_ctx *ctx, const char *folder, double *best_ns) {
+static ty_status measure(ty_ctx *ctx, const char *folder, cost *out) {
     ty_tracker *tracker = NULL;
     char run[512];
     (void)snprintf(run, sizeof run, "%s/runs/bench/enqueue", folder);
@@ -32,9 +37,11 @@ static ty_status measure(ty_ctx *ctx, const char *folder, double *best_ns) {
                                   .source = "bench_enqueue"};
     TY_TRY(ty_tracker_open(ctx, &options, &tracker));
     for (int i = 0; i < BURSTS; i++) {
+        const int64_t before = count_allocations();
         double ns = measure_burst(ctx, ty_tracker_observer(tracker), (int64_t)i * POINTS);
-        if (i == 0 || ns < *best_ns)
-            *best_ns = ns;
+        out->allocations += (double)(count_allocations() - before) / (BURSTS * POINTS);
+        if (i == 0 || ns < out->best_ns)
+            out->best_ns = ns;
         (void)usleep(250000); /* the writer empties the ring */
     }
     return ty_tracker_close(ctx, tracker, 20000);
@@ -42,11 +49,11 @@ static ty_status measure(ty_ctx *ctx, const char *folder, double *best_ns) {
 
 int main(int argc, char **argv) {
     ty_ctx ctx;
-    double best_ns = 0;
+    cost each = {0};
     ty_ctx_init(&ctx);
-    ty_status st = measure(&ctx, argc > 1 ? argv[1] : ".", &best_ns);
+    ty_status st = measure(&ctx, argc > 1 ? argv[1] : ".", &each);
     if (st == TY_OK)
-        printf("%.0f ns\n", best_ns);
+        printf("%.0f ns, %g allocations\n", each.best_ns, each.allocations);
     else
         fprintf(stderr, "%s\n", ctx.message);
     ty_ctx_clear(&ctx);

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "tests/support/temp_folder.h"
-#include "tracking/record.h"
+#include "tracking/journal/record.h"
 #include "tracking/tracking.h"
 
 typedef struct fixture {

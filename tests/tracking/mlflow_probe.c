@@ -10,7 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "tracking/mlflow.h"
+#include "tracking/client/mlflow.h"
 
 typedef struct probe {
     ty_ctx ctx;

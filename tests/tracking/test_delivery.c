@@ -1,8 +1,8 @@
 /* What is known of a run's way to servers, where it may go, and how that is told. */
 #include "tests/tracking/fixture.h"
 
-#include "tracking/delivery.h"
-#include "tracking/feeder.h"
+#include "tracking/sinks/delivery.h"
+#include "tracking/sinks/feeder.h"
 
 static const char here[] = "http://here:5000", there[] = "https://there";
 

@@ -16,10 +16,10 @@
 #include <unistd.h>
 
 #include "tests/support/temp_folder.h"
-#include "tracking/credentials.h"
-#include "tracking/http.h"
-#include "tracking/mlflow.h"
-#include "tracking/s3_listing.h"
+#include "tracking/client/credentials.h"
+#include "tracking/client/http.h"
+#include "tracking/client/mlflow.h"
+#include "tracking/client/s3_listing.h"
 
 enum { MOST_ANSWERS = 4, MOST_HEARD = 65536 };
 

@@ -6,7 +6,7 @@
 
 #include "tracking/artifact.h"
 #include "tracking/limits.h"
-#include "tracking/points_scan.h"
+#include "tracking/journal/points_scan.h"
 
 static ty_status decode(fixture *f, uint32_t type, const char *payload, ty_track_record *out) {
     const ty_journal_record raw = {

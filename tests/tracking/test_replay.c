@@ -1,7 +1,7 @@
 /* run.journal cut into parcels: what goes out together, what is held back, what is left out. */
 #include "tests/tracking/fixture.h"
 
-#include "tracking/replay.h"
+#include "tracking/sinks/replay.h"
 
 static const char run_id[] = "0123456789abcdef0123456789abcdef";
 

@@ -10,7 +10,7 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
-#include "tracking/retry.h"
+#include "tracking/client/retry.h"
 
 #define SECOND INT64_C(1000000000)
 

@@ -3,7 +3,7 @@
 
 #include <sched.h>
 
-#include "tracking/ring.h"
+#include "tracking/journal/ring.h"
 
 enum { N_THREADS = 3, N_EACH = 20000 };
 

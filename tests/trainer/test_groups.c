@@ -1,6 +1,8 @@
 /* Ranks divided into groups, and letters between them, on any number of ranks: ctest runs this program
  * alone and under mpirun. Each test is run by every rank in step; each is done for groups of 1, 2 and 3
  * where the world has that many, so that with 4 ranks one is left over from groups of 3. */
+#include <time.h>
+
 #include "tests/trainer/job_fixture.h"
 
 enum { MOST_WIDTH = 3, N_LETTERS = 60 };
@@ -279,6 +281,36 @@ static void a_missing_member_is_named_by_both_its_ranks(void **state) {
     unite(&g);
 }
 
+enum { SLOW_ROUNDS = 30, SLOW_MS = 100 };
+
+/* Its word takes half as long again as a rank is waited for. */
+static bool word_is_slow(void *self, ty_answer *answer, const char **reason) {
+    const struct timespec nap = {.tv_nsec = SLOW_MS * 1000000L};
+    int *rounds = self;
+    (void)nanosleep(&nap, NULL);
+    *answer = TY_STOP;
+    *reason = "a slow word";
+    return ++*rounds < SLOW_ROUNDS;
+}
+
+static void a_group_waits_longer_for_a_word_than_for_a_rank(void **state) {
+    groups g = divide(*state, is_wide_enough(*state, 2) ? 2 : 1);
+    int rounds = 0;
+    const ty_observer slow = {.waits = word_is_slow, .self = &rounds};
+    const ty_observers observers = {.v = &slow, .n = 1};
+    ty_answer answer = TY_CONTINUE;
+    const char *reason = NULL;
+    if (g.comm) {
+        ty_comm_set_deadline(g.comm, 2);
+        check(&g, ty_observers_await(g.ctx, g.comm, g.group_rank == 0 ? &observers : NULL, &answer,
+                                     &reason));
+        assert_int_equal(rounds, g.group_rank == 0 ? SLOW_ROUNDS : 0);
+        assert_int_equal(answer, g.group_rank == 0 ? TY_STOP : TY_CONTINUE);
+        ty_comm_set_deadline(g.comm, 60);
+    }
+    unite(&g);
+}
+
 static void nothing_is_found_where_nothing_was_sent(void **state) {
     const groups g = undivided(*state);
     ty_mail *mail = open_mail(&g);
@@ -435,6 +467,7 @@ int main(void) {
         cmocka_unit_test(a_group_that_is_given_up_ends_alone),
         cmocka_unit_test(ranks_out_of_step_end_their_group_alone),
         cmocka_unit_test(a_missing_member_is_named_by_both_its_ranks),
+        cmocka_unit_test(a_group_waits_longer_for_a_word_than_for_a_rank),
         cmocka_unit_test(nothing_is_found_where_nothing_was_sent),
         cmocka_unit_test(letters_to_oneself_come_in_order),
         cmocka_unit_test(letters_that_cannot_be_sent_are_refused),

@@ -1,3 +1,0 @@
-/* The loops of parzen_loops_body.h for AVX-512 (F, BW, DQ, VL). */
-#define PARZEN_TABLE ty_parzen_loops_avx512
-#include "hpo/parzen_loops_body.h"
