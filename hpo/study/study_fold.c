@@ -481,10 +481,13 @@ ty_status study_fold(ty_ctx *ctx, ty_study *s, uint32_t type, const void *payloa
     return st;
 }
 
-/* The journal first: what could not be written did not happen. A study without one (a replay, a
- * sweep in memory) only folds. */
+/* The journal first: what could not be written did not happen. Nor did what a scheduler writes that was followed:
+ * it asks before each record, since they are few and the sync comes after memory has it. A study without a journal
+ * (a replay, a sweep in memory) only folds. */
 ty_status study_record(ty_ctx *ctx, ty_study *s, record_type type, json_t *json) {
     ty_status st = json ? TY_OK : no_memory(ctx);
+    if (st == TY_OK && s->lease)
+        st = ty_lease_check(ctx, s->lease);
     if (st == TY_OK && s->journal) {
         char *text = json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(17));
         st = text ? ty_journal_append(ctx, s->journal, type, text, strlen(text), NULL)
