@@ -9,39 +9,41 @@ DEADLINE = ("--set", "train.comm_deadline=3")
 
 
 class Ranks(Case):
+    HANGS = 40  # seconds after the fault: more than a busy machine needs, less than the deadline that is usual (60)
+
     def started(self, ranks, *words):
         process = self.start("train", SYNTHETIC, *LONG, *DEADLINE, *words, ranks=ranks)
         self.wait_for_checkpoint(process)
         return process, ranks_of(process.pid)
 
-    def ended(self, process, pids, seconds):
-        begin = time.monotonic()
+    def ended(self, process, pids):
         try:
-            _, err = process.communicate(timeout=seconds)
+            _, err = process.communicate(timeout=self.HANGS)
         except subprocess.TimeoutExpired:
             for pid in pids.values():
                 os.kill(pid, signal.SIGKILL)
             process.kill()
-            self.fail(f"the job did not end within {seconds} s")
+            self.fail(f"the job did not end within {self.HANGS} s")
         self.assertNotEqual(process.returncode, 0)
-        self.wait_for(lambda: not any(Path(f"/proc/{p}").exists() for p in pids.values()), 5, "no process left")
-        return err, time.monotonic() - begin
+        gone = lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids.values())
+        self.wait_for(gone, self.HANGS, "no process left")
+        return err
 
     def test_a_stopped_rank_is_named_and_the_others_end(self):
         process, pids = self.started(2)
         os.kill(pids[1], signal.SIGSTOP)
-        err, _ = self.ended(process, pids, 3 + 2 + 3)
+        err = self.ended(process, pids)
         self.assertIn("rank 1", err)
 
     def test_a_killed_rank_ends_the_job(self):
         process, pids = self.started(2)
         os.kill(pids[1], signal.SIGKILL)
-        self.ended(process, pids, 3 + 2 + 3)
+        self.ended(process, pids)
 
     def test_f52_a_run_whose_rank_0_was_killed_is_killed_in_the_store_from_the_next_start_on(self):
         process, pids = self.started(2)
         os.kill(pids[0], signal.SIGKILL)
-        self.ended(process, pids, 3 + 2 + 3)
+        self.ended(process, pids)
         self.assertEqual(self.query("select status from runs"), [("RUNNING",)])
         self.train("--name", "another")
         self.assertEqual(self.query("select status from runs order by start_time"), [("KILLED",), ("FINISHED",)])
@@ -67,9 +69,10 @@ class Ranks(Case):
         before = set(glob.glob("/dev/shm/*"))
         process, pids = self.started(2)
         os.kill(pids[0], signal.SIGKILL)
-        self.ended(process, pids, 8)
+        self.ended(process, pids)
         self.train("--dir", "next", ranks=2)  # the next start sweeps what the killed one could not
-        self.assertEqual([p for p in glob.glob("/dev/shm/*") if p not in before], [])
+        left = lambda: set(glob.glob("/dev/shm/*")) - before
+        self.wait_for(lambda: not left(), self.HANGS, f"an end of {left()}")  # another job's goes with it
 
     def test_more_ranks_than_the_batch_can_be_split_over_is_told(self):
         _, err = self.run_it("train", SYNTHETIC, ranks=3, code=2)

@@ -10,9 +10,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "trainer/comm.h"
+#include "tests/trainer/victim_words.h"
 
-enum { FAULT_ROUND = 20, ROUNDS = 60, ELEMENTS = 50000 };
+/* LONG_S: who waits for a sleeper ends much later than a test allows. */
+enum { FAULT_ROUND = 20, ROUNDS = 60, ELEMENTS = 50000, LONG_S = 60 };
 
 typedef struct job {
     ty_ctx ctx;
@@ -103,7 +104,7 @@ static ty_status exit_early(job *j) {
 
 static ty_status close_early(job *j) {
     ty_comm_close(j->comm);
-    sleep_s(j->deadline_s + 10);
+    sleep_s(j->deadline_s + LONG_S);
     _exit(0);
 }
 
@@ -137,12 +138,12 @@ static ty_status broadcast_from_0(job *j) {
 }
 
 static ty_status be_too_late(job *j) {
-    sleep_s(j->deadline_s + 10);
+    sleep_s(j->deadline_s + LONG_S);
     return vote(j);
 }
 
 static ty_status be_late(job *j) {
-    sleep_s(j->deadline_s * 0.6);
+    sleep_s(j->deadline_s * 0.3);
     return vote(j);
 }
 
@@ -217,7 +218,7 @@ static void write_pid(const job *j) {
 static int give_up(job *j, const scenario *it, ty_status st) {
     (void)fprintf(stderr, "rank %d fails: %s\n", j->rank, j->ctx.message);
     if (it->waits_before_abort)
-        sleep_s(0.7);
+        victim_waits_for_words(j->folder, j->comm);
     ty_comm_abort(j->comm, ty_status_exit_code(st));
     return ty_status_exit_code(st);
 }

@@ -144,7 +144,7 @@ static void a_rank_late_beyond_the_deadline_is_said_to_be_running(void **state) 
 static pid_t pid_of_rank(const victim_job *job, int rank) {
     char name[32];
     (void)snprintf(name, sizeof name, "pid.%d", rank);
-    for (int i = 0; i < 1000; i++) {
+    for (int i = 0; i < 12000; i++) {
         char *text = victim_read(job->folder, name);
         bool is_whole = strchr(text, '\n') != NULL;
         pid_t pid = is_whole ? (pid_t)atoi(text) : 0;

@@ -153,7 +153,7 @@ static void a_failure_of_the_host_is_passed_on(void **state) {
 /* --- processes -------------------------------------------------------------------------------- */
 
 static char state_within(pid_t pid, char wanted) {
-    for (int i = 0; i < 200 && ty_comm_process_state(pid, NULL) != wanted; i++)
+    for (int i = 0; i < 12000 && ty_comm_process_state(pid, NULL) != wanted; i++)
         sleep_ms(5);
     return ty_comm_process_state(pid, NULL);
 }
@@ -207,10 +207,10 @@ static void a_guard_that_is_stopped_does_nothing(void **state) {
 
 static void a_guard_does_not_count_time_in_which_the_process_was_stopped(void **state) {
     (void)state;
-    pid_t child = fork_guarded(1.5, 300);
+    pid_t child = fork_guarded(3, 300);
     sleep_ms(50);
     (void)kill(child, SIGSTOP);
-    sleep_ms(2500);
+    sleep_ms(4000);
     (void)kill(child, SIGCONT);
     assert_int_equal(exit_code_of(child), 0);
 }
