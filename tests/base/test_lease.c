@@ -16,7 +16,8 @@
 #include "base/lease.h"
 #include "tests/support/temp_folder.h"
 
-enum { TTL_MS = 2000 };
+/* Of what another host left: no machine is so busy that it runs out while a test looks. */
+enum { TTL_MS = 2000, LEFT_TTL_MS = 60000 };
 
 typedef struct fixture {
     ty_ctx ctx;
@@ -82,7 +83,7 @@ static void leave_file(fixture *f, const char *host, const char *boot, int64_t a
     int length = snprintf(text, sizeof text,
                           "tiltyard-lease 1\nhost %s\nboot %s\npid 17\ntaken_ns 1\nttl_ms %d\n"
                           "beat_ms %" PRId64 "\n",
-                          host, boot, TTL_MS, ty_now_wall_ns(&f->ctx) / 1000000 - age_ms);
+                          host, boot, LEFT_TTL_MS, ty_now_wall_ns(&f->ctx) / 1000000 - age_ms);
     int more = snprintf(text + length, sizeof text - (size_t)length, "check %016" PRIx64 "\n",
                         ty_hash64(text, (size_t)length));
     text[length + more] = '\n';
@@ -154,11 +155,10 @@ static int64_t last_beat(fixture *f) {
 static void a_heartbeat_keeps_the_age_below_the_ttl(void **state) {
     fixture *f = *state;
     ty_lease *lease = NULL;
-    assert_int_equal(ty_lease_acquire(&f->ctx, f->path, 100, &lease), TY_OK);
-    pause_ms(400);
+    assert_int_equal(ty_lease_acquire(&f->ctx, f->path, TTL_MS, &lease), TY_OK);
+    pause_ms(TTL_MS + 300);
     const int64_t beat = last_beat(f);
-    /* Taken 400 ms ago; generous, because this machine may be busy. */
-    assert_true(ty_now_wall_ns(&f->ctx) / 1000000 - beat < 300);
+    assert_true(ty_now_wall_ns(&f->ctx) / 1000000 - beat < TTL_MS);
     ty_lease_release(&f->ctx, lease);
 }
 
@@ -187,7 +187,7 @@ static void another_host_is_waited_for_until_it_expires(void **state) {
     assert_true(ty_lease_is_held(&f->ctx, f->path));
     assert_int_equal(ty_lease_acquire(&f->ctx, f->path, TTL_MS, &lease), TY_ERR_BUSY);
     assert_non_null(strstr(f->ctx.message, "process 17 on host elsewhere"));
-    leave_file(f, "elsewhere", "boot-of-elsewhere", TTL_MS + 1000);
+    leave_file(f, "elsewhere", "boot-of-elsewhere", LEFT_TTL_MS + 1000);
     expect_taken_over(f);
 }
 
@@ -212,7 +212,7 @@ static void that_one_before_may_wake_up_is_known_until_it_is_settled(void **stat
     ty_lease *lease = acquire(f);
     assert_false(ty_lease_may_wake(lease));
     ty_lease_release(&f->ctx, lease);
-    leave_file(f, "elsewhere", "boot-of-elsewhere", TTL_MS + 1000);
+    leave_file(f, "elsewhere", "boot-of-elsewhere", LEFT_TTL_MS + 1000);
     end_holder(start_holder(f));
     lease = acquire(f);
     assert_true(ty_lease_may_wake(lease));
@@ -243,7 +243,7 @@ static void a_lease_that_was_taken_over_is_lost_and_left_alone(void **state) {
     ty_lease *lease = NULL;
     assert_int_equal(ty_lease_acquire(&f->ctx, f->path, 100, &lease), TY_OK);
     leave_file(f, "elsewhere", "boot-of-elsewhere", 0);
-    for (int n = 0; n < 200 && !ty_lease_is_lost(lease); n++)
+    for (int n = 0; n < 3000 && !ty_lease_is_lost(lease); n++)
         pause_ms(20);
     assert_true(ty_lease_is_lost(lease));
     ty_lease_release(&f->ctx, lease);

@@ -6,7 +6,7 @@
 
 #include "tests/trainer/onnx_fixture.h"
 
-static const double deadline_s = 3;
+static const double deadline_s = 6;
 
 static int slow_fsync(void *self, int fd) {
     const struct timespec pause = {.tv_nsec = 600000000};

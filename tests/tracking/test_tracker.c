@@ -210,7 +210,7 @@ static void the_deep_link_is_known_once_the_store_was_reached(void **state) {
     fixture *f = *state;
     ty_tracker *t = fixture_open(f);
     assert_int_equal(strlen(ty_tracker_describe(t)->run_id), 32);
-    for (int i = 0; i < 1000 && !ty_tracker_describe(t)->deep_link; i++)
+    for (int i = 0; i < 6000 && !ty_tracker_describe(t)->deep_link; i++)
         (void)usleep(10000);
     assert_string_equal(ty_tracker_describe(t)->experiment_id, "1");
     assert_string_equal(ty_tracker_describe(t)->deep_link,
