@@ -16,6 +16,8 @@ import threading
 import time
 import urllib.parse
 
+from peers import free_port
+
 
 class Pass:
     """Passes the request on and the answer back."""
@@ -172,7 +174,7 @@ class FaultProxy:
         self.prefix, self.certificate = prefix, certificate
         self.lock, self.faults, self.seen = threading.Lock(), [], []
         self.is_closing = False
-        self.port = port
+        self.port = port or free_port()  # which stays its own while it is away
         self.server = None
 
     # --- life ---

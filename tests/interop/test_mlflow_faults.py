@@ -144,7 +144,7 @@ class Faults(Case):
         self.assertGreaterEqual(self.proxy.count("POST", "log-batch"), 2)
         self.proxy.fault("POST", "log-batch", Trickle(seconds=60))
         endless = self.start_probe(self.proxy.url, "endless")
-        endless.deadline(ms=2000)
+        endless.deadline(ms=5000)
         answer = endless.try_call("log_batch", run_id=self.run_id, tags={"a": "b"})
         self.assertEqual((answer["status"], answer["is_unknown"]), ("ERR_BUSY", True), answer)
 

@@ -202,13 +202,13 @@ class Outages(Case):
         self.assertEqual(len(way.histories["late"]), 20)
 
     def tell_briefly(self, story):
-        """Against a server that is down: killed instead of waiting for it."""
+        """Against a server that is down: killed instead of waiting for it, when the journal has had time."""
         probe = self.start_probe("restarted", self.server.url)
         story.tell("sleep", ms=2500)
         self.feed(probe, story, slice(None))
-        time.sleep(4)
-        probe.kill()
         probe.stdin.close()
+        self.assertEqual(len(probe.stdout.readline().strip()), 32, "told to the end")
+        probe.kill()
         probe.wait()
 
 

@@ -48,6 +48,8 @@ class Whole(Server):
 
     def test_trials_stand_below_their_sweep_on_a_server(self):
         self.sweep("live", self.server.url)
+        self.assertEqual(len(self.runs(self.server.url, "live")[1]), 1 + 8)
+        self.tiltyard("sync", env=self.there())  # what a slow server had not taken within tracking.exit_wait
         self.assert_whole("live", True)
 
     def test_and_so_they_do_where_they_are_sent_later(self):
