@@ -43,3 +43,9 @@ bool ty_observers_wait(const ty_observers *observers, ty_answer *answer, const c
     }
     return any;
 }
+
+void ty_observers_keep(ty_ctx *ctx, const ty_observers *observers) {
+    for (int64_t i = 0; i < observers->n; i++)
+        if (observers->v[i].keep)
+            observers->v[i].keep(ctx, observers->v[i].self);
+}

@@ -103,6 +103,10 @@ typedef struct ty_observer {
      * it does not, it is asked again and the run stands still, so that it may wait itself, 0.2 s each
      * time. *answer, and *reason with it, is what it has to say so far, as notify's. */
     bool (*waits)(void *self, ty_answer *answer, const char **reason);
+    /* Puts all that it was told on the disk, as far as it can, and may wait for that. Called before a
+     * checkpoint is published, by the thread that does it, beside notify: a run goes on behind its
+     * checkpoint and tells nothing again. NULL: nothing to do. */
+    void (*keep)(ty_ctx *ctx, void *self);
 } ty_observer;
 
 typedef struct ty_observers {
@@ -117,6 +121,9 @@ ty_answer ty_observers_notify(const ty_observers *observers, const ty_event *eve
 
 /* Whether any of them still waits; *answer and *reason are the strongest so far, as above. */
 bool ty_observers_wait(const ty_observers *observers, ty_answer *answer, const char **reason);
+
+/* Lets each of them keep what it was told. */
+void ty_observers_keep(ty_ctx *ctx, const ty_observers *observers);
 
 #ifdef __cplusplus
 }

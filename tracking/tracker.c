@@ -150,8 +150,14 @@ static ty_answer on_event(void *self, const ty_event *event, const char **reason
     return TY_CONTINUE;
 }
 
+/* What the disk does not take now waits in memory, which the writer says. */
+static void keep(ty_ctx *ctx, void *self) {
+    const ty_tracker *t = self;
+    (void)(ty_writer_flush(ctx, t->writer) == TY_OK);
+}
+
 ty_observer ty_tracker_observer(ty_tracker *tracker) {
-    return (ty_observer){.notify = on_event, .self = tracker};
+    return (ty_observer){.notify = on_event, .keep = keep, .self = tracker};
 }
 
 /* --- opening ---------------------------------------------------------------------------------- */

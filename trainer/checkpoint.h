@@ -7,6 +7,7 @@
 #define TY_TRAINER_CHECKPOINT_H
 
 #include "base/base.h"
+#include "base/event.h"
 #include "kernels/kernels.h"
 
 #ifdef __cplusplus
@@ -83,6 +84,7 @@ typedef struct ty_ckpt_writer_options {
     bool keep_best;        /* the newest one submitted with is_best stays, also across restarts */
     size_t expected_bytes; /* of all tensors: their staging memory is made ready in the background,
                             * or else the first submit pays for it. 0: not known */
+    const ty_observers *observers; /* keep what they were told before each save; NULL: none */
 } ty_ckpt_writer_options;
 
 typedef struct ty_ckpt_result {

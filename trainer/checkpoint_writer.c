@@ -82,6 +82,8 @@ static void save(ty_ckpt_writer *writer, finished *job) {
     ty_ctx *ctx = &writer->ctx;
     const ty_checkpoint *content = &writer->staged.content;
     int64_t start = ty_now_ns(ctx);
+    if (writer->options.observers)
+        ty_observers_keep(ctx, writer->options.observers);
     job->result.status = ty_ckpt_publish(ctx, job->path, content, writer->staged.is_best);
     if (job->result.status == TY_OK) {
         if (writer->staged.is_best)

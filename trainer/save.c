@@ -26,7 +26,8 @@ ty_status ty_save_open(ty_ctx *ctx, ty_trainer *trainer) {
     const ty_ckpt_writer_options options = {.folder = folder,
                                             .keep_last = (int)trainer->config->checkpoint.keep,
                                             .keep_best = trainer->config->checkpoint.best != NULL,
-                                            .expected_bytes = (size_t)bytes};
+                                            .expected_bytes = (size_t)bytes,
+                                            .observers = trainer->observers};
     return ty_ckpt_writer_open(ctx, &options, &trainer->writer);
 }
 

@@ -100,6 +100,24 @@ static void as_long_as_one_waits_all_wait_and_the_strongest_word_counts(void **s
     assert_string_equal(reason, "word");
 }
 
+static void count_keep(ty_ctx *ctx, void *self) {
+    (void)ctx;
+    ++*(int *)self;
+}
+
+static void who_has_something_to_keep_is_asked_to(void **state) {
+    (void)state;
+    listener deaf = {TY_CONTINUE, NULL, 0};
+    int kept = 0;
+    const ty_observer rows[] = {{.notify = notify, .self = &deaf},
+                                {.notify = notify, .keep = count_keep, .self = &kept}};
+    ty_ctx ctx;
+    ty_ctx_init(&ctx);
+    ty_observers_keep(&ctx, &(ty_observers){.v = rows, .n = 2});
+    assert_int_equal(kept, 1);
+    ty_ctx_clear(&ctx);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_observer_hears_although_the_first_says_stop),
@@ -107,6 +125,7 @@ int main(void) {
         cmocka_unit_test(the_first_of_equal_answers_gives_the_reason),
         cmocka_unit_test(nobody_listening_means_continue),
         cmocka_unit_test(as_long_as_one_waits_all_wait_and_the_strongest_word_counts),
+        cmocka_unit_test(who_has_something_to_keep_is_asked_to),
     };
     return cmocka_run_group_tests_name("base.event", tests, NULL, NULL);
 }

@@ -294,13 +294,12 @@ class Delivery(Case):
         self.assert_whole()
 
     def test_a_killed_trainer_loses_nothing_that_it_was_told_is_safe(self):
-        seen, kills = 0, []
+        seen = 0
         for attempt in range(4):
             process = self.start("train", SYNTHETIC, *QUICK, "--set", "train.duration=4000 steps",
                                  "--set", "checkpoint.every=200 steps")
             time.sleep(self.random.uniform(0.2, 3.0))
             process.kill()
-            kills.append(time.time() * 1000)
             process.communicate()
             points = sum(len(r["points"]) for r in self.server.runs.values())
             self.assertGreaterEqual(points, seen)
@@ -310,18 +309,8 @@ class Delivery(Case):
         self.sync()
         run = self.assert_whole()
         self.assertEqual(run["status"], "FINISHED")
-        self.assert_safe({step: ms for key, step, ms, _ in run["points"] if key == "train/loss"}, kills)
-
-    def assert_safe(self, times, kills):
-        """Of 4,000 steps nothing lacks but what was told within a second of a kill, and a checkpoint had outrun."""
-        self.assertEqual(max(times), 4000)
-        lost = sorted(set(range(1, 4001)) - set(times))
-        for end in [step for step in lost if step + 1 in times]:
-            begin = max([step for step in times if step < end], default=None)
-            self.assertEqual(end % 200, 0, f"{lost} are lost")
-            if begin is not None:
-                late = min(kill - times[begin] for kill in kills if kill >= times[begin])
-                self.assertLess(late, 1000 + 1000, f"{lost} are lost; the second one: a busy machine's")
+        steps = {step for key, step, _, _ in run["points"] if key == "train/loss"}
+        self.assertEqual(steps, set(range(1, 4001)))
 
     def test_a_run_stops_when_its_tag_asks_for_it(self):
         words = ["train", SYNTHETIC, *QUICK, "--set", "train.duration=10000000 steps"]

@@ -112,6 +112,18 @@ static void a_flush_makes_everything_durable_at_once(void **state) {
     fixture_close(f, t);
 }
 
+static void what_is_to_be_kept_is_on_the_disk_at_once(void **state) {
+    fixture *f = *state;
+    ty_tracker *t = fixture_open(f);
+    const ty_observer observer = ty_tracker_observer(t);
+    for (int64_t i = 0; i < 1000; i++)
+        tell_metric(f, t, "k", i, 1);
+    ty_observers_keep(&f->ctx, &(ty_observers){.v = &observer, .n = 1});
+    assert_int_equal(tally_journal(f).n_points, 1000);
+    tell_end(f, t, TY_RUN_FINISHED, "");
+    fixture_close(f, t);
+}
+
 static void a_storm_of_points_spills_and_loses_none(void **state) {
     fixture *f = *state;
     const int64_t n = 200000; /* twelve rings full */
@@ -238,6 +250,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         ROW(the_journal_says_what_was_told),
         ROW(a_flush_makes_everything_durable_at_once),
+        ROW(what_is_to_be_kept_is_on_the_disk_at_once),
         ROW(a_storm_of_points_spills_and_loses_none),
         ROW(a_point_costs_less_than_a_microsecond),
         ROW(a_resumed_run_never_repeats_a_point),

@@ -244,6 +244,38 @@ static void the_folder_is_made_and_keeping_none_is_refused(void **state) {
     assert_true(ty_file_exists(&f->ctx, f->path));
 }
 
+/* What an observer finds while it keeps what it was told. */
+typedef struct keeper {
+    const char *folder;
+    size_t files, calls;
+    ty_status st;
+} keeper;
+
+static void look_while_keeping(ty_ctx *ctx, void *self) {
+    keeper *k = self;
+    char **names;
+    k->st = ty_dir_list(ctx, k->folder, &ctx->scratch, &names, &k->files);
+    k->calls++;
+}
+
+static void observers_keep_what_they_were_told_before_a_checkpoint_is_there(void **state) {
+    fixture *f = *state;
+    ty_ckpt_writer *writer = NULL;
+    keeper k = {.folder = f->folder.path};
+    const ty_observer observer = {.keep = look_while_keeping, .self = &k};
+    const ty_observers observers = {.v = &observer, .n = 1};
+    const ty_ckpt_writer_options options = {
+        .folder = f->folder.path, .keep_last = 5, .observers = &observers};
+    assert_int_equal(ty_ckpt_writer_open(&f->ctx, &options, &writer), TY_OK);
+    for (size_t step = 0; step < 3; step++) {
+        save(f, writer, (int64_t)step, false);
+        assert_int_equal(k.st, TY_OK);
+        assert_int_equal(k.calls, step + 1);
+        assert_int_equal(k.files, step);
+    }
+    ty_ckpt_writer_close(writer);
+}
+
 static void the_newest_valid_one_is_found_and_the_others_told(void **state) {
     fixture *f = *state;
     log_counter counter = {0};
@@ -373,6 +405,7 @@ int main(void) {
         WITH_FOLDER(the_one_just_saved_stays_behind_damaged_later_ones),
         WITH_FOLDER(what_a_killed_writer_left_is_swept),
         WITH_FOLDER(the_folder_is_made_and_keeping_none_is_refused),
+        WITH_FOLDER(observers_keep_what_they_were_told_before_a_checkpoint_is_there),
         WITH_FOLDER(the_newest_valid_one_is_found_and_the_others_told),
         WITH_FOLDER(the_best_one_is_found_and_the_newest_where_it_is_damaged),
         WITH_FOLDER(no_kill_loses_an_acknowledged_checkpoint),
