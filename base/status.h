@@ -61,7 +61,7 @@ const char *ty_status_name(ty_status st);
 /* The few words of the row; never NULL. */
 const char *ty_status_meaning(ty_status st);
 
-/* The process exit code of the status's class (docs/ARCHITECTURE.md has the table). */
+/* The process exit code of the status's class (README.md has the table). */
 int ty_status_exit_code(ty_status st);
 
 #ifdef __cplusplus
