@@ -301,7 +301,8 @@ class Delivery(Case):
             time.sleep(self.random.uniform(0.2, 3.0))
             process.kill()
             process.communicate()
-            points = sum(len(r["points"]) for r in self.server.runs.values())
+            with self.server.lock:  # its last words may still be coming in
+                points = sum(len(r["points"]) for r in self.server.runs.values())
             self.assertGreaterEqual(points, seen)
             seen = points
         self.run_it("train", SYNTHETIC, *QUICK, "--set", "train.duration=4000 steps",
@@ -315,7 +316,7 @@ class Delivery(Case):
     def test_a_run_stops_when_its_tag_asks_for_it(self):
         words = ["train", SYNTHETIC, *QUICK, "--set", "train.duration=10000000 steps"]
         process = self.start(*words)
-        run = self.wait_for(lambda: [r for r in self.server.runs.values() if r["points"]], what="a point")[0]
+        run = self.wait_for(lambda: [r for r in list(self.server.runs.values()) if r["points"]], what="a point")[0]
         run["tags"]["tiltyard.stop"] = "true"
         out, err = process.communicate(timeout=120)
         self.assertEqual(process.returncode, 0, err)
