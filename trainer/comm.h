@@ -42,8 +42,8 @@ ty_status ty_comm_open(ty_ctx *ctx, const ty_comm_options *options, ty_comm **ou
 void ty_comm_close(ty_comm *comm);
 
 /* Not collective: ends the job with exit_code, within 2 s also where ranks are stopped or gone.
- * Does not return where there is more than one rank. A group's ends nothing: its members fail
- * with "gave its group up", and it returns. */
+ * Who is stopped on this host is woken, to see it. Does not return where there is more than one rank.
+ * A group's ends nothing: its members fail with "gave its group up", and it returns. */
 void ty_comm_abort(ty_comm *comm, int exit_code);
 
 /* Not collective. */
